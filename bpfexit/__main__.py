@@ -1,0 +1,5 @@
+"""`python -m bpfexit` is the command `bpfexit`."""
+
+from bpfexit.cli import main
+
+main()

@@ -1,0 +1,81 @@
+"""The command group, and the one place where errors become messages."""
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from bpfexit import __version__
+from bpfexit.errors import BpfexitError
+
+COMMANDS = {
+    "doctor": "Say what this host offers and what is missing.",
+    "guest": "Run a tiny KVM guest that takes exits of known kinds and numbers.",
+    "top": "Show live which exits the guests take, where, and how long each takes.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is called.
+
+    The help of the group comes from `COMMANDS`, so neither `--help` nor one
+    command pays for the imports of another.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, sorted."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import `bpfexit.commands.NAME` and return its `NAME` command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"bpfexit.commands.{cmd_name}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101 - a programming error
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing one."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bpfexit")
+def cli() -> None:
+    """Show why a KVM guest is slow: its VM exits, where they go and what they cost."""
+
+
+def main() -> NoReturn:
+    """Run the command line; exit 0, 1 for a failure, 2 for usage."""
+    try:
+        result = cli.main(prog_name="bpfexit", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code)
+    except BpfexitError as error:
+        _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+    except BrokenPipeError:
+        _leave_broken_pipe()
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"bpfexit: {message}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)
+
+
+def _leave_broken_pipe() -> NoReturn:
+    """Exit 0: the reader had enough. Keep the interpreter from flushing into the pipe again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)

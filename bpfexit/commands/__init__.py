@@ -1,0 +1,1 @@
+"""Commands: options in, objects wired, nothing computed."""

@@ -1,0 +1,16 @@
+"""Errors a person is told of in one sentence; each carries its exit code.
+
+They are raised where the cause is known and caught once, in `bpfexit.cli`.
+"""
+
+
+class BpfexitError(Exception):
+    """Something failed: the message says what is wrong and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(BpfexitError):
+    """The command line asks for something that makes no sense."""
+
+    exit_code = 2

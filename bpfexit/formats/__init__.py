@@ -1,0 +1,1 @@
+"""Pure formats: a snapshot in, text out."""

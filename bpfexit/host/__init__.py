@@ -1,0 +1,1 @@
+"""Facts about this machine; every reader takes the root path it reads below."""

@@ -1,0 +1,1 @@
+"""The pure model: reasons, histograms, samples, snapshots and views of them."""

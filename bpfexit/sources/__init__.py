@@ -1,0 +1,1 @@
+"""Where snapshots come from: the live kernel, or a recording."""

@@ -1,0 +1,1 @@
+"""The terminal: tables, the live screen and its keys."""
