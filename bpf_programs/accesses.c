@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * What the exit in progress is after: a port, a guest physical address, an MSR.
+ * What becomes of an access is said by note_access(), in exits.c or emulation.c.
+ *
+ * Raw tracepoints, whose arguments have not changed from 5.10 to 7.2:
+ * kvm_pio(rw, port, size, count, val), kvm_mmio(type, len, gpa, val),
+ * kvm_msr(write, ecx, data, exception), kvm_fast_mmio(gpa).
+ */
+
+#define MMIO_READ_UNSATISFIED 0
+#define MMIO_READ 1
+#define MMIO_WRITE 2
+
+static __always_inline u64 access_of(u64 kind, u64 write, u64 size)
+{
+	return kind | (write ? ACCESS_WRITE : ACCESS_READ) | (size & SIZE_MASK) << SIZE_SHIFT;
+}
+
+int on_kvm_pio(struct raw_args *ctx)
+{
+	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	if (vcpu)
+		note_access(vcpu, access_of(KIND_PIO, (u32)ctx->args[0], ctx->args[2]),
+			    (u16)ctx->args[1]);
+	return 0;
+}
+
+/* A read that user space answers comes as unsatisfied-read, then read: one access. */
+int on_kvm_mmio(struct raw_args *ctx)
+{
+	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	if (!vcpu)
+		return 0;
+	u32 type = ctx->args[0];
+	u32 answered = vcpu->unsatisfied && type == MMIO_READ;
+	vcpu->unsatisfied = type == MMIO_READ_UNSATISFIED;
+	if (!answered)
+		note_access(vcpu, access_of(KIND_MMIO, type == MMIO_WRITE, (u32)ctx->args[1]),
+			    ctx->args[2]);
+	return 0;
+}
+
+/* An ioeventfd hit on VMX: its GPA, and no kvm_mmio. The length is not known. */
+int on_kvm_fast_mmio(struct raw_args *ctx)
+{
+	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	if (vcpu)
+		note_access(vcpu, access_of(KIND_MMIO, 1, 0), ctx->args[0]);
+	return 0;
+}
+
+int on_kvm_msr(struct raw_args *ctx)
+{
+	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	if (vcpu)
+		note_access(vcpu, access_of(KIND_MSR, (u32)ctx->args[0], 0), (u32)ctx->args[1]);
+	return 0;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * A back end that emits neither kvm_exit nor kvm_entry (PVM). There the unit is
+ * the access, and the instruction under emulation tells which trip to user space
+ * is whose: kvm_emulate_insn(vcpu, failed) fires before anything else, once for
+ * each instruction (not again when it is resumed after user space). A write fires
+ * before user space is asked, a port read only after it has answered.
+ */
+
+#define KVM_EXIT_IO 2
+#define KVM_EXIT_MMIO 6
+#define KVM_EXIT_X86_RDMSR 29
+#define KVM_EXIT_X86_WRMSR 30
+
+/* VCPU_ID_OFFSET, of vcpu_id in struct kvm_vcpu, comes from the kernel's BTF. */
+static __always_inline u32 id_of(u64 kvm_vcpu)
+{
+	u32 id = 0;
+	bpf_probe_read_kernel(&id, sizeof(id), (void *)(kvm_vcpu + VCPU_ID_OFFSET));
+	return id;
+}
+
+int on_kvm_emulate_insn(struct raw_args *ctx)
+{
+	u64 owner = bpf_get_current_pid_tgid();
+	struct vcpu *vcpu = current_vcpu(owner);
+	if (!vcpu)
+		vcpu = new_vcpu(owner, id_of(ctx->args[0]), 0);
+	if (!vcpu)
+		return 0;
+	vcpu->accessed = 0;
+	vcpu->charged = 0;
+	vcpu->user_ns = 0;
+	vcpu->user_since = 0;
+	vcpu->unsatisfied = 0;
+	return 0;
+}
+
+static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 address)
+{
+	if (!vcpu->watched)
+		return;
+	vcpu->what = (vcpu->what & ~(u64)ACCESS_MASK) | access;
+	vcpu->address = address;
+	count_untimed(vcpu);
+	vcpu->accessed = 1;
+	vcpu->charged = vcpu->user_ns != 0;
+	vcpu->user_ns = 0;
+}
+
+/* A trip that serves no access, such as one for a signal, is nobody's. */
+static __always_inline int user_space_serves(struct vcpu *vcpu, u32 reason, s32 error)
+{
+	return vcpu->watched && error >= 0 &&
+	       (reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO ||
+		reason == KVM_EXIT_X86_RDMSR || reason == KVM_EXIT_X86_WRMSR);
+}
+
+/* The time is that of the access already counted, or of the one about to fire. */
+static __always_inline void add_user_time(struct vcpu *vcpu, u64 ns)
+{
+	struct row *row = vcpu->accessed ? current_row(vcpu) : 0;
+	if (!row) {
+		vcpu->user_ns += ns;
+		return;
+	}
+	row->seq += 1;
+	barrier();
+	row->user_count += !vcpu->charged;
+	row->user_ns += ns;
+	barrier();
+	row->seq += 1;
+	vcpu->charged = 1;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * kvm_exit to kvm_entry: what an exit costs the guest. Both fire on VMX and SVM.
+ *
+ * kvm_exit is a classic tracepoint program, because its raw arguments changed
+ * (5.16 dropped exit_reason) and the vendor module computes the reason; the
+ * offsets come from the event's format file. kvm_entry is raw, at a quarter of
+ * the cost; it takes no argument.
+ */
+
+#define RECORD(type, offset) (*(type *)((void *)ctx + (offset)))
+
+int on_kvm_exit(void *ctx)
+{
+	u64 owner = bpf_get_current_pid_tgid();
+	u32 reason = RECORD(u32, EXIT_REASON_OFFSET);
+	struct vcpu *vcpu = current_vcpu(owner);
+
+	if (!vcpu)
+		vcpu = new_vcpu(owner, RECORD(u32, VCPU_ID_OFFSET), RECORD(u32, ISA_OFFSET));
+	if (!vcpu || !vcpu->watched)
+		return 0;
+
+	u64 now = bpf_ktime_get_ns();
+	/*
+	 * A fast path may re-enter the guest without kvm_entry (VMX before 6.9),
+	 * so an exit can follow an exit. The first took place: it is counted.
+	 */
+	if (vcpu->exit_ns) {
+		vcpu->unpaired += 1;
+		count_untimed(vcpu);
+	}
+	if (vcpu->entry_ns)
+		vcpu->guest_ns += now - vcpu->entry_ns;
+	vcpu->entry_ns = 0;
+	vcpu->user_since = 0;
+	vcpu->user_ns = 0;
+	vcpu->unsatisfied = 0;
+#ifdef REASON_WATCHED
+	if (!REASON_WATCHED(reason)) {
+		vcpu->exit_ns = 0;
+		return 0;
+	}
+#endif
+	vcpu->what = (u64)reason << REASON_SHIFT | (vcpu->what & 0xfffff000);
+	vcpu->address = 0;
+	vcpu->exit_ns = now;
+	return 0;
+}
+
+int on_kvm_entry(void *ctx)
+{
+	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	if (!vcpu)
+		return 0;
+
+	u64 now = bpf_ktime_get_ns();
+	if (vcpu->exit_ns) {
+		count_exit(vcpu, now - vcpu->exit_ns);
+		vcpu->exit_ns = 0;
+	}
+	vcpu->entry_ns = now;
+	return 0;
+}
+
+/* An exit is counted under its first access; more of them (movs, rep) are counted as folded. */
+static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 address)
+{
+	if (!vcpu->exit_ns)
+		return;
+	if (vcpu->what & ACCESS_MASK) {
+		vcpu->folded += 1;
+		return;
+	}
+	vcpu->what |= access;
+	vcpu->address = address;
+}
+
+/* Whatever took the vCPU to user space, the exit in progress waits for it. */
+static __always_inline int user_space_serves(struct vcpu *vcpu, u32 reason, s32 error)
+{
+	return vcpu->exit_ns != 0;
+}
+
+static __always_inline void add_user_time(struct vcpu *vcpu, u64 ns)
+{
+	vcpu->user_ns += ns;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Where an exit is counted: one row, found once, written once. */
+
+#define barrier() asm volatile("" ::: "memory")
+/* Keeps clang from moving a mask away from the access it bounds for the verifier. */
+#define opaque(x) asm volatile("" : "+r"(x))
+
+static __always_inline struct row *row_from_hash(struct vcpu *vcpu, struct cached_row *cached,
+						 u64 what, u64 address)
+{
+	struct row_key key = {.what = what, .address = address};
+	u32 *known = index_of_key.lookup(&key);
+	u32 index;
+	struct row *row;
+
+	if (known) {
+		index = *known;
+		row = rows.lookup(&index);
+	} else {
+		if (free_rows.pop(&index))
+			return 0;
+		row = rows.lookup(&index);
+		if (!row)
+			return 0;
+		row->what = what;
+		row->address = address;
+		index_of_key.update(&key, &index);
+		vcpu->rows += 1;
+	}
+	cached->what = what;
+	cached->address = address;
+	cached->index = index;
+	return row;
+}
+
+/* The row of what the vCPU is at, through the few it used last; null when the map is full. */
+static __always_inline struct row *current_row(struct vcpu *vcpu)
+{
+	u64 what = vcpu->what;
+	u64 address = vcpu->address;
+	u64 mixed = (what >> REASON_SHIFT) + what + address;
+	u64 i = mixed ^ (mixed >> 4);
+
+	opaque(i);
+	i &= CACHED_ROWS - 1;
+	struct cached_row *cached = &vcpu->cache[i];
+	if (cached->what == what && cached->address == address) {
+		u32 index = cached->index;
+		return rows.lookup(&index);
+	}
+	return row_from_hash(vcpu, cached, what, address);
+}
+
+static __always_inline void count_in_histogram(struct row *row, u64 ns)
+{
+	u64 i = HIST_OVERFLOW;
+
+	if (!(ns >> HIST_TOP_SHIFT)) {
+		u64 top = ns >> HIST_UNIT_SHIFT; /* its three highest bits, in the end */
+		u64 shift = 0;
+		if (top >= 1 << 18) { top >>= 16; shift = 16; }
+		if (top >= 1 << 10) { top >>= 8; shift += 8; }
+		if (top >= 1 << 6) { top >>= 4; shift += 4; }
+		if (top >= 1 << 4) { top >>= 2; shift += 2; }
+		if (top >= 1 << 3) { top >>= 1; shift += 1; }
+		i = (shift << 2) + top;
+	}
+	opaque(i);
+	row->hist[i & (HIST_SIZE - 1)] += 1;
+}
+
+static __always_inline void count_user_time(struct row *row, u64 ns)
+{
+	row->user_count += 1;
+	row->user_ns += ns;
+}
+
+/* Counts the exit in progress, seen from exit to entry. */
+static __always_inline void count_exit(struct vcpu *vcpu, u64 ns)
+{
+	struct row *row = current_row(vcpu);
+	if (!row) {
+		vcpu->map_full += 1;
+		return;
+	}
+	row->seq += 1;
+	barrier();
+	row->count += 1;
+	row->total_ns += ns;
+	if (ns > row->max_ns)
+		row->max_ns = ns;
+	if (vcpu->user_ns)
+		count_user_time(row, vcpu->user_ns);
+	count_in_histogram(row, ns);
+	barrier();
+	row->seq += 1;
+}
+
+/* Counts an exit, or an access, whose latency is not known. */
+static __always_inline void count_untimed(struct vcpu *vcpu)
+{
+	struct row *row = current_row(vcpu);
+	if (!row) {
+		vcpu->map_full += 1;
+		return;
+	}
+	row->seq += 1;
+	barrier();
+	row->count += 1;
+	if (vcpu->user_ns)
+		count_user_time(row, vcpu->user_ns);
+	barrier();
+	row->seq += 1;
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * Time in user space (QEMU): from kvm_userspace_exit to the kvm_fpu load that
+ * the next KVM_RUN begins with. Both fire on every back end.
+ * kvm_userspace_exit(reason, errno), kvm_fpu(load). What a trip counts for is
+ * said by user_space_serves() and add_user_time(), in exits.c or emulation.c.
+ */
+
+int on_kvm_userspace_exit(struct raw_args *ctx)
+{
+	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	if (vcpu && user_space_serves(vcpu, ctx->args[0], ctx->args[1]))
+		vcpu->user_since = bpf_ktime_get_ns();
+	return 0;
+}
+
+int on_kvm_fpu(struct raw_args *ctx)
+{
+	if (!(u32)ctx->args[0])
+		return 0;
+	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	if (!vcpu || !vcpu->user_since)
+		return 0;
+	u64 ns = bpf_ktime_get_ns() - vcpu->user_since;
+	vcpu->user_since = 0;
+	add_user_time(vcpu, ns);
+	return 0;
+}

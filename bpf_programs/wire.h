@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What the programs and the Python side share. Python takes the layout of these
+ * structs from the compiled object, so this is their only definition; the
+ * constants stand once more in bpfexit/sources/wire.py, and a test compares them.
+ *
+ * The arrays of struct vcpu and struct row are mapped into user space. Each
+ * struct has one writer in the kernel: the vCPU thread it belongs to. User
+ * space writes one field, row.max_ns, to start a new maximum.
+ */
+
+/*
+ * Latency buckets: 16 ns wide below 64 ns, then four to each power of two up to
+ * 2^36 ns (69 s). Bucket 4s + t, t in 4..7, covers [t << s, (t + 1) << s) units
+ * of 16 ns; the last one in use takes everything from 2^36 ns on.
+ */
+#define HIST_UNIT_SHIFT 4
+#define HIST_TOP_SHIFT 36
+#define HIST_OVERFLOW 124
+#define HIST_SIZE 128 /* a power of two, for the verifier */
+
+/*
+ * row.what: reason << 32 | (slot + 1) << 12 | size << 4 | access << 2 | kind.
+ * slot + 1 keeps it from ever being zero, which means "no key yet".
+ */
+#define KIND_PIO 1
+#define KIND_MMIO 2
+#define KIND_MSR 3
+#define ACCESS_READ (1 << 2)
+#define ACCESS_WRITE (2 << 2)
+#define SIZE_SHIFT 4
+#define SIZE_MASK 0xff
+#define SLOT_SHIFT 12
+#define REASON_SHIFT 32
+#define ACCESS_MASK 0xfff /* size, access and kind: zero while none is known */
+
+#define CACHED_ROWS 8
+
+/* Exits of one vCPU that share reason, access and address. */
+struct row {
+	u64 what;
+	u64 address; /* port, GPA or MSR index */
+	u64 seq;     /* odd while being written */
+	u64 count;
+	u64 total_ns; /* of the exits in hist[]: those seen from exit to entry */
+	u64 max_ns;   /* since user space last zeroed it */
+	u64 user_count;
+	u64 user_ns;
+	u32 hist[HIST_SIZE]; /* wraps at 2^32; readers take differences */
+};
+
+struct cached_row {
+	u64 what;
+	u64 address;
+	u64 index;
+};
+
+/* A vCPU thread: the exit it is in, and what was lost of it. */
+struct vcpu {
+	u64 owner;   /* tgid << 32 | tid; 0: slot not in use */
+	u64 what;    /* as in struct row, of the exit in progress */
+	u64 address;
+	u64 exit_ns;  /* when the exit in progress began; 0: in the guest */
+	u64 entry_ns; /* when the guest was last entered; 0: not seen */
+	u64 user_since; /* when it went to user space; 0: it is not there */
+	u64 user_ns;    /* of the exit in progress */
+	u64 guest_ns;   /* between an entry and the next exit, all together */
+	u64 unpaired;   /* exits counted, but without a latency: their entry was not seen */
+	u64 map_full;   /* exits in no row */
+	u64 folded;     /* accesses beyond the first of an exit: it is counted under the first */
+	u64 rows;       /* rows this vCPU has taken */
+	u32 vcpu_id;
+	u32 isa; /* 1 VMX, 2 SVM as in kvm_exit; 0: this back end emits no kvm_exit */
+	u32 watched;
+	u32 unsatisfied; /* an MMIO read is on its way through user space */
+	u32 accessed;    /* emulation.c: this instruction has made an access */
+	u32 charged;     /* emulation.c: and that access has been to user space */
+	struct cached_row cache[CACHED_ROWS];
+};

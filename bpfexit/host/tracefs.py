@@ -1,0 +1,48 @@
+"""The kernel's tracing file system: where it is mounted, and what its event files say."""
+
+import ctypes
+import os
+import re
+from pathlib import Path
+
+from bpfexit.errors import BpfexitError
+
+MOUNT_POINT = "sys/kernel/tracing"
+"""Where it belongs since Linux 4.1."""
+
+_FIELD = re.compile(r"^\s*field:.*?(\w+)(?:\[\d*\])?;\s*offset:(\d+);", re.MULTILINE)
+
+
+def find(root: Path = Path("/")) -> Path | None:
+    """Return the mount point below `root`; None when it is not mounted."""
+    for place in (root / MOUNT_POINT, root / "sys/kernel/debug/tracing"):
+        if (place / "events").is_dir():
+            return place
+    return None
+
+
+def mount() -> Path:
+    """Mount it at its place and return that. Raises `BpfexitError` when that is not allowed."""
+    place = Path("/") / MOUNT_POINT
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"tracefs", os.fsencode(place), b"tracefs", 0, None) != 0:
+        why = os.strerror(ctypes.get_errno())
+        raise BpfexitError(
+            f"cannot mount tracefs at {place} ({why}): mount it as root with "
+            f"`mount -t tracefs tracefs {place}`"
+        )
+    return place
+
+
+def event_format(tracefs: Path, event: str) -> str | None:
+    """Return the text of the format file of `group:name`; None when there is no such event."""
+    group, name = event.split(":")
+    try:
+        return (tracefs / "events" / group / name / "format").read_text()
+    except OSError:
+        return None
+
+
+def field_offsets(text: str) -> dict[str, int]:
+    """Return the offset in bytes of each field in an event's record, by name."""
+    return {name: int(offset) for name, offset in _FIELD.findall(text)}

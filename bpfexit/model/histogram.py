@@ -1,0 +1,70 @@
+"""The one histogram: log-linear buckets of latencies in nanoseconds.
+
+The programs fill it (`bpf_programs/rows.h`), so its edges are theirs: 16 ns wide
+below 64 ns, then four buckets to each power of two up to 2**36 ns, and one last
+bucket for everything above. A bucket is at most a quarter of its lower edge
+wide, which bounds the error of a quantile read from it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNIT_SHIFT = 4
+TOP_SHIFT = 36
+OVERFLOW = 124
+BUCKETS = OVERFLOW + 1
+SUB_BUCKETS = 4
+
+Counts = NDArray[np.uint64]
+"""Counts for each bucket; the last axis has `BUCKETS` places."""
+
+
+def _edges() -> NDArray[np.uint64]:
+    edges = list(range(SUB_BUCKETS))
+    for shift in range((OVERFLOW - SUB_BUCKETS) // SUB_BUCKETS):
+        edges += [top << shift for top in range(SUB_BUCKETS, 2 * SUB_BUCKETS)]
+    return np.array([edge << UNIT_SHIFT for edge in [*edges, 1 << (TOP_SHIFT - UNIT_SHIFT)]], "u8")
+
+
+LOWER_NS = _edges()
+"""The lower edge of each bucket, inclusive, in ns; the upper edge is the next lower one."""
+
+
+def bucket_of(ns: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Return the bucket of each latency, as the programs choose it."""
+    return np.searchsorted(LOWER_NS, ns, side="right") - 1
+
+
+def upper_ns(max_ns: int) -> NDArray[np.uint64]:
+    """Return each bucket's upper edge, exclusive; the last one's is just above `max_ns`."""
+    last = max(max_ns, int(LOWER_NS[OVERFLOW])) + 1
+    return np.append(LOWER_NS[1:], np.uint64(last))
+
+
+def quantiles(counts: Counts, q: float, max_ns: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Return the `q` quantile in ns of each histogram in `counts`, shape (n, BUCKETS).
+
+    It lies in the bucket that holds the sample of rank ceil(q * n), at the place
+    linear interpolation gives, so it is off by less than that bucket's width,
+    and it never exceeds `max_ns`, shape (n,). An empty histogram gives nan.
+    """
+    totals = counts.sum(axis=1)
+    ranks = np.maximum(np.ceil(q * totals), 1)
+    sums = np.cumsum(counts, axis=1, dtype=np.float64)
+    at = np.argmax(sums >= ranks[:, None], axis=1)
+    lines = np.arange(len(counts))
+    inside = counts[lines, at].astype(np.float64)
+    before = sums[lines, at] - inside
+    lower = LOWER_NS[at].astype(np.float64)
+    upper = np.append(LOWER_NS[1:], 0).astype(np.float64)[at]
+    upper = np.where(at == OVERFLOW, np.maximum(max_ns, lower), upper)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = lower + (upper - lower) * (ranks - before) / inside
+    return np.where(totals > 0, np.minimum(value, max_ns), np.nan)
+
+
+def buckets(counts: Counts, max_ns: int) -> list[tuple[int, int, int]]:
+    """Return (lower ns, upper ns, count) of each bucket of one histogram that is not empty."""
+    used = np.flatnonzero(counts)
+    upper = upper_ns(max_ns)
+    return [(int(LOWER_NS[i]), int(upper[i]), int(counts[i])) for i in used]

@@ -1,0 +1,124 @@
+"""Rows: exits that share VM, vCPU thread, reason, access and address, with their sums.
+
+`Rows` is what every later stage works on: one structured array and, beside it,
+the histograms as one matrix, so that adding up is a sort and a `reduceat`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.model.histogram import BUCKETS, Counts
+
+NO_REASON = -1
+NO_VCPU = -1
+
+
+class Kind(IntEnum):
+    """What an exit is after."""
+
+    NONE = 0
+    PIO = 1
+    MMIO = 2
+    MSR = 3
+
+
+class Access(IntEnum):
+    """Which way."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+
+
+IDENTITY = ("vm", "pid", "tid", "vcpu", "isa", "reason", "kind", "access", "size", "address")
+"""What tells one row from another. `vm` and `reason` are places in the snapshot's names."""
+
+SUMS = ("count", "timed", "total_ns", "user_count", "user_ns")
+"""Sums over the exits of a row: `timed` of the `count` have a latency, `total_ns` is theirs."""
+
+FIELDS = np.dtype(
+    [
+        ("vm", "u4"),
+        ("pid", "u4"),
+        ("tid", "u4"),
+        ("vcpu", "i4"),
+        ("isa", "u1"),
+        ("reason", "i4"),
+        ("kind", "u1"),
+        ("access", "u1"),
+        ("size", "u1"),
+        ("address", "u8"),
+        ("count", "u8"),
+        ("timed", "u8"),
+        ("total_ns", "u8"),
+        ("max_ns", "u8"),
+        ("user_count", "u8"),
+        ("user_ns", "u8"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`fields`: structured, dtype `FIELDS`, shape (n,); `hist`: counts, shape (n, BUCKETS)."""
+
+    fields: NDArray[Any]
+    hist: Counts
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return one field as an array."""
+        column: NDArray[Any] = self.fields[name]
+        return column
+
+    def take(self, at: NDArray[Any]) -> Rows:
+        """Return the rows at these places, or where this mask is true."""
+        return Rows(self.fields[at], self.hist[at])
+
+    def summed_by(self, names: Sequence[str]) -> tuple[Rows, NDArray[np.intp]]:
+        """Add up the rows that agree in the named fields.
+
+        Returns the sums, in the order of those fields, and for each row the
+        place of its sum, shape (n,). The fields not named are those of any one.
+        """
+        if not len(self):
+            return self, np.zeros(0, np.intp)
+        order = np.lexsort([self.fields[name] for name in reversed(names)] or [self["count"]])
+        ordered = self.fields[order]
+        fresh = np.zeros(len(order), bool)
+        fresh[0] = True
+        for name in names:
+            fresh[1:] |= ordered[name][1:] != ordered[name][:-1]
+        starts = np.flatnonzero(fresh)
+        fields = ordered[starts]
+        for name in SUMS:
+            fields[name] = np.add.reduceat(ordered[name], starts)
+        fields["max_ns"] = np.maximum.reduceat(ordered["max_ns"], starts)
+        hist = np.add.reduceat(self.hist[order], starts, axis=0)
+        place = np.empty(len(order), np.intp)
+        place[order] = np.cumsum(fresh) - 1
+        return Rows(fields, hist), place
+
+
+def no_rows(n: int = 0) -> Rows:
+    """Return `n` rows of zeros."""
+    return Rows(np.zeros(n, FIELDS), np.zeros((n, BUCKETS), np.uint64))
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Return the rows of all parts, one after another."""
+    if not parts:
+        return no_rows()
+    return Rows(
+        np.concatenate([part.fields for part in parts]),
+        np.concatenate([part.hist for part in parts]),
+    )

@@ -1,0 +1,167 @@
+"""A snapshot: what happened in one interval, with names; what every view and format starts from."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.model.reasons import IDLE
+from bpfexit.model.rows import IDENTITY, NO_REASON, Rows, joined
+
+VCPU_FIELDS = np.dtype(
+    [
+        ("vm", "u4"),
+        ("pid", "u4"),
+        ("tid", "u4"),
+        ("vcpu", "i4"),
+        ("guest_ns", "u8"),
+    ]
+)
+"""A vCPU that was seen, and how long it ran in the guest; zero where no entry is emitted."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What is not in the rows, or not whole; every count is exact.
+
+    `map_full`: exits counted in no row. `vcpus_full`: exits of vCPUs beyond the
+    map's size. `missed`: program runs the kernel skipped. `unpaired`: exits in
+    the rows without a latency, since their entry was not seen. `folded`:
+    accesses beyond the first of an exit, which is counted under the first.
+    """
+
+    map_full: int = 0
+    vcpus_full: int = 0
+    missed: int = 0
+    unpaired: int = 0
+    folded: int = 0
+
+    def __add__(self, other: Lost) -> Lost:
+        return Lost(*map(operator.add, astuple(self), astuple(other)))
+
+    def __sub__(self, other: Lost) -> Lost:
+        return Lost(*map(operator.sub, astuple(self), astuple(other)))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a snapshot comes from."""
+
+    host: str = ""
+    kernel: str = ""
+    backend: str = ""  # the KVM vendor module
+    emits_exits: bool = True  # whether that back end emits kvm_exit and kvm_entry
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One interval. `rows` point into `vms` and `reasons`; a reason of -1 is not known."""
+
+    start: float  # unix time, s
+    duration_s: float
+    rows: Rows
+    vcpus: NDArray[Any]
+    vms: tuple[str, ...]
+    reasons: tuple[str, ...]
+    lost: Lost = field(default_factory=Lost)
+    in_flight: int = 0  # exits that had not ended when the interval did: counted in the next
+    origin: Origin = field(default_factory=Origin)
+
+    @property
+    def exits(self) -> int:
+        """Exits in the rows; accesses, where the back end emits no `kvm_exit`."""
+        return int(self.rows["count"].sum())
+
+    @property
+    def idle(self) -> NDArray[np.bool_]:
+        """Which rows are the guest's idle time, shape (n,)."""
+        return idle_rows(self.rows, self.reasons)
+
+
+def idle_rows(rows: Rows, reasons: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Which rows have a reason in which the guest waits, shape (n,)."""
+    names = np.array([name in IDLE for name in reasons] + [False], bool)
+    idle: NDArray[np.bool_] = names[rows["reason"]]
+    return idle
+
+
+@dataclass(frozen=True)
+class Times:
+    """Where the vCPUs' time went, in ns; `user` is part of `exits`."""
+
+    guest: int
+    exits: int
+    idle: int
+    user: int
+
+    @property
+    def total(self) -> int:
+        """All of it, ns."""
+        return self.guest + self.exits + self.idle
+
+
+def times(snapshot: Snapshot) -> Times:
+    """Add up guest time, exit time without HLT, HLT, and user space's part of the exits."""
+    idle = snapshot.idle
+    rows = snapshot.rows
+    return Times(
+        guest=int(snapshot.vcpus["guest_ns"].sum()),
+        exits=int(rows["total_ns"][~idle].sum()),
+        idle=int(rows["total_ns"][idle].sum()),
+        user=int(rows["user_ns"][~idle].sum()),
+    )
+
+
+def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
+    """Add consecutive snapshots up to one; at least one must be given."""
+    vms = _all_names(snapshot.vms for snapshot in snapshots)
+    reasons = _all_names(snapshot.reasons for snapshot in snapshots)
+    rows, _ = joined([_renamed(each, vms, reasons) for each in snapshots]).summed_by(IDENTITY)
+    return replace(
+        snapshots[-1],
+        start=snapshots[0].start,
+        duration_s=sum(snapshot.duration_s for snapshot in snapshots),
+        rows=rows,
+        vcpus=_summed_vcpus(snapshots, vms),
+        vms=vms,
+        reasons=reasons,
+        lost=sum((snapshot.lost for snapshot in snapshots), Lost()),
+    )
+
+
+def _all_names(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for group in names for name in group))
+
+
+def _places(names: tuple[str, ...], known: tuple[str, ...]) -> NDArray[np.int64]:
+    """For each name its place among the known; the last entry answers NO_REASON."""
+    at = {name: place for place, name in enumerate(known)}
+    return np.array([at[name] for name in names] + [NO_REASON], np.int64)
+
+
+def _renamed(snapshot: Snapshot, vms: tuple[str, ...], reasons: tuple[str, ...]) -> Rows:
+    fields = snapshot.rows.fields.copy()
+    fields["vm"] = _places(snapshot.vms, vms)[fields["vm"]]
+    fields["reason"] = _places(snapshot.reasons, reasons)[fields["reason"]]
+    return Rows(fields, snapshot.rows.hist)
+
+
+def _summed_vcpus(snapshots: Sequence[Snapshot], vms: tuple[str, ...]) -> NDArray[Any]:
+    parts = []
+    for snapshot in snapshots:
+        part = snapshot.vcpus.copy()
+        part["vm"] = _places(snapshot.vms, vms)[part["vm"]]
+        parts.append(part)
+    every = np.concatenate(parts)
+    _, first, place = np.unique(
+        every[["vm", "pid", "tid", "vcpu"]], return_index=True, return_inverse=True
+    )
+    summed = every[first]
+    summed["guest_ns"] = 0
+    np.add.at(summed["guest_ns"], place, every["guest_ns"])
+    return summed

@@ -1,0 +1,238 @@
+"""Views: a snapshot grouped, measured, ranked and cut to the lines a screen has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.model.histogram import quantiles
+from bpfexit.model.rows import NO_REASON, Access, Kind, Rows
+from bpfexit.model.snapshot import Snapshot, idle_rows
+
+ADDRESS_KINDS = {"port": Kind.PIO, "mmio": Kind.MMIO, "msr": Kind.MSR}
+DIMENSIONS = ("vm", "vcpu", "reason", *ADDRESS_KINDS)
+"""What a view may be grouped by; the last three are addresses."""
+
+COLUMNS = ("name", "count", "rate", "time", "mean", "p50", "p99", "max", "user", "user_mean")
+"""What a view may be sorted by.
+
+count: exits; rate: exits/s; time: share of the time in exits, idle aside; mean,
+p50, p99, max: from exit to entry, ns; user: share of the exits that went to user
+space; user_mean: how long those were there, ns. What is not known is nan.
+"""
+
+_GROUP_FIELDS = {"vm": ("vm",), "vcpu": ("vm", "pid", "tid", "vcpu"), "reason": ("isa", "reason")}
+_ADDRESS_FIELDS = ("kind", "address", "access")
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to show: dimensions, order, number of lines (0: all), and a text to look for."""
+
+    by: tuple[str, ...] = DIMENSIONS[2:]
+    sort: str = "time"
+    limit: int = 0
+    text: str = ""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The dimensions that are not addresses."""
+        return tuple(name for name in self.by if name not in ADDRESS_KINDS)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of address asked for."""
+        return tuple(ADDRESS_KINDS[name] for name in self.by if name in ADDRESS_KINDS)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a view: what it is about, and its numbers by column name (nan: not known).
+
+    `depth` 1 is an address under the group of depth 0 above it.
+    """
+
+    depth: int
+    vm: str | None
+    vcpu: int | None
+    tid: int | None
+    reason: str | None
+    kind: Kind
+    access: Access
+    address: int | None
+    numbers: dict[str, float]
+
+
+@dataclass(frozen=True)
+class View:
+    """The lines, and how many more there are that the limit leaves out."""
+
+    query: Query
+    lines: list[Line]
+    hidden: int
+
+
+def view(snapshot: Snapshot, query: Query) -> View:
+    """Group, measure, rank and cut."""
+    idle = snapshot.idle
+    keep = _wanted(snapshot, query)
+    rows = snapshot.rows.take(keep)
+    if "reason" not in query.groups:
+        rows = _without_idle_time(rows, idle[keep])
+    exit_ns = int(snapshot.rows["total_ns"][~idle].sum())
+    measure = _Measure(snapshot.reasons, snapshot.vms, snapshot.duration_s, exit_ns, query)
+    if query.groups and query.kinds:
+        lines = measure.tree(rows)
+    else:
+        fields = _fields_of(query.groups) or _ADDRESS_FIELDS
+        lines = measure.lines(rows, fields, 0)
+    limit = query.limit or len(lines)
+    return View(query, lines[:limit], max(0, len(lines) - limit))
+
+
+def _wanted(snapshot: Snapshot, query: Query) -> NDArray[np.bool_]:
+    """Which rows the query is about, shape (n,)."""
+    rows = snapshot.rows
+    keep = np.ones(len(rows), bool)
+    if not query.groups:
+        keep &= np.isin(rows["kind"], query.kinds)
+    if query.text:
+        keep &= _matching(snapshot, query.text.lower())
+    return keep
+
+
+def _matching(snapshot: Snapshot, text: str) -> NDArray[np.bool_]:
+    """Which rows have the text in their VM's name, their reason or their address."""
+    rows = snapshot.rows
+    vms = np.array([text in name.lower() for name in snapshot.vms] + [False], bool)
+    reasons = np.array([text in name.lower() for name in snapshot.reasons] + [False], bool)
+    addresses, place = np.unique(rows["address"], return_inverse=True)
+    shown = np.array([text in hex(address) for address in addresses.tolist()], bool)
+    by_address = shown[place] if len(shown) else np.zeros(0, bool)
+    by_address &= rows["kind"] != Kind.NONE
+    found: NDArray[np.bool_] = vms[rows["vm"]] | reasons[rows["reason"]] | by_address
+    return found
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """What the numbers of a group are relative to."""
+
+    reasons: tuple[str, ...]
+    vms: tuple[str, ...]
+    seconds: float
+    exit_ns: int
+    query: Query
+
+    def lines(self, rows: Rows, fields: Sequence[str], depth: int) -> list[Line]:
+        """Return a line for each group of rows that agree in the fields, best first."""
+        sums, _ = rows.summed_by(fields)
+        numbers = self.numbers(sums)
+        return [
+            self.line(sums, numbers, at, fields, depth)
+            for at in _ranked(numbers, self.query.sort, self.names(sums))
+        ]
+
+    def tree(self, rows: Rows) -> list[Line]:
+        """Return a line for each group, and under it one for each address it has."""
+        fields = _fields_of(self.query.groups)
+        parents, place = rows.summed_by(fields)
+        addressed = np.isin(rows["kind"], self.query.kinds)
+        lines = []
+        numbers = self.numbers(parents)
+        for at in _ranked(numbers, self.query.sort, self.names(parents)):
+            lines.append(self.line(parents, numbers, at, fields, 0))
+            lines += self.lines(rows.take(addressed & (place == at)), _ADDRESS_FIELDS, 1)
+        return lines
+
+    def numbers(self, sums: Rows) -> dict[str, NDArray[np.float64]]:
+        """Return each column, shape (n,); nan where it is not known or makes no sense."""
+        count, timed, max_ns = sums["count"], sums["timed"], sums["max_ns"]
+        known = timed > 0
+        busy = known & ~self.idle(sums)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {
+                "count": count.astype(float),
+                "rate": count / self.seconds if self.seconds else np.full(len(count), np.nan),
+                "time": np.where(busy, sums["total_ns"] / self.exit_ns, np.nan),
+                "mean": sums["total_ns"] / np.where(known, timed, np.nan),
+                "p50": quantiles(sums.hist, 0.5, max_ns),
+                "p99": quantiles(sums.hist, 0.99, max_ns),
+                "max": np.where(known, max_ns, np.nan),
+                "user": sums["user_count"] / count,
+                "user_mean": sums["user_ns"] / sums["user_count"],
+            }
+
+    def idle(self, sums: Rows) -> NDArray[np.bool_]:
+        """Which groups are idle time: only a grouping by reason has such."""
+        if "reason" not in self.query.groups:
+            return np.zeros(len(sums), bool)
+        return idle_rows(sums, self.reasons)
+
+    def names(self, sums: Rows) -> list[tuple[object, ...]]:
+        """Return what each group is sorted by when the order is that of names."""
+        return [
+            (
+                self.vms[row["vm"]],
+                int(row["vcpu"]),
+                "" if row["reason"] == NO_REASON else self.reasons[row["reason"]],
+                int(row["kind"]),
+                int(row["address"]),
+                int(row["access"]),
+            )
+            for row in sums.fields
+        ]
+
+    def line(
+        self,
+        sums: Rows,
+        numbers: dict[str, NDArray[np.float64]],
+        at: int,
+        fields: Sequence[str],
+        depth: int,
+    ) -> Line:
+        """Return the line of one group; what it is not grouped by is None."""
+        row = sums.fields[at]
+        reason = int(row["reason"])
+        addressed = "address" in fields and row["kind"] != Kind.NONE
+        return Line(
+            depth=depth,
+            vm=self.vms[row["vm"]] if "vm" in fields else None,
+            vcpu=int(row["vcpu"]) if "vcpu" in fields else None,
+            tid=int(row["tid"]) if "tid" in fields else None,
+            reason=self.reasons[reason] if "reason" in fields and reason != NO_REASON else None,
+            kind=Kind(row["kind"]) if addressed else Kind.NONE,
+            access=Access(row["access"]) if addressed else Access.NONE,
+            address=int(row["address"]) if addressed else None,
+            numbers={name: float(column[at]) for name, column in numbers.items()},
+        )
+
+
+def _fields_of(groups: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(field for name in groups for field in _GROUP_FIELDS[name]))
+
+
+def _ranked(
+    numbers: dict[str, NDArray[np.float64]], sort: str, names: list[tuple[object, ...]]
+) -> list[int]:
+    """Return the places of the groups: by name, or largest first and unknown last.
+
+    Equals are ordered by count, then by name, so that lines do not jump about.
+    """
+    by_name = sorted(range(len(names)), key=names.__getitem__)
+    if sort == "name":
+        return by_name
+    key, count = numbers[sort], numbers["count"]
+    return sorted(by_name, key=lambda at: (np.isnan(key[at]), -np.nan_to_num(key[at]), -count[at]))
+
+
+def _without_idle_time(rows: Rows, idle: NDArray[np.bool_]) -> Rows:
+    """HLT still counts as an exit, but its time is in no sum that mixes reasons."""
+    fields, hist = rows.fields.copy(), rows.hist.copy()
+    for name in ("timed", "total_ns", "max_ns", "user_ns", "user_count"):
+        fields[name][idle] = 0
+    hist[idle] = 0
+    return Rows(fields, hist)

@@ -1,0 +1,284 @@
+"""The live kernel: programs loaded through bcc, maps read as numpy arrays.
+
+The only module that imports bcc, and only when a source is opened.
+"""
+
+import ctypes
+import io
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.errors import BpfexitError, UsageError
+from bpfexit.host import btf, tracefs
+from bpfexit.host.guests import vm_name
+from bpfexit.host.kvm import Backend
+from bpfexit.model.reasons import BUILT_IN, Reasons, parse_format
+from bpfexit.model.sample import Sample, difference, name_reasons
+from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
+from bpfexit.sources import programs
+from bpfexit.sources.mapped import copied, mapped_array, restart_maxima
+from bpfexit.sources.source import Filter
+
+MAX_ROWS = 16384
+MAX_VCPUS = 4096
+
+BCC_MISSING = (
+    "the bcc binding is missing: install the distribution's package (Debian: "
+    "`apt-get install python3-bpfcc`) and run bpfexit with /usr/bin/python3 or a venv of it "
+    "made with --system-site-packages; the package `bcc` on PyPI is something else"
+)
+
+
+def import_bcc() -> Any:
+    """Import the binding, which only the distribution has. Raises `BpfexitError`."""
+    os.environ["BCC_KERNEL_SOURCE"] = str(programs.folder() / "headers")
+    try:
+        import bcc  # noqa: PLC0415 - late: it is not there for every command, and slow
+    except ImportError:
+        raise BpfexitError(BCC_MISSING) from None
+    if not hasattr(bcc, "BPF"):
+        raise BpfexitError(BCC_MISSING)
+    return bcc
+
+
+class KernelSource:
+    """Counts exits from when it is opened until it is closed."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        tracefs_root: Path,
+        wanted: Filter,
+        max_rows: int = MAX_ROWS,
+        max_vcpus: int = MAX_VCPUS,
+    ) -> None:
+        """Compile, load and attach. Raises `BpfexitError` when the kernel or bcc refuses."""
+        self._bcc = import_bcc()
+        self._backend = backend
+        text = tracefs.event_format(tracefs_root, "kvm:kvm_exit")
+        self._reasons = parse_format(text) if text else BUILT_IN
+        self._plan = _plan(backend, text, max_rows, max_vcpus)
+        self._plan.macros.update(programs.watched_macro(wanted.pids, wanted.vcpus))
+        self._plan.macros.update(_reason_filter(backend, self._reasons, wanted.reasons))
+        self._bpf = _compiled(self._bcc, self._plan)
+        self._rows = self._mapped("rows", max_rows)
+        self._vcpus = self._mapped("vcpus", max_vcpus)
+        self._fill("free_rows", max_rows)
+        self._fill("free_slots", max_vcpus)
+        self._names: dict[int, str] = {}
+        self._origin = _origin(backend)
+        self._program_fds = self._load()
+        self._before = self._sample(None)
+        self._lost = Lost()
+        self._attach()
+
+    def next(self) -> Snapshot | None:
+        """Read the maps; return what has happened since the last reading."""
+        after = self._sample(self._before)
+        snapshot = self._snapshot(self._before, after)
+        self._before = after
+        return snapshot
+
+    def due(self) -> float | None:
+        """The kernel waits for nobody: the caller chooses the interval."""
+        return None
+
+    def close(self) -> Snapshot | None:
+        """Detach; return what has happened since the last reading."""
+        for event in self._plan.classic:
+            self._bpf.detach_tracepoint(f"kvm:{event}".encode())
+        for event in reversed(self._plan.raw):
+            self._bpf.detach_raw_tracepoint(event.encode())
+        last = self.next()
+        self._bpf.cleanup()
+        return last
+
+    def _mapped(self, name: str, length: int) -> NDArray[Any]:
+        table = self._bpf[name]
+        return mapped_array(table.map_fd, np.dtype(table.Leaf), length)
+
+    def _fill(self, name: str, length: int) -> None:
+        """Push the indices of an array to its stack, the lowest on top."""
+        fd, push = self._bpf[name].map_fd, self._bcc.lib.bpf_update_elem
+        index = ctypes.c_uint32()
+        at = ctypes.byref(index)
+        for value in range(length - 1, -1, -1):
+            index.value = value
+            if push(fd, None, at, 0) != 0:
+                raise BpfexitError(f"the kernel refused to fill the map {name}; is it out of memory?")
+
+    def _load(self) -> list[int]:
+        kinds = {event: self._bcc.BPF.RAW_TRACEPOINT for event in self._plan.raw}
+        kinds |= {event: self._bcc.BPF.TRACEPOINT for event in self._plan.classic}
+        return [self._loaded(event, kind) for event, kind in kinds.items()]
+
+    def _loaded(self, event: str, kind: int) -> int:
+        try:
+            return int(self._bpf.load_func(f"on_{event}".encode(), kind).fd)
+        except Exception as error:
+            raise BpfexitError(
+                f"the kernel refused the program for kvm:{event} ({_one_line(error)}); "
+                "`bpfexit doctor` shows what is missing"
+            ) from None
+
+    def _attach(self) -> None:
+        event = ""
+        try:
+            for event in self._plan.raw:
+                self._bpf.attach_raw_tracepoint(event.encode(), f"on_{event}".encode())
+            for event in self._plan.classic:
+                self._bpf.attach_tracepoint(f"kvm:{event}".encode(), f"on_{event}".encode())
+        except Exception as error:
+            raise BpfexitError(
+                f"cannot attach to kvm:{event} ({_one_line(error)}); "
+                "`bpfexit doctor` shows what is missing"
+            ) from None
+
+    def _sample(self, before: Sample | None) -> Sample:
+        taken_ns = time.monotonic_ns()
+        used = np.flatnonzero(self._vcpus["owner"])
+        vcpus = self._vcpus[: int(used[-1]) + 1 if len(used) else 0].copy()
+        shared = self._rows[: int(vcpus["rows"].sum())]
+        rows = copied(shared, before.rows if before else shared[:0])
+        restart_maxima(shared, rows)
+        slots_full = sum(self._bpf["slots_full"][0])
+        return Sample(taken_ns, rows, vcpus, slots_full, self._missed())
+
+    def _missed(self) -> int:
+        return sum(_recursion_misses(fd) for fd in self._program_fds)
+
+    def _snapshot(self, before: Sample, after: Sample) -> Snapshot:
+        diff = difference(before, after)
+        reasons = name_reasons(diff, self._reasons)
+        vms, vm_of_slot = self._vms(after.vcpus)
+        diff.rows.fields["vm"] = vm_of_slot[diff.slots]
+        lost = _lost(after)
+        lost, self._lost = lost - self._lost, lost
+        duration_s = (after.taken_ns - before.taken_ns) / 1e9
+        return Snapshot(
+            start=time.time() - (time.monotonic_ns() - before.taken_ns) / 1e9,
+            duration_s=duration_s,
+            rows=diff.rows,
+            vcpus=_seen_vcpus(before.vcpus, after.vcpus, vm_of_slot),
+            vms=vms,
+            reasons=reasons,
+            lost=lost,
+            in_flight=int((after.vcpus["exit_ns"] != 0).sum()),
+            origin=self._origin,
+        )
+
+    def _vms(self, vcpus: NDArray[Any]) -> tuple[tuple[str, ...], NDArray[np.uint32]]:
+        """Return the guests' names and for each vCPU the place of its guest's."""
+        pids = (vcpus["owner"] >> 32).tolist()
+        for pid in pids:
+            if pid not in self._names:
+                self._names[pid] = vm_name(pid)
+        known = list(dict.fromkeys(pids))
+        places = {pid: at for at, pid in enumerate(known)}
+        return (
+            tuple(self._names[pid] for pid in known),
+            np.array([places[pid] for pid in pids], np.uint32),
+        )
+
+
+def _plan(backend: Backend, text: str | None, max_rows: int, max_vcpus: int) -> programs.Plan:
+    if text is None:
+        raise BpfexitError("this kernel has no event kvm:kvm_exit: load the KVM module")
+    if backend.emits_exits:
+        return programs.plan_with_exits(tracefs.field_offsets(text), max_rows, max_vcpus)
+    types = [blob for blob in map(btf.read, btf.paths()) if blob]
+    offset = btf.member_offset(types, "kvm_vcpu", "vcpu_id")
+    if offset is None:
+        raise BpfexitError("the kernel's BTF has no struct kvm_vcpu, by which vCPUs are numbered")
+    return programs.plan_without_exits(offset, max_rows, max_vcpus)
+
+
+def _reason_filter(backend: Backend, reasons: Reasons, names: tuple[str, ...]) -> dict[str, str]:
+    if names and not backend.emits_exits:
+        raise UsageError(f"--reason: the back end {backend.module} gives no exit reasons")
+    codes = []
+    for name in names:
+        found = reasons.codes(backend.isa, name)
+        if not found:
+            known = ", ".join(sorted(reasons.table(backend.isa).values()))
+            raise UsageError(f"--reason {name!r} is none of this back end's: {known}")
+        codes += found
+    return programs.reason_macro(backend.isa, codes)
+
+
+def _compiled(bcc: Any, plan: programs.Plan) -> Any:
+    flags = [f"-D{name}={value}" for name, value in plan.macros.items()]
+    with _compiler_output() as said:
+        try:
+            return bcc.BPF(text=programs.text(plan.files), cflags=["-Wno-macro-redefined", *flags])
+        except Exception as error:
+            said.append(_one_line(error))
+    raise BpfexitError(f"the BPF programs do not load: {' '.join(said)}")
+
+
+@contextmanager
+def _compiler_output() -> Iterator[list[str]]:
+    """Keep what clang writes to stderr off the terminal; yield it as lines afterwards."""
+    said: list[str] = []
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.memfd_create("clang"), "w+b") as pipe:
+            os.dup2(pipe.fileno(), 2)
+            try:
+                yield said
+            finally:
+                os.dup2(kept, 2)
+                pipe.seek(0)
+                said[:0] = io.TextIOWrapper(pipe, errors="replace").read().splitlines()
+    finally:
+        os.close(kept)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _recursion_misses(fd: int) -> int:
+    """Read how often the kernel skipped a program; told since Linux 5.12."""
+    for line in Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines():
+        if line.startswith("recursion_misses:"):
+            return int(line.split()[1])
+    return 0
+
+
+def _lost(sample: Sample) -> Lost:
+    vcpus = sample.vcpus
+    return Lost(
+        map_full=int(vcpus["map_full"].sum()),
+        vcpus_full=sample.slots_full,
+        missed=sample.missed,
+        unpaired=int(vcpus["unpaired"].sum()),
+        folded=int(vcpus["folded"].sum()),
+    )
+
+
+def _seen_vcpus(
+    before: NDArray[Any], after: NDArray[Any], vm_of_slot: NDArray[np.uint32]
+) -> NDArray[Any]:
+    seen = np.zeros(len(after), VCPU_FIELDS)
+    seen["vm"] = vm_of_slot
+    seen["pid"] = after["owner"] >> 32
+    seen["tid"] = after["owner"] & 0xFFFFFFFF
+    seen["vcpu"] = after["vcpu_id"]
+    seen["guest_ns"] = after["guest_ns"]
+    seen["guest_ns"][: len(before)] -= before["guest_ns"]
+    return seen[after["watched"] != 0]
+
+
+def _origin(backend: Backend) -> Origin:
+    return Origin(socket.gethostname(), os.uname().release, backend.module, backend.emits_exits)
