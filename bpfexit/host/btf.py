@@ -73,6 +73,5 @@ def _member_of(types: bytes, place: int, strings: bytes, member: str) -> int | N
         return None
     for name_at, _, bits in _MEMBER.iter_unpack(types[first : first + count * _MEMBER.size]):
         if strings[name_at : strings.find(b"\0", name_at)] == member.encode():
-            bit = bits & 0xFFFFFF if info >> 31 else bits
-            return bit // 8
+            return int(bits & 0xFFFFFF if info >> 31 else bits) // 8
     return None

@@ -28,11 +28,16 @@ _GROUP_FIELDS = {"vm": ("vm",), "vcpu": ("vm", "pid", "tid", "vcpu"), "reason": 
 _ADDRESS_FIELDS = ("kind", "address", "access")
 
 
+def default_dimensions(emits_exits: bool) -> tuple[str, ...]:
+    """Return what to group by when nobody says: by reason, where the back end gives reasons."""
+    return ("reason", *ADDRESS_KINDS) if emits_exits else tuple(ADDRESS_KINDS)
+
+
 @dataclass(frozen=True)
 class Query:
     """What to show: dimensions, order, number of lines (0: all), and a text to look for."""
 
-    by: tuple[str, ...] = DIMENSIONS[2:]
+    by: tuple[str, ...] = default_dimensions(emits_exits=True)
     sort: str = "time"
     limit: int = 0
     text: str = ""

@@ -79,7 +79,13 @@ class KernelSource:
         self._program_fds = self._load()
         self._before = self._sample(None)
         self._lost = Lost()
+        self._closed = False
         self._attach()
+
+    @property
+    def emits_exits(self) -> bool:
+        """As the back end does."""
+        return self._backend.emits_exits
 
     def next(self) -> Snapshot | None:
         """Read the maps; return what has happened since the last reading."""
@@ -89,15 +95,18 @@ class KernelSource:
         return snapshot
 
     def due(self) -> float | None:
-        """The kernel waits for nobody: the caller chooses the interval."""
+        """Leave the interval to the caller: the kernel waits for nobody."""
         return None
 
     def close(self) -> Snapshot | None:
-        """Detach; return what has happened since the last reading."""
+        """Detach; return what has happened since the last reading, None when closed already."""
+        if self._closed:
+            return None
+        self._closed = True
         for event in self._plan.classic:
-            self._bpf.detach_tracepoint(f"kvm:{event}".encode())
+            self._bpf.detach_tracepoint(f"kvm:{event}")
         for event in reversed(self._plan.raw):
-            self._bpf.detach_raw_tracepoint(event.encode())
+            self._bpf.detach_raw_tracepoint(event)
         last = self.next()
         self._bpf.cleanup()
         return last
@@ -114,16 +123,18 @@ class KernelSource:
         for value in range(length - 1, -1, -1):
             index.value = value
             if push(fd, None, at, 0) != 0:
-                raise BpfexitError(f"the kernel refused to fill the map {name}; is it out of memory?")
+                raise BpfexitError(
+                    f"the kernel refused to fill the map {name}; is it out of memory?"
+                )
 
     def _load(self) -> list[int]:
-        kinds = {event: self._bcc.BPF.RAW_TRACEPOINT for event in self._plan.raw}
-        kinds |= {event: self._bcc.BPF.TRACEPOINT for event in self._plan.classic}
+        kinds = dict.fromkeys(self._plan.raw, self._bcc.BPF.RAW_TRACEPOINT)
+        kinds |= dict.fromkeys(self._plan.classic, self._bcc.BPF.TRACEPOINT)
         return [self._loaded(event, kind) for event, kind in kinds.items()]
 
     def _loaded(self, event: str, kind: int) -> int:
         try:
-            return int(self._bpf.load_func(f"on_{event}".encode(), kind).fd)
+            return int(self._bpf.load_func(f"on_{event}", kind).fd)
         except Exception as error:
             raise BpfexitError(
                 f"the kernel refused the program for kvm:{event} ({_one_line(error)}); "
@@ -134,9 +145,9 @@ class KernelSource:
         event = ""
         try:
             for event in self._plan.raw:
-                self._bpf.attach_raw_tracepoint(event.encode(), f"on_{event}".encode())
+                self._bpf.attach_raw_tracepoint(tp=event, fn_name=f"on_{event}")
             for event in self._plan.classic:
-                self._bpf.attach_tracepoint(f"kvm:{event}".encode(), f"on_{event}".encode())
+                self._bpf.attach_tracepoint(tp=f"kvm:{event}", fn_name=f"on_{event}")
         except Exception as error:
             raise BpfexitError(
                 f"cannot attach to kvm:{event} ({_one_line(error)}); "
@@ -277,7 +288,8 @@ def _seen_vcpus(
     seen["vcpu"] = after["vcpu_id"]
     seen["guest_ns"] = after["guest_ns"]
     seen["guest_ns"][: len(before)] -= before["guest_ns"]
-    return seen[after["watched"] != 0]
+    watched: NDArray[Any] = seen[after["watched"] != 0]
+    return watched
 
 
 def _origin(backend: Backend) -> Origin:

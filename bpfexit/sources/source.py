@@ -1,7 +1,10 @@
 """What every command reads from, be it the live kernel or a recording."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bpfexit.model.snapshot import Snapshot
 
@@ -15,8 +18,28 @@ class Filter:
     reasons: tuple[str, ...] = ()
 
 
+def kept(snapshot: Snapshot, wanted: Filter) -> Snapshot:
+    """Return the snapshot with only the rows and vCPUs that are wanted."""
+    rows, vcpus = snapshot.rows, snapshot.vcpus
+    keep = _chosen(rows["pid"], wanted.pids) & _chosen(rows["vcpu"], wanted.vcpus)
+    if wanted.reasons:
+        names = {name.lower() for name in wanted.reasons}
+        known = np.array([name.lower() in names for name in snapshot.reasons] + [False], bool)
+        keep &= known[rows["reason"]]
+    seen = _chosen(vcpus["pid"], wanted.pids) & _chosen(vcpus["vcpu"], wanted.vcpus)
+    return replace(snapshot, rows=rows.take(keep), vcpus=vcpus[seen])
+
+
+def _chosen(values: NDArray[Any], wanted: tuple[int, ...]) -> NDArray[np.bool_]:
+    return np.isin(values, wanted) if wanted else np.ones(len(values), bool)
+
+
 class Source(Protocol):
     """Snapshots, one after another."""
+
+    @property
+    def emits_exits(self) -> bool:
+        """Whether the back end emits `kvm_exit`, so that there are reasons and latencies."""
 
     def next(self) -> Snapshot | None:
         """Return what has happened since the last call, or since opening; None at the end."""
@@ -25,4 +48,4 @@ class Source(Protocol):
         """Return how long the next snapshot lasts, s; None when that is the caller's choice."""
 
     def close(self) -> Snapshot | None:
-        """Stop; return what happened since the last call, None if there is no more."""
+        """Stop; return what happened since the last call. None when there is no more, or again."""

@@ -1,0 +1,119 @@
+"""`bpfexit top`."""
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bpfexit.commands.options import INTERVAL, SECONDS, filter_options, view_options
+from bpfexit.errors import UsageError
+from bpfexit.host import guests, preflight
+from bpfexit.model.view import Query, default_dimensions
+from bpfexit.sources.kernel import MAX_ROWS, KernelSource
+from bpfexit.sources.recording import RecordingSource
+from bpfexit.sources.source import Filter, Source
+from bpfexit.ui import plain
+from bpfexit.ui.interrupts import Interrupts
+from bpfexit.ui.live import LiveScreen
+from bpfexit.ui.state import first_state
+
+EPILOG = """\b
+Examples:
+  bpfexit top                          live, all guests
+  bpfexit top --by vm,reason 5         every 5 s, by guest and reason
+  bpfexit top -b -p 4711 -d 10         tables of one guest for 10 s
+  bpfexit top -j 1 60 > exits.jsonl    a minute as JSON lines
+  bpfexit top --replay exits.jsonl     and that again
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("interval", type=INTERVAL, required=False)
+@click.argument("count", type=click.IntRange(min=1), required=False)
+@click.option("-i", "--interval", "interval_option", type=INTERVAL, help="Seconds an interval [1].")
+@click.option("-d", "--duration", type=SECONDS, help="Stop after so many seconds.")
+@filter_options
+@view_options
+@click.option("-b", "--batch", is_flag=True, help="Print plain tables, one after another.")
+@click.option("-j", "--json", "as_json", is_flag=True, help="Print a JSON object an interval.")
+@click.option(
+    "--replay",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Show what `top -j` wrote to this file instead of this host.",
+)
+@click.option(
+    "--max-rows",
+    type=click.IntRange(min=1, max=1 << 22),
+    default=MAX_ROWS,
+    show_default=True,
+    help="Room for so many rows (vCPU, reason, access and address) in the kernel.",
+)
+def top(
+    interval: float | None,
+    count: int | None,
+    interval_option: float | None,
+    duration: float | None,
+    pids: tuple[int, ...],
+    vcpus: tuple[int, ...],
+    reasons: tuple[str, ...],
+    by: tuple[str, ...] | None,
+    sort: str,
+    limit: int,
+    batch: bool,
+    as_json: bool,
+    replay: Path | None,
+    max_rows: int,
+) -> None:
+    """Show live which exits the guests take, on which ports and addresses, and what they cost.
+
+    On a terminal the screen is redrawn every INTERVAL seconds; the key h lists
+    the others. Into a pipe, or with -b, it prints plain tables.
+    """
+    if interval is not None and interval_option is not None:
+        raise UsageError("give the interval once: as the first argument or with -i")
+    if batch and as_json:
+        raise UsageError("--batch and --json exclude each other")
+    run = plain.Run(interval or interval_option or 1.0, count, duration)
+    wanted = Filter(pids, vcpus, reasons)
+    with Interrupts() as interrupts:
+        source = RecordingSource(replay, wanted) if replay else _live(wanted, max_rows)
+        query = Query(by or default_dimensions(source.emits_exits), sort, limit)
+        try:
+            _show(source, run, query, interrupts, batch=batch, as_json=as_json)
+        finally:
+            source.close()
+
+
+def _live(wanted: Filter, max_rows: int) -> Source:
+    ready = preflight.ready()
+    for note in [*ready.notes, *guests.doubts(wanted.pids)]:
+        click.echo(f"bpfexit: {note}", err=True)
+    return KernelSource(ready.backend, ready.tracefs, wanted, max_rows)
+
+
+def _show(
+    source: Source,
+    run: plain.Run,
+    query: Query,
+    interrupts: Interrupts,
+    *,
+    batch: bool,
+    as_json: bool,
+) -> None:
+    if as_json:
+        plain.show_json(source, run, interrupts, _line)
+        return
+    console = Console(highlight=False, markup=False, emoji=False)
+    if batch or not (sys.stdin.isatty() and console.is_terminal):
+        plain.show_tables(source, run, interrupts, query, console)
+        return
+    screen = LiveScreen(source, run, first_state(query, run.interval), console)
+    screen.show(interrupts)
+    if screen.total:
+        plain.show(screen.total, screen.state.query, console, "since start or reset")
+
+
+def _line(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,128 @@
+"""The live screen: redrawn every interval and at every key."""
+
+import time
+from dataclasses import replace
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from bpfexit.model.snapshot import Snapshot, merged
+from bpfexit.model.view import view
+from bpfexit.sources.source import Source
+from bpfexit.ui.interrupts import Interrupts
+from bpfexit.ui.keyboard import Keyboard
+from bpfexit.ui.plain import Run
+from bpfexit.ui.state import HELP, State, press
+from bpfexit.ui.tables import header, table
+from bpfexit.ui.text import clean
+
+_CHROME = 7
+"""Screen lines that are not the table's: header, headings, hidden lines, keys."""
+
+KEYS = "q quit  p pause  space view  o sort  t total  f filter  s interval  r reset  h help"
+
+
+class LiveScreen:
+    """Shows a source until the user, the run's length or the recording's end stops it."""
+
+    def __init__(self, source: Source, run: Run, state: State, console: Console) -> None:
+        self._source = source
+        self._run = run
+        self._console = console
+        self.state = state
+        self.snapshot: Snapshot | None = None
+        self.total: Snapshot | None = None
+        self._number = 0
+        self._ended = False
+
+    def show(self, interrupts: Interrupts) -> None:
+        """Take over the terminal; give it back as it was, however this ends."""
+        with (
+            Keyboard() as keyboard,
+            Live(console=self._console, screen=True, auto_refresh=False) as live,
+        ):
+            begun = time.monotonic()
+            end = 0.0
+            while not (interrupts.stopped or self.state.quit):
+                end = self._next_end(end, time.monotonic() - begun)
+                self._until(begun + end, keyboard, interrupts, live)
+                if not (interrupts.stopped or self.state.quit or self.state.paused):
+                    self._read(end)
+        self._add(self._source.close())
+
+    def _next_end(self, previous: float, now: float) -> float:
+        lasts = self._source.due() or self.state.interval
+        return replace(self._run, interval=lasts).next_end(previous, now)
+
+    def _until(self, end: float, keyboard: Keyboard, interrupts: Interrupts, live: Live) -> None:
+        """Answer keys until the interval ends; while paused or at the end there is no end."""
+        live.update(self.render(), refresh=True)
+        while not (interrupts.stopped or self.state.quit):
+            left = end - time.monotonic()
+            if left <= 0 and not self._waiting():
+                return
+            if interrupts.wait(3600 if self._waiting() else left, keyboard.fd):
+                self._press(keyboard.read())
+                live.update(self.render(), refresh=True)
+
+    def _waiting(self) -> bool:
+        return self.state.paused or self._ended
+
+    def _press(self, keys: list[str]) -> None:
+        for key in keys:
+            self.state = replace(self.state, quit=True) if key == "eof" else press(self.state, key)
+            if self.state.reset:
+                self.total = None
+
+    def _read(self, elapsed: float) -> None:
+        self._number += 1
+        if self._run.ends(self._number, elapsed):
+            self.state = replace(self.state, quit=True)
+            return
+        snapshot = self._source.next()
+        self._ended = snapshot is None
+        self._add(snapshot)
+
+    def _add(self, snapshot: Snapshot | None) -> None:
+        if snapshot is None:
+            return
+        self.snapshot = snapshot
+        self.total = merged([self.total, snapshot]) if self.total else snapshot
+
+    def render(self) -> RenderableType:
+        """Return the whole screen."""
+        if self.state.help:
+            return _help()
+        snapshot = self.total if self.state.total else self.snapshot
+        if snapshot is None:
+            return Group(Text("counting …", style="dim"), Text(), self._footer())
+        room = max(1, self._console.height - _CHROME)
+        query = self.state.query
+        limit = min(query.limit or room, room)
+        shown = view(snapshot, replace(query, limit=limit))
+        title = "since start or reset" if self.state.total else ""
+        return Group(header(snapshot, title), table(shown, self._console.width), self._footer())
+
+    def _footer(self) -> Text:
+        state = self.state
+        if state.asking:
+            return Text(state.asking + "▏", style="bold")
+        notes = ["paused"] * state.paused + ["end of the recording"] * self._ended
+        notes += [f"filter: {clean(state.query.text)}"] * bool(state.query.text)
+        notes += [state.message] * bool(state.message)
+        said = f"[{', '.join(notes)}]  " if notes else ""
+        return Text(said + KEYS, style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _help() -> RenderableType:
+    grid = Table(box=None, show_header=False, title="keys", title_justify="left")
+    for key, what in HELP:
+        grid.add_row(Text(key, style="bold"), Text(what))
+    legend = Text(
+        "\nexits/s, time%: of the time in exits, HLT aside. mean to max: from exit to entry.\n"
+        "user%: share of the exits that went to user space (QEMU); in user: how long they were\n"
+        "there, on average. Quantiles are right to a quarter of their value, mostly far better."
+    )
+    return Group(grid, legend)

@@ -1,0 +1,38 @@
+"""Numbers as a person reads them at a glance; what is not known is blank."""
+
+from math import isnan
+
+_TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
+
+
+def duration(ns: float) -> str:
+    """Format a time in ns with three digits and its unit: `850ns`, `1.24µs`, `12.4ms`."""
+    if isnan(ns):
+        return ""
+    for size, unit in _TIME_UNITS:
+        if ns >= size * 0.9995:
+            return f"{_three_digits(ns / size)}{unit}"
+    return f"{ns:.0f}ns"
+
+
+def share(part: float) -> str:
+    """Format a share, 1.0 being all, in percent with one decimal."""
+    return "" if isnan(part) else f"{100 * part:.1f}"
+
+
+def rate(per_second: float) -> str:
+    """Format a rate: whole numbers from 100 on, one decimal below."""
+    if isnan(per_second):
+        return ""
+    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.1f}"
+
+
+def count(number: float) -> str:
+    """Format a count, whole."""
+    return f"{number:,.0f}"
+
+
+def _three_digits(value: float) -> str:
+    if value >= 99.95:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"

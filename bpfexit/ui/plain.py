@@ -1,0 +1,88 @@
+"""Intervals without a screen: one snapshot after another, for tables in a pipe and for JSON."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from bpfexit.formats import snapshot_json
+from bpfexit.model.snapshot import Snapshot, merged
+from bpfexit.model.view import Query, view
+from bpfexit.sources.source import Source
+from bpfexit.ui.interrupts import Interrupts
+from bpfexit.ui.tables import header, table
+
+
+@dataclass(frozen=True)
+class Run:
+    """How long to go on: `interval` s each, at most `count` of them and `duration` s."""
+
+    interval: float
+    count: int | None = None
+    duration: float | None = None
+
+    def ends(self, number: int, elapsed: float) -> bool:
+        """Say whether interval `number`, from 1, is the last; it ends `elapsed` s from the start."""
+        if self.count is not None and number >= self.count:
+            return True
+        return self.duration is not None and elapsed >= self.duration
+
+    def next_end(self, previous: float, now: float) -> float:
+        """Return when the interval after `previous` ends, s since the start: no drift, no burst."""
+        end = max(previous + self.interval, now)
+        return end if self.duration is None else min(end, self.duration)
+
+
+def intervals(source: Source, run: Run, interrupts: Interrupts) -> Iterator[Snapshot]:
+    """Yield a snapshot an interval; the last is read when the source has been stopped.
+
+    A source that says itself how long its snapshots are is not waited for.
+    """
+    begun = time.monotonic()
+    number, end = 0, 0.0
+    last = False
+    while not last:
+        number += 1
+        if source.due() is None:
+            end = run.next_end(end, time.monotonic() - begun)
+            interrupts.wait(begun + end - time.monotonic())
+        last = interrupts.stopped or run.ends(number, end)
+        snapshot = _last(source) if last else source.next()
+        if snapshot is None:
+            return
+        yield snapshot
+
+
+def _last(source: Source) -> Snapshot | None:
+    """Return what is left to read; of a source that needs no stopping, the next."""
+    return source.close() if source.due() is None else source.next()
+
+
+def show_json(
+    source: Source, run: Run, interrupts: Interrupts, write: Callable[[str], object]
+) -> None:
+    """Write a line for each interval, at once."""
+    for snapshot in intervals(source, run, interrupts):
+        write(snapshot_json.encode(snapshot))
+
+
+def show_tables(
+    source: Source, run: Run, interrupts: Interrupts, query: Query, console: Console
+) -> None:
+    """Print a table for each interval, and one for all of them together."""
+    total: Snapshot | None = None
+    number = 0
+    for snapshot in intervals(source, run, interrupts):
+        number += 1
+        total = merged([total, snapshot]) if total else snapshot
+        show(snapshot, query, console)
+    if total and number > 1:
+        show(total, query, console, f"all {number} intervals")
+
+
+def show(snapshot: Snapshot, query: Query, console: Console, title: str = "") -> None:
+    """Print one table with its header."""
+    console.print(header(snapshot, title))
+    console.print(table(view(snapshot, query), console.width))
+    console.print()

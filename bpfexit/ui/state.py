@@ -1,0 +1,129 @@
+"""What the live screen shows, and what each key changes in it. Pure: keys in, state out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bpfexit.model.view import COLUMNS, Query, default_dimensions
+
+VIEWS: tuple[tuple[str, ...], ...] = (
+    default_dimensions(emits_exits=True),
+    default_dimensions(emits_exits=False),
+    ("vm", "reason"),
+    ("vm",),
+    ("vcpu",),
+    ("vcpu", "reason"),
+    ("port",),
+    ("mmio",),
+    ("msr",),
+)
+"""The views the arrow keys go through; one given with --by comes before them."""
+
+HELP = (
+    ("q", "quit, with the summary of the whole run"),
+    ("p", "pause, and go on"),
+    ("space → ←", "next, previous view"),
+    ("o O", "sort by the next, the previous column"),
+    ("t", "this interval, or everything since the start"),
+    ("f", "filter by guest, reason or address"),
+    ("s", "set the interval in seconds"),
+    ("r", "reset: everything since now"),
+    ("h ?", "this help, and back"),
+)
+
+_MIN_INTERVAL_S = 0.1
+_PROMPTS = {"f": "filter (empty for none): ", "s": "interval in seconds: "}
+
+
+@dataclass(frozen=True)
+class State:
+    """One moment of the live screen."""
+
+    query: Query
+    interval: float
+    views: tuple[tuple[str, ...], ...] = VIEWS
+    paused: bool = False
+    total: bool = False
+    help: bool = False
+    prompt: str = ""  # the key that asked; "" when nothing is asked
+    typed: str = ""
+    message: str = ""
+    reset: bool = False
+    quit: bool = False
+
+    @property
+    def asking(self) -> str:
+        """The line at the bottom while something is typed."""
+        return _PROMPTS[self.prompt] + self.typed if self.prompt else ""
+
+
+def first_state(query: Query, interval: float) -> State:
+    """Return the state a run begins with."""
+    others = tuple(view for view in VIEWS if view != query.by)
+    return State(query, interval, views=(query.by, *others))
+
+
+def press(state: State, key: str) -> State:
+    """Return the state after a key: a character, or `left`, `right`, `up`, `down`, `escape`."""
+    state = replace(state, message="", reset=False)
+    if state.prompt:
+        return _typed(state, key)
+    if key in ("q", "Q"):
+        return replace(state, quit=True)
+    if key in _PROMPTS:
+        return replace(state, prompt=key, typed=state.query.text if key == "f" else "")
+    if key in _TURNS:
+        return _turned(state, _TURNS[key])
+    if key in _SORTS:
+        return _sorted(state, _SORTS[key])
+    return _toggled(state, key)
+
+
+_TURNS = {" ": 1, "right": 1, "down": 1, "left": -1, "up": -1}
+_SORTS = {"o": 1, ">": 1, "O": -1, "<": -1}
+
+
+def _toggled(state: State, key: str) -> State:
+    if key == "p":
+        return replace(state, paused=not state.paused)
+    if key == "t":
+        return replace(state, total=not state.total)
+    if key in ("h", "?") or (key == "escape" and state.help):
+        return replace(state, help=not state.help)
+    if key == "r":
+        return replace(state, reset=True, message="everything since now")
+    return state
+
+
+def _turned(state: State, step: int) -> State:
+    at = (state.views.index(state.query.by) + step) % len(state.views)
+    return replace(state, query=replace(state.query, by=state.views[at]))
+
+
+def _sorted(state: State, step: int) -> State:
+    column = COLUMNS[(COLUMNS.index(state.query.sort) + step) % len(COLUMNS)]
+    return replace(state, query=replace(state.query, sort=column), message=f"sorted by {column}")
+
+
+def _typed(state: State, key: str) -> State:
+    if key == "enter":
+        return _answered(replace(state, prompt=""), state.prompt, state.typed.strip())
+    if key == "escape":
+        return replace(state, prompt="")
+    if key == "backspace":
+        return replace(state, typed=state.typed[:-1])
+    if len(key) == 1 and key.isprintable():
+        return replace(state, typed=state.typed + key)
+    return state
+
+
+def _answered(state: State, prompt: str, answer: str) -> State:
+    if prompt == "f":
+        return replace(state, query=replace(state.query, text=answer))
+    try:
+        interval = float(answer)
+    except ValueError:
+        return replace(state, message=f"{answer!r} is no number of seconds")
+    if not _MIN_INTERVAL_S <= interval <= 86400:
+        return replace(state, message=f"an interval is {_MIN_INTERVAL_S} to 86400 s")
+    return replace(state, interval=interval)

@@ -1,0 +1,178 @@
+"""A snapshot's header and a view's table as rich renderables. No I/O, nothing computed.
+
+Every text that comes from a guest or a file goes through `clean` into a `Text`:
+rich's markup is never interpreted.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bpfexit.model.rows import NO_VCPU, Access, Kind
+from bpfexit.model.snapshot import Snapshot, times
+from bpfexit.model.view import Line, View
+from bpfexit.ui import numbers
+from bpfexit.ui.text import clean
+
+HEADINGS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "count": ("exits", numbers.count),
+    "rate": ("exits/s", numbers.rate),
+    "time": ("time%", numbers.share),
+    "mean": ("mean", numbers.duration),
+    "p50": ("p50", numbers.duration),
+    "p99": ("p99", numbers.duration),
+    "max": ("max", numbers.duration),
+    "user": ("user%", lambda part: numbers.share(part) if part else ""),
+    "user_mean": ("in user", numbers.duration),
+}
+"""Column titles, and how their numbers are written."""
+
+WIDE = 96
+"""From this many columns on, there is room for the count beside the rate."""
+
+LOSSES = {
+    "map_full": "exits in no row, the map is full",
+    "vcpus_full": "exits of vCPUs beyond the map's size",
+    "missed": "program runs skipped by the kernel",
+    "unpaired": "exits without a latency, no entry was seen",
+    "folded": "accesses beyond the first of their exit",
+}
+NOT_COUNTED = ("map_full", "vcpus_full", "missed")
+"""Losses that make the counts too small; the others take something else from exits counted."""
+
+
+def header(snapshot: Snapshot, title: str = "") -> RenderableType:
+    """Return the lines above the table: where, how much, where the time went, what is lost."""
+    lines = [_where(snapshot, title), _how_much(snapshot), _lost(snapshot)]
+    if not snapshot.origin.emits_exits:
+        lines.append(_blind(snapshot))
+    return Group(*lines)
+
+
+def table(view: View, width: int) -> RenderableType:
+    """Return the view's lines as a table, with a last line for those that are hidden."""
+    query = view.query
+    shown = [name for name in HEADINGS if name != "count" or width >= WIDE]
+    grid = Table(box=None, padding=(0, 1, 0, 0), header_style="reverse", expand=True)
+    for title, _ in _labels(view):
+        grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1)
+    for name in shown:
+        title = HEADINGS[name][0]
+        mark = "▼" if name == query.sort else ""
+        grid.add_column(mark + title, justify="right", no_wrap=True)
+    for line in view.lines:
+        cells = [label(line) for _, label in _labels(view)]
+        values = [Text(HEADINGS[name][1](line.numbers[name])) for name in shown]
+        grid.add_row(*cells, *values, style="" if line.depth else "bold")
+    return Group(grid, *_below(view))
+
+
+def _below(view: View) -> list[Text]:
+    if not view.lines:
+        return [Text("no exits in this interval", style="dim")]
+    if view.hidden:
+        return [Text(f"{view.hidden} more lines (-n 0 shows all)", style="dim")]
+    return []
+
+
+def _where(snapshot: Snapshot, title: str) -> Text:
+    origin = snapshot.origin
+    guests, vcpus = len(set(snapshot.vcpus["vm"].tolist())), len(snapshot.vcpus)
+    clock = time.strftime("%H:%M:%S", time.localtime(snapshot.start + snapshot.duration_s))
+    text = Text(overflow="ellipsis", no_wrap=True)
+    text.append(clean(origin.host), style="bold")
+    text.append(f"  Linux {clean(origin.kernel)}  {clean(origin.backend)}")
+    text.append(f"  {_plural(guests, 'guest')}, {_plural(vcpus, 'vCPU')}  {clock}")
+    if title:
+        text.append(f"  {clean(title)}", style="bold")
+    return text
+
+
+def _how_much(snapshot: Snapshot) -> Text:
+    spent = times(snapshot)
+    unit = "exits" if snapshot.origin.emits_exits else "accesses"
+    per_second = snapshot.exits / snapshot.duration_s if snapshot.duration_s else float("nan")
+    text = Text(f"{numbers.rate(per_second)} {unit}/s", style="bold", no_wrap=True)
+    parts = [f"  {numbers.count(snapshot.exits)} in {snapshot.duration_s:.2f} s"]
+    if spent.total:
+        shares = [
+            f"{name} {numbers.share(ns / spent.total)}%"
+            for name, ns in (("guest", spent.guest), ("exits", spent.exits), ("idle", spent.idle))
+        ]
+        parts += ["  time: ", ", ".join(shares)]
+        parts += [f"  (user space {numbers.share(spent.user / spent.total)}%)"]
+    elif snapshot.duration_s:
+        busy = spent.user / snapshot.duration_s
+        parts += [f"  in user space {numbers.duration(busy)} a second"]
+    return text.append("".join(parts), style="not bold")
+
+
+def _lost(snapshot: Snapshot) -> Text:
+    losses = {name: number for name, number in asdict(snapshot.lost).items() if number}
+    text = Text(no_wrap=True, overflow="ellipsis")
+    if not losses:
+        text.append("lost: nothing", style="dim")
+    for name, number in losses.items():
+        style = "bold red" if name in NOT_COUNTED else "yellow"
+        text.append(f"{name} {numbers.count(number)}", style=style)
+        text.append(f" ({LOSSES[name]})  ", style="dim")
+    if snapshot.in_flight:
+        text.append(f"  in flight: {snapshot.in_flight}", style="dim")
+    return text
+
+
+def _blind(snapshot: Snapshot) -> Text:
+    backend = clean(snapshot.origin.backend)
+    return Text(
+        f"{backend} emits no kvm_exit: reasons and latencies are not known; "
+        "accesses and their time in user space are exact",
+        style="yellow",
+    )
+
+
+Label = tuple[str, Callable[[Line], Text]]
+
+
+def _labels(view: View) -> list[Label]:
+    """Return the label columns a view needs: titles, and what a line has there."""
+    query = view.query
+    labels: list[Label] = []
+    if "vm" in query.by or "vcpu" in query.by:
+        labels.append(("guest", _guest))
+    if "vcpu" in query.by:
+        labels.append(("vCPU", _vcpu))
+    if "reason" in query.by or query.kinds:
+        title = " / ".join(["reason"] * ("reason" in query.by) + ["address"] * bool(query.kinds))
+        labels.append((title, _reason_or_address))
+    return labels
+
+
+def _guest(line: Line) -> Text:
+    return Text("" if line.vm is None else clean(line.vm))
+
+
+def _vcpu(line: Line) -> Text:
+    if line.vcpu is None:
+        return Text("")
+    return Text(f"tid {line.tid}" if line.vcpu == NO_VCPU else str(line.vcpu))
+
+
+def _reason_or_address(line: Line) -> Text:
+    if line.address is not None:
+        return Text("  " * line.depth + address(line.kind, line.address, line.access))
+    return Text(clean(line.reason) if line.reason else "")
+
+
+def address(kind: Kind, number: int, access: Access) -> str:
+    """Return how a port, a guest physical address or an MSR is written, with its direction."""
+    width = 4 if kind is Kind.PIO else 8
+    prefix = "msr " if kind is Kind.MSR else ""
+    return f"{prefix}0x{number:0{width}x} {access.name.lower()}"
+
+
+def _plural(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
