@@ -1,4 +1,4 @@
-"""Options that several commands share, and the types of their values."""
+"""Options that several commands share, and how their values are read."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,45 +8,38 @@ import click
 from bpfexit.model.view import COLUMNS, DIMENSIONS
 
 
-class NumberList(click.ParamType[tuple[int, ...]]):
-    """`1,2,3`: numbers from 0 on."""
-
-    name = "N[,N]"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """Return the numbers."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(int(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is no list of numbers such as 1,2", param, ctx)
-        if not all(0 <= number < 2**32 for number in numbers):
-            self.fail(f"{value!r} holds a number that is out of range", param, ctx)
-        return numbers
+def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Read `1,2,3`: numbers from 0 on; none when the option is not given."""
+    del ctx, param
+    try:
+        found = tuple(int(part) for part in value.split(",")) if value is not None else ()
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no list of numbers such as 1,2") from None
+    if not all(0 <= number < 2**32 for number in found):
+        raise click.BadParameter(f"{value!r} holds a number that is out of range")
+    return found
 
 
-class NameList(click.ParamType[tuple[str, ...]]):
-    """`a,b`: names out of a few, or any when none are given."""
+def names(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Read `a,b`, each once; none when the option is not given."""
+    del ctx, param
+    if value is None:
+        return ()
+    found = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
+    if not all(found):
+        raise click.BadParameter(f"{value!r} holds an empty name")
+    return found
 
-    name = "NAME[,NAME]"
 
-    def __init__(self, known: tuple[str, ...] = ()) -> None:
-        self._known = known
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Return the names, each once."""
-        if isinstance(value, tuple):
-            return value
-        names = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
-        for name in names:
-            if not name or (self._known and name not in self._known):
-                self.fail(f"{name!r} is none of {', '.join(self._known)}", param, ctx)
-        return names
+def dimensions(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    """Read the names of dimensions; None when the option is not given."""
+    found = names(ctx, param, value)
+    for name in found:
+        if name not in DIMENSIONS:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(DIMENSIONS)}")
+    return found or None
 
 
 SECONDS = click.FloatRange(min=0.01, max=86400 * 366)
@@ -59,16 +52,26 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add -p, -v and --reason: which exits to count at all."""
     options: list[Decorator] = [
         click.option(
-            "-p", "--pid", "pids", type=NumberList(), default=(), help="Only guests of these PIDs."
+            "-p",
+            "--pid",
+            "pids",
+            metavar="PID[,PID]",
+            callback=numbers,
+            help="Only guests of these processes.",
         ),
         click.option(
-            "-v", "--vcpu", "vcpus", type=NumberList(), default=(), help="Only these vCPUs."
+            "-v",
+            "--vcpu",
+            "vcpus",
+            metavar="VCPU[,VCPU]",
+            callback=numbers,
+            help="Only vCPUs of these numbers.",
         ),
         click.option(
             "--reason",
             "reasons",
-            type=NameList(),
-            default=(),
+            metavar="NAME[,NAME]",
+            callback=names,
             help="Only exits of these reasons, named as the kernel names them.",
         ),
     ]
@@ -80,7 +83,8 @@ def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options: list[Decorator] = [
         click.option(
             "--by",
-            type=NameList(DIMENSIONS),
+            metavar="NAME[,NAME]",
+            callback=dimensions,
             help=f"Group by these, several at once: {', '.join(DIMENSIONS)}.",
         ),
         click.option(
