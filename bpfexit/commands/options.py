@@ -88,7 +88,9 @@ def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help=f"Group by these, several at once: {', '.join(DIMENSIONS)}.",
         ),
         click.option(
-            "--sort", type=click.Choice(COLUMNS), default="time", show_default=True, help="Order."
+            "--sort",
+            type=click.Choice(COLUMNS),
+            help="Order: by time, or by rate where times are not known.",
         ),
         click.option(
             "-n",

@@ -9,7 +9,7 @@ from rich.console import Console
 from bpfexit.commands.options import INTERVAL, SECONDS, filter_options, view_options
 from bpfexit.errors import UsageError
 from bpfexit.host import guests, preflight
-from bpfexit.model.view import Query, default_dimensions
+from bpfexit.model.view import Query, default_query
 from bpfexit.sources.kernel import MAX_ROWS, KernelSource
 from bpfexit.sources.recording import RecordingSource
 from bpfexit.sources.source import Filter, Source
@@ -58,7 +58,7 @@ def top(
     vcpus: tuple[int, ...],
     reasons: tuple[str, ...],
     by: tuple[str, ...] | None,
-    sort: str,
+    sort: str | None,
     limit: int,
     batch: bool,
     as_json: bool,
@@ -78,7 +78,7 @@ def top(
     wanted = Filter(pids, vcpus, reasons)
     with Interrupts() as interrupts:
         source = RecordingSource(replay, wanted) if replay else _live(wanted, max_rows)
-        query = Query(by or default_dimensions(source.emits_exits), sort, limit)
+        query = default_query(source.emits_exits, by, sort, limit)
         try:
             _show(source, run, query, interrupts, batch=batch, as_json=as_json)
         finally:
@@ -108,7 +108,7 @@ def _show(
     if batch or not (sys.stdin.isatty() and console.is_terminal):
         plain.show_tables(source, run, interrupts, query, console)
         return
-    screen = LiveScreen(source, run, first_state(query, run.interval), console)
+    screen = LiveScreen(source, run, first_state(query, run.interval, source.emits_exits), console)
     screen.show(interrupts)
     if screen.total:
         plain.show(screen.total, screen.state.query, console, "since start or reset")

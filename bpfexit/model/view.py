@@ -53,6 +53,14 @@ class Query:
         return tuple(ADDRESS_KINDS[name] for name in self.by if name in ADDRESS_KINDS)
 
 
+def default_query(
+    emits_exits: bool, by: tuple[str, ...] | None, sort: str | None, limit: int = 0
+) -> Query:
+    """Return a query in which what is None is chosen by what the back end tells."""
+    by = by or default_dimensions(emits_exits)
+    return Query(by, sort or ("time" if emits_exits else "rate"), limit)
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a view: what it is about, and its numbers by column name (nan: not known).

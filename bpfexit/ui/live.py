@@ -19,7 +19,7 @@ from bpfexit.ui.tables import header, table
 from bpfexit.ui.text import clean
 
 _CHROME = 7
-"""Screen lines that are not the table's: header, headings, hidden lines, keys."""
+"""Screen lines that are not the table's: 4 of header, headings, hidden lines, keys."""
 
 KEYS = "q quit  p pause  space view  o sort  t total  f filter  s interval  r reset  h help"
 

@@ -23,7 +23,7 @@ class Run:
     duration: float | None = None
 
     def ends(self, number: int, elapsed: float) -> bool:
-        """Say whether interval `number`, from 1, is the last; it ends `elapsed` s from the start."""
+        """Say whether interval `number`, from 1, is the last; it ends after `elapsed` s."""
         if self.count is not None and number >= self.count:
             return True
         return self.duration is not None and elapsed >= self.duration

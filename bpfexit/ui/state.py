@@ -57,9 +57,10 @@ class State:
         return _PROMPTS[self.prompt] + self.typed if self.prompt else ""
 
 
-def first_state(query: Query, interval: float) -> State:
-    """Return the state a run begins with."""
-    others = tuple(view for view in VIEWS if view != query.by)
+def first_state(query: Query, interval: float, emits_exits: bool = True) -> State:
+    """Return the state a run begins with; without reasons, no view is by reason."""
+    views = VIEWS if emits_exits else tuple(view for view in VIEWS if "reason" not in view)
+    others = tuple(view for view in views if view != query.by)
     return State(query, interval, views=(query.by, *others))
 
 

@@ -19,8 +19,8 @@ from bpfexit.ui import numbers
 from bpfexit.ui.text import clean
 
 HEADINGS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "count": ("exits", numbers.count),
-    "rate": ("exits/s", numbers.rate),
+    "count": ("count", numbers.count),
+    "rate": ("per s", numbers.rate),
     "time": ("time%", numbers.share),
     "mean": ("mean", numbers.duration),
     "p50": ("p50", numbers.duration),
@@ -57,23 +57,23 @@ def table(view: View, width: int) -> RenderableType:
     """Return the view's lines as a table, with a last line for those that are hidden."""
     query = view.query
     shown = [name for name in HEADINGS if name != "count" or width >= WIDE]
+    is_tree = bool(query.groups and query.kinds)
     grid = Table(box=None, padding=(0, 1, 0, 0), header_style="reverse", expand=True)
     for title, _ in _labels(view):
         grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1)
     for name in shown:
-        title = HEADINGS[name][0]
         mark = "▼" if name == query.sort else ""
-        grid.add_column(mark + title, justify="right", no_wrap=True)
+        grid.add_column(mark + HEADINGS[name][0], justify="right", no_wrap=True, min_width=6)
     for line in view.lines:
         cells = [label(line) for _, label in _labels(view)]
         values = [Text(HEADINGS[name][1](line.numbers[name])) for name in shown]
-        grid.add_row(*cells, *values, style="" if line.depth else "bold")
+        grid.add_row(*cells, *values, style="bold" if is_tree and not line.depth else "")
     return Group(grid, *_below(view))
 
 
 def _below(view: View) -> list[Text]:
     if not view.lines:
-        return [Text("no exits in this interval", style="dim")]
+        return [Text("nothing to show here", style="dim")]
     if view.hidden:
         return [Text(f"{view.hidden} more lines (-n 0 shows all)", style="dim")]
     return []
@@ -128,9 +128,7 @@ def _lost(snapshot: Snapshot) -> Text:
 def _blind(snapshot: Snapshot) -> Text:
     backend = clean(snapshot.origin.backend)
     return Text(
-        f"{backend} emits no kvm_exit: reasons and latencies are not known; "
-        "accesses and their time in user space are exact",
-        style="yellow",
+        f"{backend} emits no kvm_exit: no reasons, no latencies; the rest is exact", "yellow"
     )
 
 
@@ -164,7 +162,7 @@ def _vcpu(line: Line) -> Text:
 def _reason_or_address(line: Line) -> Text:
     if line.address is not None:
         return Text("  " * line.depth + address(line.kind, line.address, line.access))
-    return Text(clean(line.reason) if line.reason else "")
+    return Text(clean(line.reason) if line.reason else "not known")
 
 
 def address(kind: Kind, number: int, access: Access) -> str:
