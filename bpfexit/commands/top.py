@@ -89,7 +89,9 @@ def _live(wanted: Filter, max_rows: int) -> Source:
     ready = preflight.ready()
     for note in [*ready.notes, *guests.doubts(wanted.pids)]:
         click.echo(f"bpfexit: {note}", err=True)
-    return KernelSource(ready.backend, ready.tracefs, wanted, max_rows)
+    source = KernelSource(ready.backend, ready.tracefs, wanted, max_rows)
+    click.echo(f"bpfexit: counting on {ready.backend.module}; Ctrl-C ends", err=True)
+    return source
 
 
 def _show(

@@ -1,0 +1,130 @@
+"""Run the guest under `bpfexit top -j`, both as a person would, and compare what they say."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+BPFEXIT = (sys.executable, "-m", "bpfexit")
+CONTROL_PORT = 0xF4
+HLT_TIMER_REGISTERS = (0xFEE00380, 0xFEE000B0)
+"""What a halt takes besides: the timer's initial count and the end of interrupt."""
+
+IN_A_SNAPSHOT = ("kind", "access", "address")
+
+
+class Place(NamedTuple):
+    """What an exit was after; all None when it was after nothing."""
+
+    kind: str | None
+    access: str | None
+    address: int | None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the guest says it did, and the lines `top -j` printed meanwhile."""
+
+    guest: dict[str, Any]
+    snapshots: list[dict[str, Any]]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of all intervals."""
+        return [row for snapshot in self.snapshots for row in snapshot["rows"]]
+
+    @property
+    def lost(self) -> Counter[str]:
+        """All losses together; empty when nothing was lost."""
+        total: Counter[str] = Counter()
+        for snapshot in self.snapshots:
+            total.update(snapshot["lost"])
+        return +total
+
+    def places(self, rows: Iterable[dict[str, Any]] | None = None) -> Counter[Place]:
+        """Exits by what they were after."""
+        total: Counter[Place] = Counter()
+        for row in self.rows if rows is None else rows:
+            total[Place(row["kind"], row["access"], row["address"])] += row["count"]
+        return total
+
+    def reasons(self) -> Counter[str]:
+        """Exits by reason."""
+        total: Counter[str] = Counter()
+        for row in self.rows:
+            total[row["reason"]] += row["count"]
+        return total
+
+    def done(self) -> Counter[Place]:
+        """What the guest says it did, all its vCPUs together, where it was after something."""
+        total: Counter[Place] = Counter()
+        for operation in self.operations():
+            if operation["kind"]:
+                place = Place(operation["kind"], operation["access"], operation["address"])
+                total[place] += operation["count"]
+        return total
+
+    def operations(self) -> list[dict[str, Any]]:
+        """The guest's operations, of all vCPUs."""
+        return [each for vcpu in self.guest["vcpus"] for each in vcpu["operations"]]
+
+
+def count(
+    guest: Sequence[str],
+    top: Sequence[str] = (),
+    *,
+    during: Callable[[dict[str, Any]], object] | None = None,
+) -> Counted:
+    """Start the guest, attach `top -j`, let the guest run to its end, end top by Ctrl-C.
+
+    `during` is called with the guest's ready line when both are set up, and
+    what it returns is called, if it can be, when the guest has ended.
+    """
+    with _started([*BPFEXIT, "guest", "--json", "--wait", "--linger", *guest]) as machine:
+        ready = json.loads(_line(machine))
+        command = [*BPFEXIT, "top", "--json", "-p", str(ready["pid"]), *top]
+        with _started(command, stderr=subprocess.PIPE) as tracer:
+            _until_counting(tracer)
+            after = during(ready) if during else None
+            _write(machine, "\n")
+            result = json.loads(_line(machine))
+            if callable(after):
+                after()
+            tracer.send_signal(signal.SIGINT)
+            output, _ = tracer.communicate()
+            assert tracer.returncode == 0, f"top ended with {tracer.returncode}"
+        machine.communicate()
+    return Counted(result, [json.loads(line) for line in output.splitlines()])
+
+
+def _started(command: Sequence[str], stderr: int | None = None) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=stderr, text=True)
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    line = process.stdout.readline()
+    assert line, f"{process.args!r} ended without a word"
+    return line
+
+
+def _write(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdin
+    process.stdin.write(text)
+    process.stdin.flush()
+
+
+def _until_counting(tracer: subprocess.Popen[str]) -> None:
+    """Wait for the line that says the programs are attached."""
+    assert tracer.stderr
+    said = []
+    for line in tracer.stderr:
+        said.append(line)
+        if "counting on" in line:
+            return
+    raise AssertionError(f"top did not start: {''.join(said)}")

@@ -1,0 +1,91 @@
+"""The kernel's own record of KVM's events: the ground truth that counts and latencies are held to.
+
+The events go to an ftrace instance of their own, on the clock the programs use,
+and trace-cmd, which shares nothing with bpfexit, decodes the buffer.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TRACEFS = Path("/sys/kernel/tracing")
+_LINE = re.compile(r"-(\d+)\s+\[\d+\]\s+(\d+)\.(\d{9}):\s+(\w+):\s+(.*)$")
+_FIELD = re.compile(r"(\w+)=(0x[0-9a-f]+|-?[0-9a-f]+)\b")
+# trace-cmd prints these in hexadecimal, with or without a prefix.
+_HEX_FIELDS = frozenset({"port", "gpa", "ecx", "exit_reason"})
+_WANTED = frozenset({"rw", "size", "type", "len", "write", "load", "reason", "vcpu_id"})
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: the thread it fired in, when (CLOCK_MONOTONIC, ns), its name and its numbers."""
+
+    tid: int
+    ns: int
+    name: str
+    fields: dict[str, int]
+
+
+@dataclass
+class Recorded:
+    """What was recorded; filled when the recording ends."""
+
+    events: list[Event] = field(default_factory=list)
+
+
+@contextmanager
+def recording(names: tuple[str, ...], folder: Path, buffer_kb: int = 65536) -> Iterator[Recorded]:
+    """Record these `kvm` events while the context lasts. Fails when one was lost."""
+    instance = TRACEFS / "instances" / "bpfexit-truth"
+    instance.mkdir()
+    recorded = Recorded()
+    data = folder / "truth.dat"
+    try:
+        (instance / "trace_clock").write_text("mono")
+        (instance / "buffer_size_kb").write_text(str(buffer_kb))
+        for name in names:
+            (instance / "events/kvm" / name / "enable").write_text("1")
+        yield recorded
+        (instance / "tracing_on").write_text("0")
+        _check_nothing_lost(instance)
+        # This removes the instance, too.
+        _trace_cmd("extract", "-B", instance.name, "-o", str(data))
+        recorded.events = _events(_trace_cmd("report", "-t", "-R", "-N", "-i", str(data)))
+    finally:
+        data.unlink(missing_ok=True)
+        if instance.exists():
+            instance.rmdir()
+
+
+def _check_nothing_lost(instance: Path) -> None:
+    for stats in instance.glob("per_cpu/cpu*/stats"):
+        numbers = dict(line.split(": ") for line in stats.read_text().splitlines())
+        lost = {name: numbers[name] for name in ("overrun", "commit overrun", "dropped events")}
+        assert all(number == "0" for number in lost.values()), f"ftrace lost events: {lost}"
+
+
+def _trace_cmd(*arguments: str) -> str:
+    done = subprocess.run(["trace-cmd", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def _events(report: str) -> list[Event]:
+    events = []
+    for line in report.splitlines():
+        found = _LINE.search(line)
+        if found:
+            tid, seconds, fraction, name, fields = found.groups()
+            ns = int(seconds) * 10**9 + int(fraction)
+            events.append(Event(int(tid), ns, name, _numbers(fields)))
+    return sorted(events, key=lambda event: event.ns)
+
+
+def _numbers(fields: str) -> dict[str, int]:
+    return {
+        name: int(value, 16 if name in _HEX_FIELDS else 10)
+        for name, value in _FIELD.findall(fields)
+        if name in _HEX_FIELDS | _WANTED
+    }
