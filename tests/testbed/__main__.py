@@ -1,0 +1,67 @@
+"""`python -m tests.testbed`: fetch kernels, run commands inside."""
+
+import argparse
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.testbed import kernels, machine
+
+
+def main() -> int:
+    """Parse the command line and do what it says; return the exit status."""
+    arguments = _parser().parse_args()
+    # As an exception, so that the guest is ended too.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        return _fetch(arguments) if arguments.action == "fetch" else _run(arguments)
+    except kernels.TestbedError as error:
+        print(f"testbed: {error}", file=sys.stderr)
+        return 125
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.testbed", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True)
+    fetch = actions.add_parser("fetch", help="download kernels that are not there yet")
+    fetch.add_argument("suite", nargs="+", choices=kernels.SUITES)
+    run = actions.add_parser("run", help="boot a kernel and run a command inside, as root")
+    run.add_argument("--kernel", choices=kernels.SUITES, default=kernels.DEFAULT_SUITE)
+    run.add_argument("--icount", action="store_true", help="one CPU, 1 ns an instruction")
+    run.add_argument("--cpus", type=int, default=2)
+    run.add_argument("--memory", default="2G")
+    run.add_argument("--timeout", type=float, default=1800, help="seconds, boot included")
+    run.add_argument("command", nargs="+", metavar="COMMAND", help="after --")
+    return parser
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    for suite in arguments.suite:
+        print(f"{suite}: {kernels.fetch(suite).release}", flush=True)
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="bpfexit-testbed-") as share:
+        result = machine.boot(
+            kernels.fetch(arguments.kernel),
+            arguments.command,
+            share=Path(share),
+            cpus=arguments.cpus,
+            memory=arguments.memory,
+            icount=arguments.icount,
+            timeout=arguments.timeout,
+            on_output=_print,
+        )
+    sys.stderr.write(result.stderr)
+    return result.status
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

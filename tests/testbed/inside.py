@@ -1,0 +1,83 @@
+"""The session inside the guest: every scenario once, its results as JSON for the tests outside.
+
+A boot costs seconds, so each kernel is booted once: `python -m
+tests.testbed.inside FILE` runs all scenarios there and writes FILE, and the
+tests assert on what it says. A scenario is a function that returns JSON; the
+tests get it by the function's name. One that fails takes no other with it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TRACEFS = Path("/sys/kernel/tracing")
+
+SCENARIOS: dict[str, Callable[[], Any]] = {}
+
+
+def scenario(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Register the function as a scenario of the session."""
+    SCENARIOS[function.__name__] = function
+    return function
+
+
+@scenario
+def machine() -> dict[str, Any]:
+    """Say what was booted."""
+    return {
+        "release": os.uname().release,
+        "kvm_device": Path("/dev/kvm").is_char_device(),
+        "modules": [line.split()[0] for line in Path("/proc/modules").read_text().splitlines()],
+        "checkout": Path.cwd().joinpath("pyproject.toml").is_file(),
+    }
+
+
+@scenario
+def ftrace() -> dict[str, Any]:
+    """Count a guest's events by ftrace, which knows nothing of bpfexit."""
+    events = ("kvm_exit", "kvm_entry", "kvm_pio")
+    guest = _bpfexit("guest", "--mix", "pio-read-kernel=997", "--rounds", "1", "-j", trace=events)
+    lines = (TRACEFS / "trace").read_text().splitlines()
+    counts = {event: sum(f" {event}: " in line for line in lines) for event in events}
+    reads = sum("kvm_pio: pio_read at 0x21 " in line for line in lines)
+    return {"guest": json.loads(guest), "counts": counts, "reads_of_0x21": reads}
+
+
+def _bpfexit(*arguments: str, trace: tuple[str, ...]) -> str:
+    """Run bpfexit while ftrace records the events; return its standard output."""
+    (TRACEFS / "buffer_size_kb").write_text("16384")
+    (TRACEFS / "trace").write_text("")
+    for event in trace:
+        (TRACEFS / "events/kvm" / event / "enable").write_text("1")
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "bpfexit", *arguments],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=300,
+        ).stdout
+    finally:
+        (TRACEFS / "events/kvm/enable").write_text("0")
+
+
+def _outcome(function: Callable[[], Any]) -> dict[str, Any]:
+    try:
+        return {"result": function()}
+    except Exception:  # the tests show it
+        return {"error": traceback.format_exc()}
+
+
+def main(file: str) -> None:
+    """Run every scenario and write the outcomes to the file."""
+    outcomes = {name: _outcome(function) for name, function in SCENARIOS.items()}
+    Path(file).write_text(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,30 @@
+"""The testbed itself: the right kernel, a working KVM, and exits that ftrace sees too."""
+
+from tests.testbed.conftest import Findings
+from tests.testbed.kernels import SUITES, Kernel
+
+
+def test_runs_the_kernel_it_was_asked_for(findings: Findings, kernel: Kernel) -> None:
+    release = findings("machine")["release"]
+    assert release == kernel.release
+    assert release.startswith(SUITES[kernel.suite])
+
+
+def test_has_a_kvm_on_emulated_svm_and_sees_the_checkout(findings: Findings) -> None:
+    machine = findings("machine")
+    assert machine["kvm_device"]
+    assert "kvm_amd" in machine["modules"]
+    assert machine["checkout"]
+
+
+def test_ftrace_sees_every_exit_of_the_guest(findings: Findings) -> None:
+    seen = findings("ftrace")
+    (vcpu,) = seen["guest"]["vcpus"]
+    taken = sum(operation["count"] for operation in vcpu["operations"])
+    assert seen["reads_of_0x21"] == taken == 997
+    assert seen["counts"]["kvm_pio"] == taken + vcpu["control_exits"]
+
+
+def test_exits_and_entries_come_in_pairs(findings: Findings) -> None:
+    counts = findings("ftrace")["counts"]
+    assert counts["kvm_exit"] == counts["kvm_entry"] >= 998
