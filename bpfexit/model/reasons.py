@@ -19,6 +19,8 @@ IDLE = frozenset({"HLT", "hlt", "idle-halt"})
 
 _SYMBOLS = re.compile(r"__print_symbolic\(REC->exit_reason[^{]*((?:\{[^}]*\}[,\s]*)+)\)")
 _PAIR = re.compile(r'\{\s*([^,}]+?)\s*,\s*"([^"]*)"\s*\}')
+_NUMBER = re.compile(r"(-?(?:0x[0-9a-f]{1,16}|[0-9]{1,20}))u?l{0,2}", re.IGNORECASE | re.ASCII)
+"""A literal of C; those of SVM end in `ull` in newer kernels."""
 
 
 class Isa(IntEnum):
@@ -70,9 +72,20 @@ def parse_format(text: str) -> Reasons:
 
 
 def _table(block: str) -> dict[int, str]:
-    """`{ 0x040 + 1, "DB excp" }, { -1, "..." }`: codes are 32-bit sums of literals."""
-    return {_code(code): name for code, name in _PAIR.findall(block)}
+    """`{ 0x040 + 1, "DB excp" }, { -1ull, "..." }`: codes are 32-bit sums of literals.
+
+    What is written in another way is left out, so its exits are shown by number.
+    """
+    codes = ((_code(expression), name) for expression, name in _PAIR.findall(block))
+    return {code: name for code, name in codes if code is not None}
 
 
-def _code(expression: str) -> int:
-    return sum(int(term, 0) for term in expression.split("+")) & 0xFFFFFFFF
+def _code(expression: str) -> int | None:
+    terms = [_NUMBER.fullmatch(term.strip()) for term in expression.split("+")]
+    total = 0
+    for term in terms:
+        if term is None:
+            return None
+        number = term[1]
+        total += int(number, 16 if "x" in number.lower() else 10)
+    return total & 0xFFFFFFFF
