@@ -45,8 +45,9 @@ def quantiles(counts: Counts, q: float, max_ns: NDArray[np.uint64]) -> NDArray[n
     """Return the `q` quantile in ns of each histogram in `counts`, shape (n, BUCKETS).
 
     It lies in the bucket that holds the sample of rank ceil(q * n), at the place
-    linear interpolation gives, so it is off by less than that bucket's width,
-    and it never exceeds `max_ns`, shape (n,). An empty histogram gives nan.
+    it has when that bucket's samples lie evenly, so it is off by less than that
+    bucket's width, and it never exceeds `max_ns`, shape (n,). An empty histogram
+    gives nan.
     """
     totals = counts.sum(axis=1)
     ranks = np.maximum(np.ceil(q * totals), 1)
@@ -59,7 +60,7 @@ def quantiles(counts: Counts, q: float, max_ns: NDArray[np.uint64]) -> NDArray[n
     upper = np.append(LOWER_NS[1:], 0).astype(np.float64)[at]
     upper = np.where(at == OVERFLOW, np.maximum(max_ns, lower), upper)
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = lower + (upper - lower) * (ranks - before) / inside
+        value = lower + (upper - lower) * (ranks - before - 0.5) / inside
     return np.where(totals > 0, np.minimum(value, max_ns), np.nan)
 
 
