@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.model.histogram import BUCKETS
+from bpfexit.model.histogram import BUCKETS, LOWER_NS, Counts
 from bpfexit.model.reasons import Reasons
 from bpfexit.model.rows import FIELDS, NO_REASON, Rows
 
@@ -66,7 +66,6 @@ def difference(before: Sample | None, after: Sample) -> Difference:
     fields = np.zeros(len(rows), FIELDS)
     for name in ("count", "total_ns", "user_count", "user_ns"):
         fields[name] = rows[name] - old[name]
-    fields["max_ns"] = rows["max_ns"]
     fields["address"] = rows["address"]
     fields["kind"] = what & KIND_MASK
     fields["access"] = (what >> ACCESS_SHIFT) & ACCESS_MASK
@@ -78,7 +77,18 @@ def difference(before: Sample | None, after: Sample) -> Difference:
     # Bucket counters have 32 bits: their difference is right even after they wrap.
     hist = (rows["hist"] - old["hist"])[:, :BUCKETS].astype(np.uint64)
     fields["timed"] = hist.sum(axis=1)
+    fields["max_ns"] = np.maximum(rows["max_ns"], _least_maxima(hist))
     return Difference(Rows(fields, hist), slots, (what >> REASON_SHIFT).astype(np.uint32))
+
+
+def _least_maxima(hist: Counts) -> NDArray[np.uint64]:
+    """Return the lower edge of each histogram's highest bucket, 0 when it is empty.
+
+    An exit may end between the reading of a maximum and the start of a new one
+    (see `sources.mapped`): then its bucket is all that tells how long it took.
+    """
+    highest = BUCKETS - 1 - np.argmax(hist[:, ::-1] != 0, axis=1)
+    return np.where(hist.any(axis=1), LOWER_NS[highest], np.uint64(0))
 
 
 def name_reasons(diff: Difference, reasons: Reasons) -> tuple[str, ...]:

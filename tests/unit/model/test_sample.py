@@ -1,0 +1,202 @@
+"""What the kernel's arrays held twice becomes what happened in between."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpfexit.model import sample
+from bpfexit.model.histogram import BUCKETS, LOWER_NS, OVERFLOW
+from bpfexit.model.reasons import BUILT_IN, Isa
+from bpfexit.model.rows import NO_REASON, Access, Kind
+from bpfexit.model.sample import Sample, difference, name_reasons
+from tests.unit import wire
+
+ROW, VCPU = wire.struct("row"), wire.struct("vcpu")
+C = wire.defines()
+
+
+def vcpus(*isas: Isa) -> Any:
+    """Return vCPUs 0, 1, ... of process 500, threads 600, 601, ..."""
+    array = np.zeros(len(isas), VCPU)
+    array["isa"] = isas
+    array["vcpu_id"] = range(len(isas))
+    array["owner"] = [500 << 32 | 600 + at for at in range(len(isas))]
+    return array
+
+
+def packed(slot: int, reason: int, kind: int = 0, access: int = 0, size: int = 0) -> int:
+    """Return `row.what` as the programs put it together; `access` is ACCESS_READ or _WRITE."""
+    return (
+        reason << C["REASON_SHIFT"]
+        | (slot + 1) << C["SLOT_SHIFT"]
+        | size << C["SIZE_SHIFT"]
+        | access
+        | kind
+    )
+
+
+def rows(*whats: int) -> Any:
+    array = np.zeros(len(whats), ROW)
+    array["what"] = whats
+    return array
+
+
+def taken(rows: Any, vcpus: Any) -> Sample:
+    return Sample(taken_ns=0, rows=rows, vcpus=vcpus, slots_full=0, missed=0)
+
+
+def count(row: Any, *ns: int) -> None:
+    """Count exits of these latencies, as `count_exit` of rows.h does."""
+    for each in ns:
+        row["count"] += 1
+        row["total_ns"] += each
+        row["max_ns"] = max(int(row["max_ns"]), each)
+        bucket = int(np.searchsorted(LOWER_NS, each, side="right")) - 1
+        row["hist"][bucket] = (int(row["hist"][bucket]) + 1) % 2**32
+
+
+def test_the_constants_are_those_of_the_programs() -> None:
+    for name in ("SLOT_SHIFT", "SIZE_SHIFT", "SIZE_MASK", "REASON_SHIFT"):
+        assert getattr(sample, name) == C[name]
+    assert [C["KIND_PIO"], C["KIND_MMIO"], C["KIND_MSR"]] == [Kind.PIO, Kind.MMIO, Kind.MSR]
+    assert C["ACCESS_READ"] == Access.READ << sample.ACCESS_SHIFT
+    assert C["ACCESS_WRITE"] == Access.WRITE << sample.ACCESS_SHIFT
+    assert max(Kind) <= sample.KIND_MASK < C["ACCESS_READ"]
+    access = sample.SIZE_MASK << sample.SIZE_SHIFT | sample.ACCESS_MASK << 2 | sample.KIND_MASK
+    assert access == C["ACCESS_MASK"] < 1 << sample.SLOT_SHIFT
+    assert (sample.SLOT_MASK + 1) << sample.SLOT_SHIFT == 1 << sample.REASON_SHIFT
+
+
+def test_the_row_has_room_for_all_buckets() -> None:
+    assert ROW["hist"].shape[0] >= BUCKETS
+    assert ROW.itemsize % 8 == VCPU.itemsize % 8 == 0
+
+
+@given(
+    st.integers(0, sample.SLOT_MASK - 1),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(Kind),
+    st.sampled_from([0, C["ACCESS_READ"], C["ACCESS_WRITE"]]),
+    st.integers(0, C["SIZE_MASK"]),
+    st.integers(0, 2**64 - 1),
+)
+def test_what_is_packed_is_unpacked(
+    slot: int, reason: int, kind: Kind, access: int, size: int, address: int
+) -> None:
+    after = rows(packed(slot, reason, kind, access, size))
+    after["address"] = address
+    after["count"] = 1
+    # A million vCPUs that are one in memory.
+    many = np.broadcast_to(vcpus(Isa.VMX), slot + 1)
+    found = difference(None, taken(after, many))
+    assert found.slots.tolist() == [slot]
+    assert found.codes.tolist() == [reason]
+    row = found.rows.fields[0]
+    assert (row["kind"], row["access"] << 2, row["size"]) == (kind, access, size)
+    assert row["address"] == address
+    assert (row["pid"], row["tid"]) == (500, 600)
+
+
+def test_the_first_difference_is_all_there_is() -> None:
+    after = rows(packed(1, 30))
+    count(after[0], 100, 3000)
+    found = difference(None, taken(after, vcpus(Isa.VMX, Isa.VMX))).rows
+    row = found.fields[0]
+    assert (row["count"], row["timed"], row["total_ns"], row["max_ns"]) == (2, 2, 3100, 3000)
+    assert (row["tid"], row["vcpu"], row["isa"]) == (601, 1, Isa.VMX)
+    assert found.hist.sum() == 2
+
+
+LATENCIES = st.lists(st.integers(0, 2**37), max_size=5)
+
+
+@given(LATENCIES, LATENCIES)
+def test_a_difference_is_what_came_in_between(first: list[int], second: list[int]) -> None:
+    array = rows(packed(0, 30))
+    count(array[0], *first)
+    before = taken(array.copy(), vcpus(Isa.VMX))
+    array["max_ns"] = 0  # as user space starts a new maximum
+    count(array[0], *second)
+    found = difference(before, taken(array, vcpus(Isa.VMX))).rows
+    assert len(found) == bool(second)
+    if second:
+        row = found.fields[0]
+        assert (row["count"], row["timed"]) == (len(second), len(second))
+        assert (row["total_ns"], row["max_ns"]) == (sum(second), max(second))
+
+
+def test_unchanged_rows_are_absent_and_new_ones_are_whole() -> None:
+    old = rows(packed(0, 1), packed(0, 2))
+    count(old[0], 50)
+    count(old[1], 60)
+    new = rows(packed(0, 1), packed(0, 2), packed(0, 3))
+    new[:2] = old
+    count(new[1], 70)
+    count(new[2], 80, 90)
+    found = difference(taken(old, vcpus(Isa.VMX)), taken(new, vcpus(Isa.VMX)))
+    assert found.codes.tolist() == [2, 3]
+    assert found.rows["count"].tolist() == [1, 2]
+    assert found.rows["total_ns"].tolist() == [70, 170]
+
+
+def test_bucket_counters_wrap() -> None:
+    old = rows(packed(0, 1))
+    old["hist"][0, 5] = 2**32 - 1
+    old["count"] = 2**32 - 1
+    new = old.copy()
+    count(new[0], int(LOWER_NS[5]), int(LOWER_NS[5]))
+    assert new["hist"][0, 5] == 1
+    found = difference(taken(old, vcpus(Isa.VMX)), taken(new, vcpus(Isa.VMX))).rows
+    assert found.hist[0, 5] == 2
+    assert found["timed"][0] == found["count"][0] == 2
+
+
+def test_exits_without_a_latency_are_counted_not_timed() -> None:
+    new = rows(packed(0, 1))
+    new["count"] = 3
+    new["user_count"], new["user_ns"] = 1, 4000
+    row = difference(None, taken(new, vcpus(Isa.NONE))).rows.fields[0]
+    assert (row["count"], row["timed"], row["max_ns"]) == (3, 0, 0)
+    assert (row["user_count"], row["user_ns"]) == (1, 4000)
+
+
+@pytest.mark.parametrize("bucket", [0, 1, 77, OVERFLOW])
+def test_a_maximum_that_was_missed_is_bounded_by_its_bucket(bucket: int) -> None:
+    new = rows(packed(0, 1))
+    new["count"] = 2
+    new["hist"][0, [0, bucket]] += np.uint32(1)
+    assert difference(None, taken(new, vcpus(Isa.VMX))).rows["max_ns"][0] == LOWER_NS[bucket]
+
+
+def test_reasons_get_the_names_of_their_vendor() -> None:
+    new = rows(packed(0, 12), packed(1, 0x78), packed(2, 99), packed(0, 12 | 1 << 31))
+    new["count"] = 1
+    diff = difference(None, taken(new, vcpus(Isa.VMX, Isa.SVM, Isa.NONE)))
+    names = name_reasons(diff, BUILT_IN)
+    places = diff.rows["reason"].tolist()
+    assert [names[place] for place in places if place != NO_REASON] == [
+        "HLT",
+        "hlt",
+        "HLT FAILED_VMENTRY",
+    ]
+    assert places[2] == NO_REASON
+
+
+def test_codes_that_share_a_name_share_its_place() -> None:
+    # Flags beside the code: another `what`, the same reason.
+    new = rows(packed(0, 12), packed(0, 12 | 1 << 27))
+    new["count"] = 1
+    diff = difference(None, taken(new, vcpus(Isa.VMX)))
+    assert name_reasons(diff, BUILT_IN) == ("HLT",)
+    assert diff.rows["reason"].tolist() == [0, 0]
+
+
+def test_nothing_at_all_is_no_difference() -> None:
+    empty = taken(rows(), vcpus())
+    diff = difference(empty, replace(empty, taken_ns=1))
+    assert len(diff.rows) == 0
+    assert name_reasons(diff, BUILT_IN) == ()
