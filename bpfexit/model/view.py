@@ -26,6 +26,7 @@ space; user_mean: how long those were there, ns. What is not known is nan.
 
 _GROUP_FIELDS = {"vm": ("vm",), "vcpu": ("vm", "pid", "tid", "vcpu"), "reason": ("isa", "reason")}
 _ADDRESS_FIELDS = ("kind", "address", "access")
+_NAME_FIELDS = ("vm", "vcpu", "pid", "tid", "reason", "isa", *_ADDRESS_FIELDS)
 
 
 def default_dimensions(emits_exits: bool) -> tuple[str, ...]:
@@ -123,11 +124,16 @@ def _matching(snapshot: Snapshot, text: str) -> NDArray[np.bool_]:
     vms = np.array([text in name.lower() for name in snapshot.vms] + [False], bool)
     reasons = np.array([text in name.lower() for name in snapshot.reasons] + [False], bool)
     addresses, place = np.unique(rows["address"], return_inverse=True)
-    shown = np.array([text in hex(address) for address in addresses.tolist()], bool)
+    shown = np.array([text in _spellings(address) for address in addresses.tolist()], bool)
     by_address = shown[place] if len(shown) else np.zeros(0, bool)
     by_address &= rows["kind"] != Kind.NONE
     found: NDArray[np.bool_] = vms[rows["vm"]] | reasons[rows["reason"]] | by_address
     return found
+
+
+def _spellings(address: int) -> str:
+    """Return the ways in which an address is written, as a port and as anything else."""
+    return f"{address:#x} {address:#06x} {address:#010x}"
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,7 @@ class _Measure:
         numbers = self.numbers(sums)
         return [
             self.line(sums, numbers, at, fields, depth)
-            for at in _ranked(numbers, self.query.sort, self.names(sums))
+            for at in _ranked(numbers, self.query.sort, self.names(sums, fields))
         ]
 
     def tree(self, rows: Rows) -> list[Line]:
@@ -156,7 +162,7 @@ class _Measure:
         addressed = np.isin(rows["kind"], self.query.kinds)
         lines = []
         numbers = self.numbers(parents)
-        for at in _ranked(numbers, self.query.sort, self.names(parents)):
+        for at in _ranked(numbers, self.query.sort, self.names(parents, fields)):
             lines.append(self.line(parents, numbers, at, fields, 0))
             lines += self.lines(rows.take(addressed & (place == at)), _ADDRESS_FIELDS, 1)
         return lines
@@ -166,7 +172,7 @@ class _Measure:
         count, timed, max_ns = sums["count"], sums["timed"], sums["max_ns"]
         known = timed > 0
         busy = known & ~self.idle(sums)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             return {
                 "count": count.astype(float),
                 "rate": count / self.seconds if self.seconds else np.full(len(count), np.nan),
@@ -185,19 +191,25 @@ class _Measure:
             return np.zeros(len(sums), bool)
         return idle_rows(sums, self.reasons)
 
-    def names(self, sums: Rows) -> list[tuple[object, ...]]:
-        """Return what each group is sorted by when the order is that of names."""
-        return [
-            (
-                self.vms[row["vm"]],
-                int(row["vcpu"]),
-                "" if row["reason"] == NO_REASON else self.reasons[row["reason"]],
-                int(row["kind"]),
-                int(row["address"]),
-                int(row["access"]),
-            )
-            for row in sums.fields
+    def names(self, sums: Rows, fields: Sequence[str]) -> list[tuple[object, ...]]:
+        """Return what each group is sorted by when the order is that of names.
+
+        A field that is not grouped by is that of any one row, so it has no say.
+        """
+        keys: list[list[object]] = [
+            [self.name(field, value) for value in sums[field].tolist()]
+            for field in _NAME_FIELDS
+            if field in fields
         ]
+        return list(zip(*keys, strict=True))
+
+    def name(self, field: str, value: int) -> object:
+        """Return what a field's value is sorted by: a name, where it is the place of one."""
+        if field == "vm":
+            return self.vms[value]
+        if field == "reason":
+            return "" if value == NO_REASON else self.reasons[value]
+        return value
 
     def line(
         self,
