@@ -5,8 +5,6 @@ import os
 import re
 from pathlib import Path
 
-from bpfexit.errors import BpfexitError
-
 MOUNT_POINT = "sys/kernel/tracing"
 """Where it belongs since Linux 4.1."""
 
@@ -15,22 +13,26 @@ _FIELD = re.compile(r"^\s*field:.*?(\w+)(?:\[\d*\])?;\s*offset:(\d+);", re.MULTI
 
 def find(root: Path = Path("/")) -> Path | None:
     """Return the mount point below `root`; None when it is not mounted."""
+    # os.path, because Path.is_dir() raises where the folder may not be searched.
     for place in (root / MOUNT_POINT, root / "sys/kernel/debug/tracing"):
-        if (place / "events").is_dir():
+        if os.path.isdir(place / "events"):
             return place
     return None
 
 
-def mount() -> Path:
-    """Mount it at its place and return that. Raises `BpfexitError` when that is not allowed."""
-    place = Path("/") / MOUNT_POINT
+def is_hidden(root: Path = Path("/")) -> bool:
+    """Say whether this process may not look into its place: it is root's alone (mode 0700)."""
+    place = root / MOUNT_POINT
+    return os.path.isdir(place) and not os.access(place, os.R_OK | os.X_OK)
+
+
+def mount(root: Path = Path("/")) -> Path:
+    """Mount it at its place and return that. Raises `OSError` when that is not allowed."""
+    place = root / MOUNT_POINT
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(b"tracefs", os.fsencode(place), b"tracefs", 0, None) != 0:
-        why = os.strerror(ctypes.get_errno())
-        raise BpfexitError(
-            f"cannot mount tracefs at {place} ({why}): mount it as root with "
-            f"`mount -t tracefs tracefs {place}`"
-        )
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), os.fspath(place))
     return place
 
 

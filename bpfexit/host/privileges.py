@@ -1,0 +1,108 @@
+"""What this process may do: capabilities, namespaces, locked memory."""
+
+import os
+from pathlib import Path
+
+from bpfexit.host.check import Check, Status
+
+# Bits in the capability sets, from linux/capability.h. CAP_PERFMON and CAP_BPF
+# are new in Linux 5.8; before, CAP_SYS_ADMIN stood for both, and still does.
+_CAP_SYS_ADMIN = 21
+_CAP_SYS_RESOURCE = 24
+_NEEDED = {"CAP_PERFMON": 38, "CAP_BPF": 39}
+
+# The inode numbers of the first namespaces never change: linux/proc_ns.h.
+_FIRST_USER_NAMESPACE = "user:[4026531837]"
+_FIRST_PID_NAMESPACE = "pid:[4026531836]"
+
+_LOCKED_BYTES = 64 << 20
+"""Several times what the maps take with room for the usual number of rows."""
+
+
+def capabilities(root: Path = Path("/")) -> Check:
+    """Check for what loading the programs takes: CAP_BPF, and CAP_PERFMON for tracing."""
+    name = "capabilities"
+    if _namespace(root, "user") not in ("", _FIRST_USER_NAMESPACE):
+        return Check(
+            name,
+            Status.FAIL,
+            "this process is in a user namespace, where no capability counts for BPF",
+            "run bpfexit as root of the host, not in a rootless container",
+        )
+    held = _effective(root)
+    if held >> _CAP_SYS_ADMIN & 1:
+        return Check(name, Status.OK, "CAP_SYS_ADMIN, which stands for CAP_BPF and CAP_PERFMON")
+    missing = " and ".join(sorted(cap for cap, bit in _NEEDED.items() if not held >> bit & 1))
+    if not missing:
+        return Check(name, Status.OK, "CAP_BPF and CAP_PERFMON")
+    if _uid(root) == 0:
+        fact = f"this process is root, but lacks {missing}"
+        remedy = "give them to its container or service, as in `--cap-add BPF --cap-add PERFMON`"
+        return Check(name, Status.FAIL, fact, remedy)
+    return Check(name, Status.FAIL, f"this process lacks {missing}", "run bpfexit as root")
+
+
+def process_ids(root: Path = Path("/")) -> Check:
+    """Check that process ids mean here what they mean to the kernel, whose ids BPF gives."""
+    name = "process ids"
+    if _namespace(root, "pid") in ("", _FIRST_PID_NAMESPACE):
+        return Check(name, Status.OK, "the host's")
+    return Check(
+        name,
+        Status.WARN,
+        "this process is in a PID namespace and sees other ids than BPF, so guests may be misnamed",
+        "run bpfexit on the host, or its container with the host's, as in `--pid host`",
+    )
+
+
+def locked_memory(root: Path = Path("/")) -> Check:
+    """Check the limit to which Linux before 5.11 charges BPF maps; bcc lifts it if it may."""
+    name = "locked memory"
+    limit = _locked_limit(root)
+    if limit is None or limit >= _LOCKED_BYTES or _effective(root) >> _CAP_SYS_RESOURCE & 1:
+        return Check(name, Status.OK, "as much as BPF maps may need")
+    return Check(
+        name,
+        Status.WARN,
+        f"this process may lock {limit >> 10} KiB, too little for BPF maps before Linux 5.11",
+        "raise it with `ulimit -l unlimited`, or LimitMEMLOCK= of the service",
+    )
+
+
+def _namespace(root: Path, kind: str) -> str:
+    """Return a name such as `pid:[4026531836]`; an empty one when the kernel does not tell."""
+    try:
+        return os.readlink(root / "proc/self/ns" / kind)
+    except OSError:
+        return ""
+
+
+def _effective(root: Path) -> int:
+    return int(_own_status(root).get("CapEff", "0"), 16)
+
+
+def _uid(root: Path) -> int:
+    """Return the effective user id: the second of the four that the kernel lists."""
+    return int(_own_status(root).get("Uid", "0 0 0 0").split()[1])
+
+
+def _own_status(root: Path) -> dict[str, str]:
+    try:
+        lines = (root / "proc/self/status").read_text().splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in lines)
+    return {key: value.strip() for key, _, value in pairs}
+
+
+def _locked_limit(root: Path) -> int | None:
+    """Return the soft limit in bytes; None when there is none."""
+    try:
+        text = (root / "proc/self/limits").read_text()
+    except OSError:
+        return None
+    for line in text.splitlines():
+        if line.startswith("Max locked memory"):
+            soft = line.split()[3]
+            return None if soft == "unlimited" else int(soft)
+    return None
