@@ -50,6 +50,11 @@ def import_bcc() -> Any:
     return bcc
 
 
+def binding_version() -> str:
+    """Return the binding's version. Raises `BpfexitError` when there is none."""
+    return str(import_bcc().__version__)
+
+
 class KernelSource:
     """Counts exits from when it is opened until it is closed."""
 
