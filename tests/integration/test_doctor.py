@@ -1,0 +1,70 @@
+"""`bpfexit doctor` on this machine, as a person runs it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bpfexit.host import preflight
+
+DOCTOR = (sys.executable, "-m", "bpfexit", "doctor")
+NOBODY = 65534
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    # One command runs as nobody, who may write no bytecode beside the sources.
+    variables = {"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **variables}
+    )
+
+
+def test_all_is_well_where_exits_can_be_counted(needs_bpf: preflight.Ready) -> None:
+    done = run(*DOCTOR)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "FAIL" not in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("ok    programs ")
+    for event in preflight.needed_events(needs_bpf.backend):
+        assert f"ok    kvm:{event} " in done.stdout
+
+
+def test_every_line_of_json_is_a_check(needs_bpf: preflight.Ready) -> None:
+    done = run(*DOCTOR, "--json")
+    checks = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert all(set(check) == {"name", "status", "fact", "remedy"} for check in checks)
+    assert {check["status"] for check in checks} <= {"ok", "warn"}
+    assert [check["name"] for check in checks[-2:]] == ["bcc", "programs"]
+
+
+def test_into_a_pipe_there_is_a_line_a_check_without_colours(needs_bpf: preflight.Ready) -> None:
+    plain, documents = run(*DOCTOR, COLUMNS="40"), run(*DOCTOR, "-j")
+    assert "\x1b" not in plain.stdout
+    assert len(plain.stdout.splitlines()) == len(documents.stdout.splitlines())
+
+
+def test_nobody_is_told_to_be_root(needs_root: None, needs_bpf: preflight.Ready) -> None:
+    nobody = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    done = run(*nobody, *DOCTOR)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == ""
+    words = "this process lacks CAP_BPF and CAP_PERFMON: run bpfexit as root"
+    assert done.stdout.splitlines()[0].endswith(words)
+    assert "warn  programs " in done.stdout
+
+
+def test_a_python_without_the_binding_is_told_of_it(needs_bpf: preflight.Ready) -> None:
+    code = "import sys; sys.modules['bcc'] = None; from bpfexit.cli import main; main()"
+    done = run(sys.executable, "-c", code, "doctor")
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "python3-bpfcc" in next(line for line in done.stdout.splitlines() if " bcc " in line)
+
+
+def test_the_checks_before_a_command_are_quick(needs_bpf: preflight.Ready) -> None:
+    begun = time.perf_counter()
+    preflight.ready()
+    assert time.perf_counter() - begun < 0.5  # some 1 ms; this is for busy machines
