@@ -40,11 +40,13 @@ class Ftrace:
     def __init__(self, root: Path) -> None:
         self.root = root
         (root / "buffer_size_kb").write_text("4096")
-        for event in ("kvm_pio", "kvm_mmio", "kvm_msr"):
-            (root / "events/kvm" / event / "enable").write_text("1")
 
     def watch(self, tids: list[int]) -> None:
-        (self.root / "set_event_pid").write_text(" ".join(map(str, tids)))
+        """Record these threads and nobody else: other guests may run meanwhile."""
+        who = " || ".join(f"common_pid == {tid}" for tid in tids)
+        for event in ("kvm_pio", "kvm_mmio", "kvm_msr"):
+            (self.root / "events/kvm" / event / "filter").write_text(who)
+            (self.root / "events/kvm" / event / "enable").write_text("1")
 
     def accesses(self) -> dict[int, Counter[Access]]:
         for stats in self.root.glob("per_cpu/cpu*/stats"):
