@@ -50,11 +50,12 @@ int on_kvm_exit(void *ctx)
 
 int on_kvm_entry(void *ctx)
 {
+	/* First of all, as kvm_exit takes its time last: little of the tracing is in the latency. */
+	u64 now = bpf_ktime_get_ns();
 	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
 	if (!vcpu)
 		return 0;
 
-	u64 now = bpf_ktime_get_ns();
 	if (vcpu->exit_ns) {
 		count_exit(vcpu, now - vcpu->exit_ns);
 		vcpu->exit_ns = 0;

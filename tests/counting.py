@@ -14,8 +14,6 @@ CONTROL_PORT = 0xF4
 HLT_TIMER_REGISTERS = (0xFEE00380, 0xFEE000B0)
 """What a halt takes besides: the timer's initial count and the end of interrupt."""
 
-IN_A_SNAPSHOT = ("kind", "access", "address")
-
 
 class Place(NamedTuple):
     """What an exit was after; all None when it was after nothing."""
@@ -46,21 +44,21 @@ class Counted:
         return +total
 
     def places(self, rows: Iterable[dict[str, Any]] | None = None) -> Counter[Place]:
-        """Exits by what they were after."""
+        """Count exits by what they were after."""
         total: Counter[Place] = Counter()
         for row in self.rows if rows is None else rows:
             total[Place(row["kind"], row["access"], row["address"])] += row["count"]
         return total
 
     def reasons(self) -> Counter[str]:
-        """Exits by reason."""
+        """Count exits by reason."""
         total: Counter[str] = Counter()
         for row in self.rows:
             total[row["reason"]] += row["count"]
         return total
 
     def done(self) -> Counter[Place]:
-        """What the guest says it did, all its vCPUs together, where it was after something."""
+        """Return what the guest says it was after, all its vCPUs together."""
         total: Counter[Place] = Counter()
         for operation in self.operations():
             if operation["kind"]:
@@ -69,7 +67,7 @@ class Counted:
         return total
 
     def operations(self) -> list[dict[str, Any]]:
-        """The guest's operations, of all vCPUs."""
+        """Return the guest's operations, of all vCPUs."""
         return [each for vcpu in self.guest["vcpus"] for each in vcpu["operations"]]
 
 

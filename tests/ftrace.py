@@ -14,9 +14,11 @@ from pathlib import Path
 TRACEFS = Path("/sys/kernel/tracing")
 _LINE = re.compile(r"-(\d+)\s+\[\d+\]\s+(\d+)\.(\d{9}):\s+(\w+):\s+(.*)$")
 _FIELD = re.compile(r"(\w+)=(0x[0-9a-f]+|-?[0-9a-f]+)\b")
-# trace-cmd prints these in hexadecimal, with or without a prefix.
-_HEX_FIELDS = frozenset({"port", "gpa", "ecx", "exit_reason"})
-_WANTED = frozenset({"rw", "size", "type", "len", "write", "load", "reason", "vcpu_id"})
+_BARE_HEX = "ecx"
+"""trace-cmd prints this field in hexadecimal without a prefix."""
+_WANTED = frozenset(
+    {"exit_reason", "port", "gpa", "ecx", "rw", "size", "type", "write", "load", "reason"}
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _events(report: str) -> list[Event]:
 
 def _numbers(fields: str) -> dict[str, int]:
     return {
-        name: int(value, 16 if name in _HEX_FIELDS else 10)
+        name: int(value, 16 if name == _BARE_HEX else 0)
         for name, value in _FIELD.findall(fields)
-        if name in _HEX_FIELDS | _WANTED
+        if name in _WANTED
     }

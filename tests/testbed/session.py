@@ -1,0 +1,102 @@
+"""What runs inside the testbed, once for each kernel; the tests judge its results outside.
+
+`python -m tests.testbed.session SHARE SCENARIO...` writes SHARE/SCENARIO.json for each.
+"""
+
+import itertools
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.counting import Counted, count
+from tests.ftrace import recording
+from tests.testbed.truth import EVENTS, exits
+
+PRIMES = (
+    "pio-read-kernel=997,pio-write-kernel=1009,pio-read-user=503,pio-write-user=509,"
+    "mmio-read-kernel=701,mmio-write-kernel=709,mmio-read-user=307,mmio-write-user=311,"
+    "apic-read=719,cpuid=1013,msr-read=1019,msr-write=1021,hlt=101"
+)
+MOVED = "pio-read-kernel=9973,pio-read-user=1999,cpuid=1997,hlt=101"
+FILTERED = "pio-read-kernel=401,pio-read-user=409,cpuid=419,msr-read=421"
+ADDRESSES = ",".join(f"mmio-read-user@{0xD0000000 + 16 * i:#x}=3" for i in range(100))
+
+
+def main(share: Path, names: list[str]) -> None:
+    """Run these scenarios and write what came of each."""
+    for name in names:
+        (share / f"{name}.json").write_text(json.dumps(SCENARIOS[name](share)))
+
+
+def counted(guest: list[str], top: list[str]) -> dict[str, Any]:
+    """Count one round of a mix; return what JSON takes."""
+    return _as_json(count([*guest, "--rounds", "1"], top))
+
+
+def _as_json(result: Counted) -> dict[str, Any]:
+    return {"guest": result.guest, "snapshots": result.snapshots}
+
+
+def primes(share: Path) -> dict[str, Any]:
+    """Take a prime number of exits of each kind, in short intervals, under ftrace as well."""
+    tids: set[int] = set()
+    with recording(EVENTS, share) as truth:
+        result = count(
+            ["--mix", PRIMES, "--rounds", "1"],
+            ["-i", "0.3"],
+            during=lambda ready: tids.update(_tids(ready)),
+        )
+    found, unended = exits(truth.events, tids)
+    return _as_json(result) | {"exits": [asdict(each) for each in found], "unended": unended}
+
+
+def moved(share: Path) -> dict[str, Any]:
+    """Run two vCPUs and move their threads from CPU to CPU all the time."""
+    del share
+    moves = itertools.count()
+
+    def keep_moving(ready: dict[str, Any]) -> Callable[[], None]:
+        stop = threading.Event()
+        thread = threading.Thread(target=_move, args=(_tids(ready), stop, moves))
+        thread.start()
+
+        def settle() -> None:
+            stop.set()
+            thread.join()
+
+        return settle
+
+    guest = ["--mix", MOVED, "--rounds", "1", "--vcpus", "2"]
+    result = count(guest, ["-i", "0.3"], during=keep_moving)
+    return _as_json(result) | {"moves": next(moves)}
+
+
+def _move(tids: list[int], stop: threading.Event, moves: "itertools.count[int]") -> None:
+    for cpu in itertools.cycle(sorted(os.sched_getaffinity(0))):
+        if stop.wait(0.001):
+            return
+        for tid in tids:
+            os.sched_setaffinity(tid, {cpu})
+            next(moves)
+
+
+def _tids(ready: dict[str, Any]) -> list[int]:
+    return [vcpu["tid"] for vcpu in ready["vcpus"]]
+
+
+SCENARIOS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "primes": primes,
+    "moved": moved,
+    "by_reason": lambda _: counted(["--mix", FILTERED], ["--reason", "CPUID,io"]),
+    "by_vcpu": lambda _: counted(["--mix", FILTERED, "--vcpus", "2"], ["-v", "1"]),
+    "many": lambda _: counted(["--mix", ADDRESSES], []),
+    "full": lambda _: counted(["--mix", ADDRESSES], ["--max-rows", "32"]),
+}
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

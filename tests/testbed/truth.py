@@ -1,0 +1,108 @@
+"""Exits as ftrace recorded them: paired, attributed and timed by other code than bpfexit's."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tests.counting import Place
+from tests.ftrace import Event
+
+EVENTS = (
+    "kvm_exit",
+    "kvm_entry",
+    "kvm_pio",
+    "kvm_mmio",
+    "kvm_msr",
+    "kvm_userspace_exit",
+    "kvm_fpu",
+)
+MMIO_WRITE = 2
+SVM_NAMES = {
+    0x60: "interrupt",
+    0x61: "nmi",
+    0x64: "vintr",
+    0x72: "cpuid",
+    0x78: "hlt",
+    0x7B: "io",
+    0x7C: "msr",
+    0x7F: "shutdown",
+    0x400: "npf",
+}
+"""The reasons the guest can have, as the kernel's `svm.h` numbers and names them."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """One exit from `kvm_exit` to `kvm_entry`; `user_ns` of `ns` went by in user space."""
+
+    tid: int
+    reason: str
+    place: Place
+    ns: int
+    user_ns: int
+
+
+def exits(events: Iterable[Event], tids: set[int]) -> tuple[list[Exit], int]:
+    """Pair the events of these threads; return the exits, and how many had not ended."""
+    by_thread = defaultdict(list)
+    for event in events:
+        if event.tid in tids:
+            by_thread[event.tid].append(event)
+    paired: list[Exit] = []
+    unended = 0
+    for thread in by_thread.values():
+        found, open_at_end = _paired(thread)
+        paired += found
+        unended += open_at_end
+    return paired, unended
+
+
+def _paired(events: list[Event]) -> tuple[list[Exit], bool]:
+    """Cut a thread's events at `kvm_exit`; what comes up to `kvm_entry` belongs to the exit."""
+    found = []
+    begun: list[Event] = []
+    for event in events:
+        if event.name == "kvm_exit":
+            assert not begun, "an exit follows an exit"
+            begun = [event]
+        elif begun and event.name == "kvm_entry":
+            found.append(_exit(begun, event))
+            begun = []
+        elif begun:
+            begun.append(event)
+    return found, bool(begun)
+
+
+def _exit(events: list[Event], entry: Event) -> Exit:
+    first = events[0]
+    places = [place for event in events if (place := _place(event))]
+    return Exit(
+        first.tid,
+        SVM_NAMES[first.fields["exit_reason"]],
+        places[0] if places else Place(None, None, None),
+        entry.ns - first.ns,
+        _user_ns(events),
+    )
+
+
+def _place(event: Event) -> Place | None:
+    fields = event.fields
+    if event.name == "kvm_pio":
+        return Place("pio", "write" if fields["rw"] else "read", fields["port"])
+    if event.name == "kvm_mmio":
+        return Place("mmio", "write" if fields["type"] == MMIO_WRITE else "read", fields["gpa"])
+    if event.name == "kvm_msr":
+        return Place("msr", "write" if fields["write"] else "read", fields["ecx"])
+    return None
+
+
+def _user_ns(events: list[Event]) -> int:
+    """Add up the times from `kvm_userspace_exit` to the `kvm_fpu` load after it."""
+    total, left = 0, 0
+    for event in events:
+        if event.name == "kvm_userspace_exit":
+            left = event.ns
+        elif event.name == "kvm_fpu" and event.fields["load"] and left:
+            total += event.ns - left
+            left = 0
+    return total
