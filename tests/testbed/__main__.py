@@ -1,6 +1,8 @@
 """`python -m tests.testbed`: fetch kernels, run commands inside."""
 
 import argparse
+import shlex
+import shutil
 import signal
 import sys
 import tempfile
@@ -31,6 +33,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--icount", action="store_true", help="one CPU, 1 ns an instruction")
     run.add_argument("--cpus", type=int, default=2)
     run.add_argument("--memory", default="2G")
+    run.add_argument(
+        "--tty",
+        action="store_true",
+        help="give the command a terminal of this one's size: it shows here, but gets no keys",
+    )
     run.add_argument("--timeout", type=float, default=1800, help="seconds, boot included")
     run.add_argument("command", nargs="+", metavar="COMMAND", help="after --")
     return parser
@@ -46,7 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="bpfexit-testbed-") as share:
         result = machine.boot(
             kernels.fetch(arguments.kernel),
-            arguments.command,
+            _in_terminal(arguments.command) if arguments.tty else arguments.command,
             share=Path(share),
             cpus=arguments.cpus,
             memory=arguments.memory,
@@ -56,6 +63,14 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     sys.stderr.write(result.stderr)
     return result.status
+
+
+def _in_terminal(command: list[str]) -> str:
+    """Return a script that runs the command in a terminal inside, as large as the one here."""
+    columns, lines = shutil.get_terminal_size()
+    sized = f"stty rows {lines} cols {columns}; exec {shlex.join(command)}"
+    terminal = ["script", "--quiet", "--return", "--flush", "--command", sized, "/dev/null"]
+    return f"export TERM=xterm-256color\n{shlex.join(terminal)}"
 
 
 def _print(text: str) -> None:

@@ -1,13 +1,13 @@
 """Fixtures that boot kernels: one boot a kernel, whose session many tests ask."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import pytest
 
+from tests.requirements import lacking
 from tests.testbed import kernels, machine
 from tests.testbed.kernels import DEFAULT_SUITE, SUITES, Kernel, TestbedError
 from tests.testbed.machine import Result
@@ -44,11 +44,11 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
     """Return each kernel in turn: bookworm's, and under the mark `kernels` the others."""
     reason = machine.missing()
     if reason:
-        _give_up(reason)
+        lacking("testbed", reason)
     try:
         return kernels.fetch(request.param)
     except TestbedError as error:
-        _give_up(f"no kernel of {request.param}: {error}")
+        lacking("testbed", f"no kernel of {request.param}: {error}")
 
 
 @pytest.fixture(scope="session")
@@ -77,10 +77,3 @@ def findings(run_in_testbed: Boot, tmp_path_factory: pytest.TempPathFactory) -> 
         return outcome["result"]
 
     return find
-
-
-def _give_up(reason: str) -> NoReturn:
-    """Skip, or fail where the environment says that the testbed must run."""
-    if "testbed" in os.environ.get("BPFEXIT_REQUIRE", "").split(","):
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+# Where tools are looked for: a root's path may lack the folders of the system's own.
+TOOL_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 METAPACKAGE = "linux-image-amd64"
 
@@ -220,8 +222,11 @@ def _options(settings: dict[str, str | Path]) -> list[str]:
 
 def _run(command: list[str], cwd: Path | None = None) -> str:
     """Run the command and return its output; a failure carries the end of what it said."""
+    environment = dict(os.environ, PATH=TOOL_PATH)
     try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        )
     except FileNotFoundError as error:
         raise TestbedError(f"{command[0]} is not installed") from error
     if done.returncode:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.testbed.kernels import CHECKOUT, Kernel, TestbedError
+from tests.testbed.kernels import CHECKOUT, TOOL_PATH, Kernel, TestbedError
 
 # An emulated AMD CPU, the only one whose virtualization extension TCG emulates.
 CPU = "EPYC,+svm,+npt"
@@ -34,9 +34,10 @@ CACHED = (
 # One CPU, one nanosecond an instruction: the guest's clock counts instructions.
 ICOUNT = "-icount shift=0"
 CONSOLE_TAIL = 4000  # characters of the console log that an error quotes
-POLL_S = 0.2
+POLL_S = 0.1
 
-# Runs inside, before the user's script. Loading kvm_amd is last: it may fail, and says why.
+# Runs inside, around the caller's script, whose time ends here too: should this side be killed,
+# a guest that nobody waits for still comes to its end.
 PRELUDE = """\
 set -eu
 cd /
@@ -51,7 +52,7 @@ modprobe kvm_amd
 export PYTHON={python} SHARE={share} PATH={bin}:$PATH PYTHONDONTWRITEBYTECODE=1 {environment}
 cd {checkout}
 set +e
-bash "$SHARE/script" </dev/null >"$SHARE/stdout" 2>"$SHARE/stderr"
+timeout {timeout} bash "$SHARE/script" </dev/null >"$SHARE/stdout" 2>"$SHARE/stderr"
 echo $? >"$SHARE/status.part"
 mv "$SHARE/status.part" "$SHARE/status"
 """
@@ -84,7 +85,7 @@ def missing() -> str | None:
         ("depmod", "kmod"),
         ("file", "file"),
     ):
-        if not shutil.which(tool):
+        if not shutil.which(tool, path=TOOL_PATH):
             return f"{tool} is not installed (Debian: {package}; `make testbed` installs it)"
     if not _vng().exists():
         return f"{_vng()} is not installed (`make setup` installs virtme-ng)"
@@ -116,7 +117,8 @@ def boot(
     reason = missing()
     if reason:
         raise TestbedError(reason)
-    share = _prepare(share.resolve(), command, _prelude(kernel, share.resolve(), environment or {}))
+    share = share.resolve()
+    _prepare(share, command, _prelude(kernel, share, timeout, environment or {}))
     vng = _vng_command(kernel, share, 1 if icount else cpus, memory, icount)
     _run(vng, share, timeout, on_output)
     return _result(share)
@@ -126,7 +128,7 @@ def _vng() -> Path:
     return Path(sys.executable).parent / "vng"
 
 
-def _prepare(share: Path, command: Sequence[str] | str, prelude: str) -> Path:
+def _prepare(share: Path, command: Sequence[str] | str, prelude: str) -> None:
     """Write the scripts to `share` and remove what an earlier run left there."""
     if share.is_relative_to(CHECKOUT):
         raise TestbedError(f"{share} lies in the checkout, which is read-only inside")
@@ -135,10 +137,9 @@ def _prepare(share: Path, command: Sequence[str] | str, prelude: str) -> Path:
     (share / "script").write_text(command if isinstance(command, str) else shlex.join(command))
     (share / "boot").write_text(f"#!/bin/bash\n{prelude}")
     (share / "boot").chmod(0o755)
-    return share
 
 
-def _prelude(kernel: Kernel, share: Path, environment: dict[str, str]) -> str:
+def _prelude(kernel: Kernel, share: Path, timeout: float, environment: dict[str, str]) -> str:
     # The guest hides /var/tmp, /run and some more: what it needs is mounted wherever it lies.
     venv = [sys.prefix] if sys.prefix != sys.base_prefix else []
     folders = [*filter(os.path.isdir, CACHED), *venv, str(kernel.root), str(CHECKOUT)]
@@ -149,6 +150,7 @@ def _prelude(kernel: Kernel, share: Path, environment: dict[str, str]) -> str:
         python=shlex.quote(sys.executable),
         bin=shlex.quote(str(Path(sys.executable).parent)),
         share=shlex.quote(str(share)),
+        timeout=timeout,
         checkout=shlex.quote(str(CHECKOUT)),
         environment=" ".join(f"{name}={shlex.quote(text)}" for name, text in environment.items()),
     )
@@ -174,7 +176,7 @@ def _run(
     vng: list[str], share: Path, timeout: float, on_output: Callable[[str], None] | None
 ) -> None:
     """Run vng to its end, or kill it and QEMU with it when its time is up."""
-    environment = dict(os.environ, PATH=f"{_vng().parent}:{os.environ['PATH']}")
+    environment = dict(os.environ, PATH=f"{_vng().parent}:{TOOL_PATH}")
     with (share / "console").open("wb") as console:
         process = subprocess.Popen(
             vng,
