@@ -17,6 +17,10 @@ COMMANDS = {
 }
 
 
+class PipeClosedError(Exception):
+    """Whoever read our output has had enough."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is called.
 
@@ -38,6 +42,17 @@ class LazyGroup(click.Group):
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - a programming error
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; click would make an exit 1 of a closed pipe."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise PipeClosedError from None
+        except OSError as error:
+            raise BpfexitError(str(error)) from None
+        return result
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing one."""
@@ -65,17 +80,19 @@ def main() -> NoReturn:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
-    except BrokenPipeError:
-        _leave_broken_pipe()
+    except PipeClosedError:
+        _leave_closed_pipe()
     sys.exit(result if isinstance(result, int) else 0)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    print(f"bpfexit: {message}", file=sys.stderr)  # noqa: T201
+    click.echo(f"bpfexit: {message}", err=True)
+    # What could not be written cannot be flushed either.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
 
-def _leave_broken_pipe() -> NoReturn:
-    """Exit 0: the reader had enough. Keep the interpreter from flushing into the pipe again."""
+def _leave_closed_pipe() -> NoReturn:
+    """Exit 0, and keep the interpreter from flushing into the pipe again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)

@@ -21,6 +21,9 @@ from bpfexit.ui.text import clean
 _CHROME = 7
 """Screen lines that are not the table's: 4 of header, headings, hidden lines, keys."""
 
+_FIRST_S = 0.5
+"""The first interval is no longer than this: nobody likes to look at an empty screen."""
+
 KEYS = "q quit  p pause  space view  o sort  t total  f filter  s interval  r reset  h help"
 
 
@@ -54,6 +57,8 @@ class LiveScreen:
 
     def _next_end(self, previous: float, now: float) -> float:
         lasts = self._source.due() or self.state.interval
+        if not self._number:
+            lasts = min(lasts, _FIRST_S)
         return replace(self._run, interval=lasts).next_end(previous, now)
 
     def _until(self, end: float, keyboard: Keyboard, interrupts: Interrupts, live: Live) -> None:
