@@ -34,7 +34,7 @@ test-kernels: setup
 	$(BIN)/pytest tests/testbed -m kernels
 
 bench: testbed
-	$(BIN)/pytest tests/bench
+	$(BIN)/python -m tests.bench
 
 lint: setup
 	$(BIN)/ruff check
