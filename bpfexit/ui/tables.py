@@ -7,6 +7,7 @@ rich's markup is never interpreted.
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from math import isnan
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -34,6 +35,9 @@ HEADINGS: dict[str, tuple[str, Callable[[float], str]]] = {
 WIDE = 96
 """From this many columns on, there is room for the count beside the rate."""
 
+_LABEL_ROOM = 24
+"""Columns that a reason or an address gets before the numbers do."""
+
 LOSSES = {
     "map_full": "exits in no row, the map is full",
     "vcpus_full": "exits of vCPUs beyond the map's size",
@@ -56,19 +60,33 @@ def header(snapshot: Snapshot, title: str = "") -> RenderableType:
 def table(view: View, width: int) -> RenderableType:
     """Return the view's lines as a table, with a last line for those that are hidden."""
     query = view.query
-    shown = [name for name in HEADINGS if name != "count" or width >= WIDE]
+    labels = _labels(view)
+    shown = _shown(view, width)
     is_tree = bool(query.groups and query.kinds)
     grid = Table(box=None, padding=(0, 1, 0, 0), header_style="reverse", expand=True)
-    for title, _ in _labels(view):
-        grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1)
+    for title, label in labels:
+        longest = max((label(line).cell_len for line in view.lines), default=0)
+        room = min(longest, _LABEL_ROOM) if label is _reason_or_address else None
+        grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1, min_width=room)
     for name in shown:
         mark = "▼" if name == query.sort else ""
         grid.add_column(mark + HEADINGS[name][0], justify="right", no_wrap=True, min_width=6)
     for line in view.lines:
-        cells = [label(line) for _, label in _labels(view)]
+        cells = [label(line) for _, label in labels]
         values = [Text(HEADINGS[name][1](line.numbers[name])) for name in shown]
         grid.add_row(*cells, *values, style="bold" if is_tree and not line.depth else "")
     return Group(grid, *_below(view))
+
+
+def _shown(view: View, width: int) -> list[str]:
+    """Return the number columns there is room for: where it is short, none that is all blank."""
+    if width >= WIDE:
+        return list(HEADINGS)
+    return [
+        name
+        for name in HEADINGS
+        if name != "count" and not all(isnan(line.numbers[name]) for line in view.lines)
+    ]
 
 
 def _below(view: View) -> list[Text]:

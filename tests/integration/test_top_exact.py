@@ -1,0 +1,130 @@
+"""`bpfexit top -j` on this machine's KVM: every count is exactly the guest's own."""
+
+import itertools
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bpfexit.host.preflight import Ready
+from tests.counting import CONTROL_PORT, HLT_TIMER_REGISTERS, Counted, Place, count
+
+PRIMES = (
+    "pio-read-kernel=9973,pio-write-kernel=1009,pio-read-user=5003,pio-write-user=1013,"
+    "mmio-read-kernel=701,mmio-write-kernel=709,mmio-read-user=3001,mmio-write-user=719,"
+    "apic-read=727,msr-read=1019,msr-write=1021,hlt=13"
+)
+USER_DELAY_US = 50
+
+
+def besides(counted: Counted) -> set[Place]:
+    """Return what was counted and is not among the guest's operations."""
+    return set(counted.places() - counted.done())
+
+
+KNOWN_BESIDES = {
+    Place("pio", "write", CONTROL_PORT),
+    *(Place("mmio", "write", register) for register in HLT_TIMER_REGISTERS),
+    Place(None, None, None),  # on VMX and SVM: exits without an access, the host's interrupts
+}
+
+
+@pytest.fixture(scope="module")
+def primes(needs_bpf: Ready, needs_kvm: None) -> Counted:
+    return count(["--mix", PRIMES, "--rounds", "1"], ["-i", "0.1"])
+
+
+def test_every_access_is_counted_exactly_once(primes: Counted) -> None:
+    assert primes.done()
+    assert primes.done() - primes.places() == {}
+    assert besides(primes) <= KNOWN_BESIDES
+    assert primes.lost == {}
+
+
+def test_the_counts_are_spread_over_intervals_and_add_up(primes: Counted) -> None:
+    busy = [snapshot for snapshot in primes.snapshots if snapshot["rows"]]
+    assert len(busy) > 1
+    ends = [snapshot["start"] + snapshot["duration_s"] for snapshot in primes.snapshots]
+    starts = [snapshot["start"] for snapshot in primes.snapshots]
+    assert starts[1:] == pytest.approx(ends[:-1], abs=1e-3)
+
+
+def test_what_user_space_served_is_told_from_what_the_kernel_did(primes: Counted) -> None:
+    by_user = Counter[Place]()
+    for row in primes.rows:
+        by_user[Place(row["kind"], row["access"], row["address"])] += row["user_count"]
+    for each in primes.operations():
+        place = Place(each["kind"], each["access"], each["address"])
+        assert by_user[place] == (each["count"] if each["served"] == "user" else 0), place
+
+
+def test_time_in_user_space_is_at_least_what_the_guest_slept_there(
+    needs_bpf: Ready, needs_kvm: None
+) -> None:
+    mix = "pio-read-user=101,pio-write-user=103,mmio-read-user=107,mmio-write-user=109"
+    result = count(["--mix", mix, "--rounds", "1", "--user-delay", str(USER_DELAY_US)])
+    rows = [row for row in result.rows if row["address"] != CONTROL_PORT]
+    assert {row["address"] for row in rows} >= {0x608, 0xC050}
+    for row in rows:
+        assert row["user_ns"] >= row["user_count"] * USER_DELAY_US * 1000
+
+
+def test_nothing_is_lost_while_the_vcpus_move_between_cpus(
+    needs_bpf: Ready, needs_kvm: None
+) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two CPUs to move between")
+    moves = itertools.count()
+    mix = "pio-read-kernel=19997,pio-read-user=4999,msr-read=4993"
+    result = count(
+        ["--mix", mix, "--rounds", "1", "--vcpus", "2"],
+        ["-i", "0.1"],
+        during=lambda ready: _keep_moving(ready, moves),
+    )
+    assert result.done() - result.places() == {}
+    assert besides(result) <= KNOWN_BESIDES
+    assert result.lost == {}
+    assert {row["vcpu"] for row in result.rows} == {0, 1}
+    assert next(moves) > 10
+
+
+def test_one_vcpu_can_be_chosen(needs_bpf: Ready, needs_kvm: None) -> None:
+    result = count(["--mix", "pio-read-kernel=997", "--rounds", "1", "--vcpus", "3"], ["-v", "2,0"])
+    assert {row["vcpu"] for row in result.rows} == {0, 2}
+    assert result.places()[Place("pio", "read", 0x21)] == 2 * 997
+
+
+def test_what_finds_no_room_is_counted_as_lost(needs_bpf: Ready, needs_kvm: None) -> None:
+    mix = ",".join(f"mmio-read-user@{0xD0000000 + 16 * i:#x}=3" for i in range(100))
+    result = count(["--mix", mix, "--rounds", "1"], ["--max-rows", "32"])
+    kept, lost = sum(result.places().values()), result.lost["map_full"]
+    assert len(result.places()) == 32
+    assert kept + lost >= 300
+    assert result.lost == {"map_full": lost}
+    assert kept + lost - 300 <= 1 + result.places()[Place(None, None, None)]
+
+
+def _keep_moving(ready: dict[str, Any], moves: "itertools.count[int]") -> Callable[[], None]:
+    """Move the vCPU threads from CPU to CPU until the returned function is called."""
+    stop = threading.Event()
+    tids = [vcpu["tid"] for vcpu in ready["vcpus"]]
+
+    def move() -> None:
+        for cpu in itertools.cycle(sorted(os.sched_getaffinity(0))):
+            if stop.wait(0.0005):
+                return
+            for tid in tids:
+                os.sched_setaffinity(tid, {cpu})
+                next(moves)
+
+    thread = threading.Thread(target=move)
+    thread.start()
+
+    def settle() -> None:
+        stop.set()
+        thread.join()
+
+    return settle

@@ -1,0 +1,78 @@
+"""`bpfexit top` beside a real QEMU: the ports of the case it exists for."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bpfexit.host.preflight import Ready
+from tests.counting import BPFEXIT, Place
+from tests.integration import qemu
+from tests.requirements import lacking
+
+NAME = "guest=win\x1b[31m [bold]dows,,1,debug-threads=on"
+PATIENCE = 240
+"""Intervals of half a second to wait for the firmware: it takes 3 s on an idle machine."""
+
+
+@pytest.fixture(scope="module")
+def counts(
+    needs_bpf: Ready, needs_kvm: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[int, Counter[Place], set[str]]]:
+    """Return the QEMU's pid, exits by place once the boot sector runs, and the VM's names."""
+    if not shutil.which("qemu-system-x86_64"):
+        lacking("testbed", "qemu-system-x86_64 is not installed (Debian: qemu-system-x86)")
+    with qemu.running(tmp_path_factory.mktemp("qemu"), NAME) as process:
+        yield (process.pid, *_after_firmware(process.pid))
+
+
+def _after_firmware(pid: int) -> tuple[Counter[Place], set[str]]:
+    command = [*BPFEXIT, "top", "-j", "-p", str(pid), "0.5", str(PATIENCE)]
+    places: Counter[Place] = Counter()
+    names = set()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as top:
+        assert top.stdout
+        for line in top.stdout:
+            rows = json.loads(line)["rows"]
+            names |= {row["vm"] for row in rows}
+            for row in rows:
+                places[Place(row["kind"], row["access"], row["address"])] += row["count"]
+            if places[Place("pio", "write", qemu.VIRTIO_NOTIFY)] >= 30:
+                break
+        top.terminate()
+    return places, names
+
+
+def test_the_pm_timer_and_the_virtio_notify_are_there_a_thousand_to_one(
+    counts: tuple[int, Counter[Place], set[str]],
+) -> None:
+    _, places, _ = counts
+    notifies = places[Place("pio", "write", qemu.VIRTIO_NOTIFY)]
+    reads = places[Place("pio", "read", qemu.PM_TIMER)]
+    # The firmware reads the timer, too, before the boot sector does.
+    assert notifies >= 30
+    assert notifies * qemu.READS_PER_NOTIFY <= reads < (notifies + 30) * qemu.READS_PER_NOTIFY
+
+
+def test_the_guest_has_its_name_as_qemu_was_told(
+    counts: tuple[int, Counter[Place], set[str]],
+) -> None:
+    assert counts[2] == {"win\x1b[31m [bold]dows,1"}
+
+
+def test_a_hostile_name_is_harmless_on_the_terminal(
+    counts: tuple[int, Counter[Place], set[str]],
+) -> None:
+    command = [*BPFEXIT, "top", "-b", "-p", str(counts[0]), "--by", "vm,port", "0.5", "1"]
+    shown = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "120"}
+    ).stdout
+    assert "\\x1b[31m [bold]dows,1" in shown
+    assert "\x1b" not in shown
+    assert "0x0608 read" in shown
+    assert Path(f"/proc/{counts[0]}").exists()
