@@ -1,6 +1,7 @@
 """Fixtures that boot kernels: one boot a kernel, whose session many tests ask."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ import pytest
 
 from tests.requirements import lacking
 from tests.testbed import kernels, machine
+from tests.testbed.inside import TIMED
 from tests.testbed.kernels import DEFAULT_SUITE, SUITES, Kernel, TestbedError
 from tests.testbed.machine import Result
 
@@ -64,10 +66,19 @@ def run_in_testbed(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def findings(run_in_testbed: Boot, tmp_path_factory: pytest.TempPathFactory) -> Findings:
-    """Boot the kernel once for all scenarios of `inside`; return results by scenario name."""
-    share = tmp_path_factory.mktemp("session")
-    command = '"$PYTHON" -m tests.testbed.inside "$SHARE/outcomes.json"'
-    run_in_testbed(command, share=share, timeout=SESSION_TIMEOUT).check()
+    """Boot the kernel once for the scenarios of `inside`; return results by scenario name."""
+    return _session(run_in_testbed, tmp_path_factory.mktemp("session"))
+
+
+@pytest.fixture(scope="session")
+def timed_findings(run_in_testbed: Boot, tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    """Boot it once more, on a clock that counts instructions, for the timed scenarios."""
+    return _session(run_in_testbed, tmp_path_factory.mktemp("timed"), *TIMED, icount=True)
+
+
+def _session(run: Boot, share: Path, *names: str, icount: bool = False) -> Findings:
+    command = f'"$PYTHON" -m tests.testbed.inside "$SHARE/outcomes.json" {shlex.join(names)}'
+    run(command, share=share, timeout=SESSION_TIMEOUT, icount=icount).check()
     outcomes = json.loads((share / "outcomes.json").read_text())
 
     def find(scenario: str) -> Any:

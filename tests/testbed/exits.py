@@ -1,16 +1,12 @@
-"""What runs inside the testbed, once for each kernel; the tests judge its results outside.
-
-`python -m tests.testbed.session SHARE SCENARIO...` writes SHARE/SCENARIO.json for each.
-"""
+"""Scenarios of the session inside: the guest under `bpfexit top -j`, one way and another."""
 
 import itertools
-import json
 import os
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.counting import Counted, count
@@ -27,13 +23,7 @@ FILTERED = "pio-read-kernel=401,pio-read-user=409,cpuid=419,msr-read=421"
 ADDRESSES = ",".join(f"mmio-read-user@{0xD0000000 + 16 * i:#x}=3" for i in range(100))
 
 
-def main(share: Path, names: list[str]) -> None:
-    """Run these scenarios and write what came of each."""
-    for name in names:
-        (share / f"{name}.json").write_text(json.dumps(SCENARIOS[name](share)))
-
-
-def counted(guest: list[str], top: list[str]) -> dict[str, Any]:
+def _counted(guest: list[str], top: list[str]) -> dict[str, Any]:
     """Count one round of a mix; return what JSON takes."""
     return _as_json(count([*guest, "--rounds", "1"], top))
 
@@ -42,10 +32,10 @@ def _as_json(result: Counted) -> dict[str, Any]:
     return {"guest": result.guest, "snapshots": result.snapshots}
 
 
-def primes(share: Path) -> dict[str, Any]:
+def primes() -> dict[str, Any]:
     """Take a prime number of exits of each kind, in short intervals, under ftrace as well."""
     tids: set[int] = set()
-    with recording(EVENTS, share) as truth:
+    with TemporaryDirectory() as folder, recording(EVENTS, Path(folder)) as truth:
         result = count(
             ["--mix", PRIMES, "--rounds", "1"],
             ["-i", "0.3"],
@@ -55,9 +45,8 @@ def primes(share: Path) -> dict[str, Any]:
     return _as_json(result) | {"exits": [asdict(each) for each in found], "unended": unended}
 
 
-def moved(share: Path) -> dict[str, Any]:
+def moved() -> dict[str, Any]:
     """Run two vCPUs and move their threads from CPU to CPU all the time."""
-    del share
     moves = itertools.count()
 
     def keep_moving(ready: dict[str, Any]) -> Callable[[], None]:
@@ -89,14 +78,21 @@ def _tids(ready: dict[str, Any]) -> list[int]:
     return [vcpu["tid"] for vcpu in ready["vcpus"]]
 
 
-SCENARIOS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "primes": primes,
-    "moved": moved,
-    "by_reason": lambda _: counted(["--mix", FILTERED], ["--reason", "CPUID,io"]),
-    "by_vcpu": lambda _: counted(["--mix", FILTERED, "--vcpus", "2"], ["-v", "1"]),
-    "many": lambda _: counted(["--mix", ADDRESSES], []),
-    "full": lambda _: counted(["--mix", ADDRESSES], ["--max-rows", "32"]),
-}
+def by_reason() -> dict[str, Any]:
+    """Count exits of two reasons only."""
+    return _counted(["--mix", FILTERED], ["--reason", "CPUID,io"])
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+
+def by_vcpu() -> dict[str, Any]:
+    """Count one vCPU of two."""
+    return _counted(["--mix", FILTERED, "--vcpus", "2"], ["-v", "1"])
+
+
+def many() -> dict[str, Any]:
+    """Touch more addresses than a vCPU's cache of rows holds."""
+    return _counted(["--mix", ADDRESSES], [])
+
+
+def full() -> dict[str, Any]:
+    """Touch more addresses than there are rows."""
+    return _counted(["--mix", ADDRESSES], ["--max-rows", "32"])

@@ -1,0 +1,204 @@
+"""`bpfexit top` on a real `kvm_amd`: exact counts, and latencies as ftrace has them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bpfexit.model.histogram import LOWER_NS, bucket_of
+from tests.counting import CONTROL_PORT, HLT_TIMER_REGISTERS, Counted, Place
+from tests.testbed.conftest import Findings
+
+REASONS = {"pio": "io", "mmio": "npf", "msr": "msr"}
+"""SVM's reason for each kind of access; an operation without one is named as its reason."""
+
+BESIDES = {
+    ("io", Place("pio", "write", CONTROL_PORT)),
+    *(("npf", Place("mmio", "write", register)) for register in HLT_TIMER_REGISTERS),
+    # The first touch of memory, the host's own interrupts, and the wake-up from HLT.
+    *((reason, Place(None, None, None)) for reason in ("npf", "interrupt", "nmi", "vintr")),
+}
+
+PROBE_SLACK_NS = 60
+"""How far, in instructions, the distance of the two probes may stray from its median."""
+
+RARE_SLACK_NS = 2000
+"""The same of a single exit: ftrace may turn a page of its buffer between the two clocks."""
+
+Key = tuple[str, Place]
+
+
+def done(result: Counted) -> Counter[Key]:
+    """Return what the guest says it did, by reason and place."""
+    total: Counter[Key] = Counter()
+    for each in result.operations():
+        place = Place(each["kind"], each["access"], each["address"])
+        total[REASONS.get(each["kind"], each["op"]), place] += each["count"]
+    return total
+
+
+def counted(result: Counted) -> Counter[Key]:
+    """Return what `top` counted, by reason and place."""
+    total: Counter[Key] = Counter()
+    for row in result.rows:
+        total[row["reason"], Place(row["kind"], row["access"], row["address"])] += row["count"]
+    return total
+
+
+def of(found: Any) -> Counted:
+    """Return a scenario's counts."""
+    return Counted(found["guest"], found["snapshots"])
+
+
+def check_exact(result: Counted) -> None:
+    """Every exit of the guest's operations is there once, and only what is known besides."""
+    truth, seen = done(result), counted(result)
+    assert truth
+    assert {key: seen[key] for key in truth} == truth
+    assert set(seen) - set(truth) <= BESIDES
+    assert result.lost == {}
+
+
+@pytest.fixture(scope="session")
+def primes(timed_findings: Findings) -> Any:
+    return timed_findings("primes")
+
+
+def by_key(primes: Any) -> dict[Key, list[dict[str, Any]]]:
+    """Return ftrace's exits by reason and place."""
+    exits = defaultdict(list)
+    for each in primes["exits"]:
+        exits[each["reason"], Place(*each["place"])].append(each)
+    return exits
+
+
+def rows_of(result: Counted, key: Key) -> list[dict[str, Any]]:
+    """Return the rows of all intervals that are about this."""
+    return [
+        row
+        for row in result.rows
+        if (row["reason"], Place(row["kind"], row["access"], row["address"])) == key
+    ]
+
+
+def histogram(rows: Iterable[dict[str, Any]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Add up the rows' histograms."""
+    total = np.zeros(len(LOWER_NS), np.int64)
+    for row in rows:
+        for lower, _, count in row["hist"]:
+            total[np.searchsorted(LOWER_NS, lower)] += count
+    return total
+
+
+def test_prime_counts_of_every_kind_are_exact(primes: Any) -> None:
+    check_exact(of(primes))
+
+
+def test_ftrace_saw_the_very_same_exits(primes: Any) -> None:
+    truth = Counter({key: len(exits) for key, exits in by_key(primes).items()})
+    assert counted(of(primes)) == truth
+    assert primes["unended"] == of(primes).snapshots[-1]["in_flight"] == 1
+
+
+def distance_ns(primes: Any) -> float:
+    """Return the distance of the probes: ours minus ftrace's mean latency, the median of all."""
+    result = of(primes)
+    distances = []
+    for key, exits in by_key(primes).items():
+        rows = rows_of(result, key)
+        ours = sum(row["total_ns"] for row in rows) / sum(row["count"] for row in rows)
+        distances.append(ours - np.mean([each["ns"] for each in exits]))
+    return float(np.median(distances))
+
+
+def test_mean_latencies_are_those_of_ftrace_but_for_the_probes(
+    primes: Any, record_property: Any
+) -> None:
+    result, distance = of(primes), distance_ns(primes)
+    record_property("probe distance, instructions", distance)
+    print(f"the probes are {distance:.0f} instructions apart")
+    for key in done(result):
+        exits, rows = by_key(primes)[key], rows_of(result, key)
+        ours = sum(row["total_ns"] for row in rows) / len(exits)
+        truth = np.mean([each["ns"] for each in exits])
+        assert ours - distance == pytest.approx(truth, abs=PROBE_SLACK_NS), key
+
+
+@pytest.mark.parametrize("quantile", [0.5, 0.99])
+def test_quantiles_lie_in_the_bucket_of_the_exact_one(primes: Any, quantile: float) -> None:
+    result, distance = of(primes), distance_ns(primes)
+    for key in done(result):
+        latencies = [each["ns"] for each in by_key(primes)[key]]
+        exact = np.quantile(latencies, quantile, method="inverted_cdf") + distance
+        counts = histogram(rows_of(result, key))
+        at = int(np.argmax(np.cumsum(counts) >= np.ceil(quantile * counts.sum())))
+        nearest = np.array([exact - PROBE_SLACK_NS, exact + PROBE_SLACK_NS], np.uint64)
+        low, high = bucket_of(nearest)
+        assert low <= at <= high, key
+
+
+def test_maxima_are_those_of_ftrace_but_for_the_probes(primes: Any) -> None:
+    result, distance = of(primes), distance_ns(primes)
+    for key in done(result):
+        ours = max(row["max_ns"] for row in rows_of(result, key))
+        truth = max(each["ns"] for each in by_key(primes)[key])
+        assert ours - distance == pytest.approx(truth, abs=RARE_SLACK_NS), key
+
+
+def test_time_in_user_space_is_that_of_ftrace(primes: Any) -> None:
+    result = of(primes)
+    for key in done(result):
+        exits, rows = by_key(primes)[key], rows_of(result, key)
+        ours = sum(row["user_ns"] for row in rows) / len(exits)
+        truth = sum(each["user_ns"] for each in exits) / len(exits)
+        assert ours == pytest.approx(truth, abs=PROBE_SLACK_NS), key
+        assert sum(row["user_count"] for row in rows) == sum(e["user_ns"] > 0 for e in exits), key
+
+
+def test_counts_are_exact_while_the_vcpus_move_between_cpus(findings: Findings) -> None:
+    moved = findings("moved")
+    check_exact(of(moved))
+    assert moved["moves"] > 10
+    assert {row["vcpu"] for row in of(moved).rows} == {0, 1}
+
+
+def test_more_addresses_than_the_cache_holds_are_exact(findings: Findings) -> None:
+    check_exact(of(findings("many")))
+
+
+def test_only_the_reasons_asked_for_are_counted(findings: Findings) -> None:
+    result = of(findings("by_reason"))
+    truth = Counter({key: n for key, n in done(result).items() if key[0] in ("cpuid", "io")})
+    seen = counted(result)
+    assert {key: seen[key] for key in truth} == truth
+    assert result.reasons().keys() == {"cpuid", "io"}
+    assert result.lost == {}
+
+
+def test_only_the_vcpu_asked_for_is_counted(findings: Findings) -> None:
+    result = of(findings("by_vcpu"))
+    assert {row["vcpu"] for row in result.rows} == {1}
+    one = {key: n // 2 for key, n in done(result).items()}
+    seen = counted(result)
+    assert {key: seen[key] for key in one} == one
+
+
+def test_what_finds_no_room_is_counted_as_lost(findings: Findings) -> None:
+    result = of(findings("full"))
+    seen = counted(result)
+    assert len(seen) == 32
+    assert result.lost.keys() == {"map_full"}
+    besides = sum(n for key, n in seen.items() if key in BESIDES)
+    taken = sum(done(result).values())
+    # What got no row besides is the host's interrupts and the page faults of the start.
+    assert taken <= sum(seen.values()) - besides + result.lost["map_full"] <= taken + 10
+
+
+def test_guest_time_and_exit_time_fill_the_clock(primes: Any) -> None:
+    result = of(primes)
+    exits = sum(row["total_ns"] for row in result.rows)
+    guest = sum(vcpu["guest_ns"] for each in result.snapshots for vcpu in each["vcpus"])
+    begun = result.guest["duration_s"] * 1e9
+    assert 0.9 * begun < exits + guest < 1.1 * begun
