@@ -28,6 +28,10 @@ _KIND_OF = {name: value for value, name in _KINDS.items()}
 _ACCESS_OF = {name: value for value, name in _ACCESSES.items()}
 _BUCKET_OF = {int(lower): place for place, lower in enumerate(LOWER_NS)}
 _MAX_COUNT = 2**63 - 1
+_MAX_ID = 2**32 - 1
+_MAX_VCPU = 2**31 - 1
+_MAX_SIZE = 2**8 - 1
+_MAX_ADDRESS = 2**64 - 1
 
 
 def encode(snapshot: Snapshot) -> str:
@@ -135,53 +139,71 @@ def _seconds(value: Any) -> float:
     return seconds
 
 
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value <= _MAX_COUNT:
-        raise ValueError(f"{value} is no count")
+def _whole(value: Any, most: int) -> int:
+    """Return a whole number; a boolean is none."""
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"{value} is no whole number from 0 to {most}")
     return value
 
 
-def _vcpu_values(each: dict[str, Any], vms: dict[str, int]) -> tuple[int, ...]:
+def _count(value: Any) -> int:
+    return _whole(value, _MAX_COUNT)
+
+
+def _count_or_null(value: Any) -> int:
+    return 0 if value is None else _count(value)
+
+
+def _thread(each: dict[str, Any]) -> tuple[int, int, int]:
+    """Return pid, tid and the vCPU's number."""
+    vcpu = each["vcpu"]
     return (
-        vms[str(each["vm"])],
-        each["pid"],
-        each["tid"],
-        NO_VCPU if each["vcpu"] is None else each["vcpu"],
-        _count(each["guest_ns"] or 0),
+        _whole(each["pid"], _MAX_ID),
+        _whole(each["tid"], _MAX_ID),
+        NO_VCPU if vcpu is None else _whole(vcpu, _MAX_VCPU),
     )
+
+
+def _vcpu_values(each: dict[str, Any], vms: dict[str, int]) -> tuple[int, ...]:
+    return (vms[str(each["vm"])], *_thread(each), _count_or_null(each["guest_ns"]))
 
 
 def _decoded_rows(rows: list[Any], vms: dict[str, int], reasons: dict[str, int]) -> Rows:
     decoded = no_rows(len(rows))
     for place, row in enumerate(rows):
-        _fill_histogram(decoded.hist[place], row["hist"])
-        decoded.fields[place] = _row_values(row, vms, reasons)
-    decoded.fields["timed"] = decoded.hist.sum(axis=1)
+        timed = _fill_histogram(decoded.hist[place], row)
+        decoded.fields[place] = _row_values(row, timed, vms, reasons)
     return decoded
 
 
-def _fill_histogram(hist: Any, triples: list[Any]) -> None:
-    for lower, _, count in triples:
-        hist[_BUCKET_OF[lower]] += _count(count)
+def _fill_histogram(hist: Any, row: dict[str, Any]) -> int:
+    """Return the number of exits in it: those of the row that have a latency."""
+    left = _count(row["count"])
+    for lower, _, count in row["hist"]:
+        left -= _count(count)
+        if left < 0:
+            raise ValueError("a histogram holds more exits than its row")
+        hist[_BUCKET_OF[lower]] += count
+    return int(row["count"]) - left
 
 
-def _row_values(row: dict[str, Any], vms: dict[str, int], reasons: dict[str, int]) -> Any:
-    reason = row["reason"]
+def _row_values(
+    row: dict[str, Any], timed: int, vms: dict[str, int], reasons: dict[str, int]
+) -> Any:
+    reason, size, address = row["reason"], row.get("size"), row["address"]
     return (
         vms[str(row["vm"])],
-        row["pid"],
-        row["tid"],
-        NO_VCPU if row["vcpu"] is None else row["vcpu"],
+        *_thread(row),
         _ISA_OF[row["isa"]],
         NO_REASON if reason is None else reasons[str(reason)],
         _KIND_OF[row["kind"]],
         _ACCESS_OF[row["access"]],
-        row.get("size") or 0,
-        row["address"] or 0,
+        0 if size is None else _whole(size, _MAX_SIZE),
+        0 if address is None else _whole(address, _MAX_ADDRESS),
         _count(row["count"]),
-        0,
-        _count(row["total_ns"] or 0),
-        _count(row["max_ns"] or 0),
+        timed,
+        _count_or_null(row["total_ns"]),
+        _count_or_null(row["max_ns"]),
         _count(row["user_count"]),
         _count(row["user_ns"]),
     )
