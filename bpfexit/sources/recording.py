@@ -24,10 +24,11 @@ class RecordingSource:
         self._wanted = wanted
         self.cut: str | None = None
         self._snapshots = self._read()
-        self._ahead = next(self._snapshots, None)
-        if self._ahead is None:
+        self._ahead: Snapshot | None = None
+        first = self._peek()
+        if first is None:
             raise BpfexitError(f"{path} holds no whole snapshot: make one with `bpfexit top -j`")
-        self._emits_exits = self._ahead.origin.emits_exits
+        self._emits_exits = first.origin.emits_exits
 
     @property
     def emits_exits(self) -> bool:
@@ -36,18 +37,25 @@ class RecordingSource:
 
     def next(self) -> Snapshot | None:
         """Return the next snapshot; None after the last."""
-        snapshot = self._ahead
-        self._ahead = next(self._snapshots, None)
+        snapshot = self._peek()
+        self._ahead = None
         return kept(snapshot, self._wanted) if snapshot else None
 
     def due(self) -> float | None:
         """Return how long the next snapshot lasted, s."""
-        return self._ahead.duration_s if self._ahead else 0.0
+        snapshot = self._peek()
+        return snapshot.duration_s if snapshot else 0.0
 
     def close(self) -> Snapshot | None:
         """Close the file."""
         self._snapshots.close()
         return None
+
+    def _peek(self) -> Snapshot | None:
+        """Read the next snapshot when it is asked for, so an error costs none before it."""
+        if self._ahead is None:
+            self._ahead = next(self._snapshots, None)
+        return self._ahead
 
     def _read(self) -> Generator[Snapshot, None, None]:
         """Yield the snapshots; stop at a last line that was cut short, and say so in `cut`."""

@@ -1,0 +1,117 @@
+"""A plan holds every program it attaches once, and macros that mean what was asked for."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpfexit.model.reasons import Isa
+from bpfexit.sources import programs
+
+RECORD = {"exit_reason": 8, "guest_rip": 16, "isa": 24, "vcpu_id": 56}
+PLANS = {
+    "with exits": programs.plan_with_exits(RECORD, 1024, 16),
+    "without exits": programs.plan_without_exits(48, 1024, 16),
+}
+NUMBERS = st.lists(st.integers(0, 2**32 - 1), max_size=4).map(tuple)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_text_has_each_program_once_and_no_other(name: str) -> None:
+    plan = PLANS[name]
+    found = re.findall(r"^int on_(\w+)\(", programs.text(plan.files), re.MULTILINE)
+    assert sorted(found) == sorted([*plan.raw, *plan.classic])
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_text_has_each_file_once_and_whole(name: str) -> None:
+    plan = PLANS[name]
+    text = programs.text(plan.files)
+    assert re.findall(r'^#line 1 "(.*)"$', text, re.MULTILINE) == list(plan.files)
+    for file in plan.files:
+        assert (programs.folder() / file).read_text() in text
+
+
+def test_every_file_with_programs_is_in_a_plan() -> None:
+    files = {path.name for path in programs.folder().iterdir() if path.is_file()}
+    assert files == {file for plan in PLANS.values() for file in plan.files}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_text_uses_every_macro_of_its_plan_and_misses_none(name: str) -> None:
+    plan = PLANS[name]
+    text = programs.text(plan.files)
+    used = set(re.findall(r"\b(MAX_\w+|\w+_OFFSET)\b", re.sub(r"/\*.*?\*/", "", text, flags=re.S)))
+    assert used == set(plan.macros)
+    assert "WATCHED(" in text
+
+
+def test_the_exit_is_attached_after_all_that_ends_it() -> None:
+    plan = PLANS["with exits"]
+    assert plan.classic == ("kvm_exit",)
+    assert plan.raw[-1] == "kvm_entry"
+    assert "kvm_entry" not in PLANS["without exits"].raw
+    assert PLANS["without exits"].classic == ()
+
+
+def test_offsets_and_sizes_become_macros() -> None:
+    assert PLANS["with exits"].macros == {
+        "EXIT_REASON_OFFSET": "8",
+        "VCPU_ID_OFFSET": "56",
+        "ISA_OFFSET": "24",
+        "MAX_ROWS": "1024",
+        "MAX_VCPUS": "16",
+    }
+    assert PLANS["without exits"].macros["VCPU_ID_OFFSET"] == "48"
+
+
+def holds(macros: dict[str, str], **values: int) -> bool:
+    """Evaluate the one macro as C does; without one, everything is wanted."""
+    if not macros:
+        return True
+    ((head, body),) = macros.items()
+    (parameters,) = re.findall(r"^\w+\((.*)\)$", head)
+    assert parameters.split(",") == list(values)
+    python = re.sub(r"\b(\d+)u\b", r"\1", body).replace("&&", " and ").replace("||", " or ")
+    assert re.fullmatch(r"(?:[\s()&=\d]|\b(?:and|or|r|pid|vcpu_id)\b)+", python)
+    return bool(eval(python, {"__builtins__": {}}, values))  # noqa: S307 - checked above
+
+
+@given(NUMBERS, NUMBERS, st.data())
+def test_vcpus_are_chosen_by_process_and_number(
+    pids: tuple[int, ...], vcpus: tuple[int, ...], data: st.DataObject
+) -> None:
+    any_number = st.integers(0, 2**32 - 1)
+    pid = data.draw(st.sampled_from(pids) | any_number if pids else any_number)
+    vcpu = data.draw(st.sampled_from(vcpus) | any_number if vcpus else any_number)
+    wanted = (not pids or pid in pids) and (not vcpus or vcpu in vcpus)
+    assert holds(programs.watched_macro(pids, vcpus), pid=pid, vcpu_id=vcpu) == wanted
+
+
+@given(st.lists(st.integers(0, 0xFFFF), max_size=4), st.integers(0, 2**32 - 1), st.booleans())
+def test_vmx_exits_are_chosen_by_16_bits(codes: list[int], reason: int, known: bool) -> None:
+    if known and codes:
+        reason = reason & ~0xFFFF | codes[0]
+    wanted = not codes or reason & 0xFFFF in codes
+    assert holds(programs.reason_macro(Isa.VMX, codes), r=reason) == wanted
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
+def test_svm_exits_are_chosen_by_all_bits(codes: list[int], reason: int) -> None:
+    macro = programs.reason_macro(Isa.SVM, codes)
+    assert holds(macro, r=reason) == (reason in codes)
+    assert holds(macro, r=codes[-1])
+
+
+def test_the_macros_have_the_names_the_programs_ask_for() -> None:
+    text = programs.text(PLANS["with exits"].files)
+    macros = programs.watched_macro((1,), ()) | programs.reason_macro(Isa.VMX, [12])
+    for head in macros:
+        assert re.search(rf"(?:ifdef|ifndef) {head.split('(')[0]}\b", text)
+    assert programs.watched_macro((), ()) == programs.reason_macro(Isa.SVM, []) == {}
+
+
+def test_the_folder_has_the_programs_and_the_stand_in_headers() -> None:
+    assert (programs.folder() / "wire.h").is_file()
+    assert (programs.folder() / "headers" / "include" / "linux" / "kconfig.h").is_file()
