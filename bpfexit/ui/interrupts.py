@@ -7,6 +7,8 @@ from types import FrameType, TracebackType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LONGEST_S = 86400.0
+"""select() refuses what does not fit the kernel's clock, which a recording may ask for."""
 
 
 class Interrupts:
@@ -33,10 +35,11 @@ class Interrupts:
         os.close(self._writer)
 
     def wait(self, seconds: float, *fds: int) -> set[int]:
-        """Sleep; return early when stopped, or with the descriptors that can be read."""
+        """Sleep, a day at most; return early when stopped, or with descriptors to be read."""
         if self.stopped:
             return set()
-        ready, _, _ = select.select([self._reader, *fds], [], [], max(0.0, seconds))
+        timeout = min(max(0.0, seconds), _LONGEST_S)
+        ready, _, _ = select.select([self._reader, *fds], [], [], timeout)
         return set(ready) - {self._reader}
 
     def _stop(self, number: int, frame: FrameType | None) -> None:

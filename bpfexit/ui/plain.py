@@ -13,6 +13,9 @@ from bpfexit.sources.source import Source
 from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.tables import header, table
 
+_ROUNDING_S = 1e-6
+"""Less than that is left of a run when its intervals only do not add up as floats."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -31,7 +34,9 @@ class Run:
     def next_end(self, previous: float, now: float) -> float:
         """Return when the interval after `previous` ends, s since the start: no drift, no burst."""
         end = max(previous + self.interval, now)
-        return end if self.duration is None else min(end, self.duration)
+        if self.duration is not None and end > self.duration - _ROUNDING_S:
+            return self.duration
+        return end
 
 
 def intervals(source: Source, run: Run, interrupts: Interrupts) -> Iterator[Snapshot]:
