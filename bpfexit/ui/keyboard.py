@@ -70,7 +70,7 @@ def keys(data: bytes) -> list[str]:
 
 def _sequence_length(data: bytes) -> int:
     if data[:1] != b"\x1b":
-        return _character_length(data[0])
+        return _character_length(data)
     if data[1:2] == b"O":
         return 3
     if data[1:2] != b"[":
@@ -81,6 +81,11 @@ def _sequence_length(data: bytes) -> int:
     return len(data)
 
 
-def _character_length(first: int) -> int:
-    """Bytes of a UTF-8 character, by its first."""
-    return 1 if first < 0xC0 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+def _character_length(data: bytes) -> int:
+    """Bytes of a UTF-8 character: as its first one says, as far as they are there."""
+    first = data[0]
+    length = 1 if first < 0xC0 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+    at = 1
+    while at < min(length, len(data)) and 0x80 <= data[at] < 0xC0:
+        at += 1
+    return at

@@ -1,0 +1,63 @@
+"""Whatever a terminal sends becomes keys, and never an error."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpfexit.ui.keyboard import keys
+
+NAMES = {"up", "down", "left", "right", "escape", "enter", "backspace"}
+PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]))
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"", []),
+        (b"q", ["q"]),
+        (b"pq", ["p", "q"]),
+        (b"\x1b[A\x1b[B\x1b[C\x1b[D", ["up", "down", "right", "left"]),
+        (b"\x1bOA\x1bOB\x1bOC\x1bODq", ["up", "down", "right", "left", "q"]),
+        (b"\x1b", ["escape"]),
+        (b"\x1b\x1b[A", ["escape", "up"]),
+        (b"\x1bq", ["escape", "q"]),
+        (b"\x1b[5~q", ["escape", "q"]),
+        (b"\x1b[1;5Cq", ["escape", "q"]),
+        (b"\x1b[", ["escape"]),
+        (b"\x1bO", ["escape"]),
+        (b"\x1b[12", ["escape"]),
+        (b"\r\n\x7f\x08", ["enter", "enter", "backspace", "backspace"]),
+        ("aä€😀".encode(), ["a", "ä", "€", "😀"]),
+        ("€".encode()[:2], ["\ufffd"]),
+        ("€".encode()[:2] + b"q", ["\ufffd", "q"]),
+        ("😀".encode()[:2] + b"\x1b[A", ["\ufffd", "up"]),
+        (b"\x80q", ["\ufffd", "q"]),
+    ],
+)
+def test_keys(data: bytes, found: list[str]) -> None:
+    assert keys(data) == found
+
+
+@given(st.binary(max_size=300))
+def test_garbage_becomes_keys(data: bytes) -> None:
+    found = keys(data)
+    assert len(found) <= len(data)
+    assert bool(found) == bool(data)
+    for key in found:
+        assert key in NAMES or len(key) == 1 or set(key) == {"\ufffd"}
+
+
+@given(PRINTABLE)
+def test_text_becomes_its_characters(text: str) -> None:
+    assert keys(text.encode()) == list(text)
+
+
+@given(st.binary(max_size=20).filter(lambda data: b"\x1b" not in data))
+def test_a_key_after_garbage_is_still_a_key(data: bytes) -> None:
+    assert keys(data + b"\x1b[A")[-1] == "up"
+    assert keys(data + b"q")[-1] == "q"
+
+
+@given(st.lists(st.sampled_from([b"\x1b[A", b"\x1b[6~", b"x", "é".encode(), b"\r"])))
+def test_keys_do_not_depend_on_their_neighbours(parts: list[bytes]) -> None:
+    assert keys(b"".join(parts)) == [key for part in parts for key in keys(part)]
