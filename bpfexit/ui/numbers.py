@@ -24,7 +24,7 @@ def rate(per_second: float) -> str:
     """Format a rate: whole numbers from 100 on, one decimal below."""
     if isnan(per_second):
         return ""
-    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.1f}"
+    return f"{per_second:,.0f}" if per_second >= 99.95 else f"{per_second:.1f}"
 
 
 def count(number: float) -> str:
