@@ -1,0 +1,196 @@
+"""Tables on a narrow and a wide screen, and nothing in them but harmless text."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+
+from bpfexit.model.reasons import Isa
+from bpfexit.model.rows import Access, Kind
+from bpfexit.model.snapshot import Lost, Origin, Snapshot
+from bpfexit.model.view import DIMENSIONS, Query, view
+from bpfexit.ui.tables import HEADINGS, LOSSES, NOT_COUNTED, address, header, table
+from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
+
+WIDTHS = (80, 120)
+PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+EVIL = "[bold]\x1b[2J[/x]\n\r\u202e:smile:"
+HARMLESS = "[bold]\\x1b[2J[/x]\\n\\r\\u202e:smile:"
+
+
+def host() -> Snapshot:
+    return snapshot(
+        Exits("HLT", (10**9,)),
+        pio(0x70, ns=(3000, 5000), user_ns=(2000,)),
+        Exits("EPT_MISCONFIG", (9000,), kind=Kind.MMIO, access=Access.WRITE, address=0xFEE000B0),
+        Exits("MSR_WRITE", (700,), kind=Kind.MSR, access=Access.WRITE, address=0xC0000080),
+        guest_ns=10**9,
+    )
+
+
+def pvm() -> Snapshot:
+    row = pio(0x608, isa=Isa.NONE, reason=None, untimed=4, user_ns=(2500,))
+    return snapshot(row, origin=PVM)
+
+
+def rendered(what: RenderableType, width: int = 120) -> list[str]:
+    """Print as into a pipe; console markup is on, so that only `Text` withstands it."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(what)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def shown(of: Snapshot, query: Query, width: int = 120) -> list[str]:
+    return rendered(table(view(of, query), width), width)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("by", [("reason",), ("vm", "vcpu", "reason", "port"), DIMENSIONS])
+def test_a_table_has_a_line_for_each_and_fits(by: tuple[str, ...], width: int) -> None:
+    lines = shown(host(), Query(by), width)
+    assert len(lines) == 1 + len(view(host(), Query(by)).lines)
+    assert all(cell_len(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_columns_have_their_titles_and_the_order_its_mark(width: int) -> None:
+    head = shown(host(), Query(("reason",), "p99"), width)[0]
+    expected = [title for name, (title, _) in HEADINGS.items() if name != "count" or width > 96]
+    assert [title for title in expected if title in head] == expected
+    assert head.count("▼") == 1
+    assert "▼p99" in head
+
+
+def test_a_line_says_what_was_measured() -> None:
+    (line,) = (line for line in shown(host(), Query()) if "IO_INSTRUCTION" in line)
+    for text in ("4.00µs", "5.00µs", "50.0", "2.00µs"):
+        assert text in line
+
+
+def test_addresses_stand_indented_under_their_reason() -> None:
+    lines = shown(host(), Query())
+    at = next(at for at, line in enumerate(lines) if line.startswith("IO_INSTRUCTION"))
+    assert lines[at + 1].startswith("  0x0070 read")
+
+
+def test_addresses_without_a_group_are_not_indented() -> None:
+    assert shown(host(), Query(("port",)))[1].startswith("0x0070 read")
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "text"),
+    [
+        (Kind.PIO, 0x70, "0x0070 write"),
+        (Kind.MMIO, 0xFEE000B0, "0xfee000b0 write"),
+        (Kind.MMIO, 2**64 - 1, "0xffffffffffffffff write"),
+        (Kind.MSR, 0x6E0, "msr 0x000006e0 write"),
+    ],
+)
+def test_an_address_is_written_by_its_kind(kind: Kind, number: int, text: str) -> None:
+    assert address(kind, number, Access.WRITE) == text
+
+
+@pytest.mark.parametrize("sort", [*HEADINGS, "name"])
+def test_what_is_not_known_is_blank(sort: str) -> None:
+    lines = shown(pvm(), Query(("port",), sort))
+    assert "nan" not in "".join(lines)
+    assert "2.50µs" in lines[1]
+    head, line = (each.split() for each in lines)
+    assert len(line) < len(head)
+
+
+def test_idle_has_no_share_of_the_time() -> None:
+    (line,) = (line for line in shown(host(), Query(("reason",))) if line.startswith("HLT"))
+    assert line.split() == ["HLT", "1", "1.0", "1.00s", "1.00s", "1.00s", "1.00s"]
+
+
+def test_hidden_lines_are_counted() -> None:
+    hidden = view(host(), Query(limit=2)).hidden
+    assert hidden > 0
+    assert shown(host(), Query(limit=2))[-1].startswith(f"{hidden} more lines")
+
+
+def test_nothing_to_show_is_said() -> None:
+    assert len(shown(snapshot(), Query())) == 2
+    assert "nothing" in shown(snapshot(), Query())[-1]
+
+
+def test_a_vcpu_whose_number_is_not_known_is_named_by_its_thread() -> None:
+    lines = shown(snapshot(Exits("HLT", (1,), vcpu=-1, tid=4711)), Query(("vcpu",)))
+    assert "tid 4711" in lines[1]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_hostile_name_is_shown_as_text(width: int) -> None:
+    of = snapshot(Exits(EVIL, (5,), vm=EVIL), origin=Origin(EVIL, "6", EVIL, emits_exits=False))
+    lines = shown(of, Query(("vm", "reason")), width)
+    assert len(lines) == 2
+    assert HARMLESS[:8] in lines[1]
+    assert all(line.isprintable() for line in lines)
+    assert all(line.isprintable() for line in rendered(header(of, EVIL), width))
+    wide = rendered(table(view(of, Query(("vm",))), 300), 300)
+    assert HARMLESS in wide[1]
+
+
+@given(HOSTILE, st.sampled_from(WIDTHS))
+@example("\ud800\udfff", 80)
+@example("[link=file:///]x[/link]", 80)
+@example("ﷺ\u0301\u200d" * 9, 80)
+def test_no_name_gets_out_of_its_line(name: str, width: int) -> None:
+    of = snapshot(Exits(name, (5,), vm=name), origin=Origin(name, name, name, emits_exits=True))
+    for lines in (shown(of, Query(("vm", "reason")), width), rendered(header(of, name), width)):
+        assert all(line.isprintable() for line in lines)
+    assert len(shown(of, Query(("vm", "reason")), width)) == 2
+
+
+@given(snapshots(), st.lists(st.sampled_from(DIMENSIONS), min_size=1, unique=True))
+def test_any_snapshot_can_be_shown(of: Snapshot, by: list[str]) -> None:
+    for width in WIDTHS:
+        assert rendered(header(of), width)
+        assert shown(of, Query(tuple(by)), width)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_header_says_where_how_much_and_what_is_lost(width: int) -> None:
+    lines = rendered(header(replace(host(), duration_s=2.0), "all"), width)
+    assert lines[0].startswith("host  Linux 6.18.0  kvm_intel  1 guest, 1 vCPU")
+    assert lines[0].rstrip().endswith("all")
+    assert lines[1].startswith("2.5 exits/s  5 in 2.00 s")
+    assert lines[2].startswith("lost: nothing")
+    assert len(lines) == 3
+    assert all(cell_len(line) <= width for line in lines)
+
+
+def test_the_header_says_where_the_time_went() -> None:
+    line = rendered(header(host()))[1]
+    assert "guest 50.0%, exits 0.0%, idle 50.0%" in line
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_back_end_without_exits_says_so(width: int) -> None:
+    lines = rendered(header(pvm()), width)
+    assert len(lines) == 4
+    assert lines[1].startswith("4.0 accesses/s")
+    assert lines[3].startswith("kvm_pvm emits no kvm_exit")
+    assert "…" not in lines[3]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_is_named_with_its_number(name: str) -> None:
+    line = rendered(header(replace(host(), lost=Lost(**{name: 12345}))))[2]
+    assert f"{name} 12,345 ({LOSSES[name]})" in line
+    assert "nothing" not in line
+
+
+def test_the_losses_are_those_of_the_model() -> None:
+    assert set(LOSSES) == set(Lost.__dataclass_fields__)
+    assert set(NOT_COUNTED) < set(LOSSES)
+
+
+def test_exits_in_flight_are_mentioned() -> None:
+    assert "in flight: 3" in rendered(header(replace(host(), in_flight=3)))[2]
