@@ -1,6 +1,7 @@
 """Options that several commands share, and how their values are read."""
 
 from collections.abc import Callable
+from math import isnan
 from typing import Any
 
 import click
@@ -42,8 +43,19 @@ def dimensions(
     return found or None
 
 
-SECONDS = click.FloatRange(min=0.01, max=86400 * 366)
-INTERVAL = click.FloatRange(min=0.1, max=86400)
+class Seconds(click.FloatRange):
+    """A range of times. `nan` is in none, though it is neither below nor above any."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number of seconds."""
+        seconds = super().convert(value, param, ctx)
+        if isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return seconds
+
+
+SECONDS = Seconds(min=0.01, max=86400 * 366)
+INTERVAL = Seconds(min=0.1, max=86400)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

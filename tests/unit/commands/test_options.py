@@ -1,0 +1,177 @@
+"""What makes no sense on the command line is refused with exit code 2 before anything runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import bpfexit
+from bpfexit.cli import cli
+from bpfexit.commands.options import (
+    INTERVAL,
+    SECONDS,
+    dimensions,
+    filter_options,
+    names,
+    numbers,
+    view_options,
+)
+from bpfexit.formats.snapshot_json import encode
+from bpfexit.model.view import DIMENSIONS
+from tests.unit.builders import pio, snapshot
+
+CONTEXT = click.Context(click.Command("test"))
+PARAMETER = click.Option(["--test"])
+
+
+@click.command()
+@filter_options
+@view_options
+@click.pass_context
+def echo(context: click.Context, /, **_: Any) -> None:
+    """Print what the options were read as."""
+    for name, value in context.params.items():
+        click.echo(f"{name}={value!r}")
+
+
+def echoed(*arguments: str) -> dict[str, str]:
+    result = CliRunner().invoke(echo, arguments)
+    assert result.exit_code == 0, result.output
+    return dict(line.split("=", 1) for line in result.output.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [(None, ()), ("1", (1,)), ("1,2,3", (1, 2, 3)), ("0, 7", (0, 7)), ("4294967295", (2**32 - 1,))],
+)
+def test_numbers(text: str | None, found: tuple[int, ...]) -> None:
+    assert numbers(CONTEXT, PARAMETER, text) == found
+
+
+@pytest.mark.parametrize("text", ["", ",", "1,", "x", "1.5", "-1", "4294967296", "9" * 5000])
+def test_what_is_no_number(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        numbers(CONTEXT, PARAMETER, text)
+
+
+def test_names_are_there_once_and_without_spaces() -> None:
+    assert names(CONTEXT, PARAMETER, None) == ()
+    assert names(CONTEXT, PARAMETER, "b, a,b") == ("b", "a")
+
+
+@pytest.mark.parametrize("text", ["", " ", "a,", ",a", "a,,b"])
+def test_an_empty_name_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        names(CONTEXT, PARAMETER, text)
+
+
+def test_dimensions_keep_their_order() -> None:
+    assert dimensions(CONTEXT, PARAMETER, None) is None
+    assert dimensions(CONTEXT, PARAMETER, ",".join(DIMENSIONS)) == DIMENSIONS
+    assert dimensions(CONTEXT, PARAMETER, "port,vm") == ("port", "vm")
+
+
+def test_an_unknown_dimension_is_refused_with_those_there_are() -> None:
+    with pytest.raises(click.BadParameter, match=", ".join(DIMENSIONS)):
+        dimensions(CONTEXT, PARAMETER, "vm,cpu")
+
+
+@pytest.mark.parametrize("kind", [SECONDS, INTERVAL])
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "NaN", "inf", "1e300", "soon", ""])
+def test_what_is_no_time(kind: click.FloatRange, text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        kind(text, PARAMETER, CONTEXT)
+
+
+@pytest.mark.parametrize("kind", [SECONDS, INTERVAL])
+def test_what_is_a_time(kind: click.FloatRange) -> None:
+    assert kind("0.5", PARAMETER, CONTEXT) == 0.5
+    assert kind("86400", PARAMETER, CONTEXT) == 86400
+
+
+def test_options_come_through() -> None:
+    found = echoed(
+        "-p", "1,2", "-v", "0", "--reason", "HLT", "--by", "vm", "--sort", "max", "-n", "3"
+    )
+    assert found == {
+        "pids": "(1, 2)",
+        "vcpus": "(0,)",
+        "reasons": "('HLT',)",
+        "by": "('vm',)",
+        "sort": "'max'",
+        "limit": "3",
+    }
+
+
+def test_without_options_everything_is_counted_and_nothing_chosen() -> None:
+    found = echoed()
+    assert [found[name] for name in ("pids", "vcpus", "reasons")] == ["()"] * 3
+    assert (found["by"], found["sort"], found["limit"]) == ("None", "None", "0")
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> str:
+    path = tmp_path / "exits.jsonl"
+    path.write_text(encode(snapshot(pio(0x70, ns=(100,)))) + "\n")
+    return str(path)
+
+
+BAD = [
+    ("--by", "nonsense"),
+    ("--by", ""),
+    ("--sort", "nonsense"),
+    ("-n", "-1"),
+    ("-i", "0"),
+    ("-i", "nan"),
+    ("0",),
+    ("1", "0"),
+    ("-d", "0"),
+    ("-d", "nan"),
+    ("-p", "qemu"),
+    ("-v", "-1"),
+    ("--reason", ","),
+    ("--max-rows", "0"),
+    ("--replay", "/nonexistent"),
+    ("--nonsense",),
+    ("1", "2", "3"),
+]
+
+
+@pytest.mark.parametrize("arguments", BAD, ids=" ".join)
+def test_top_refuses_bad_values(arguments: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(cli, ["top", *arguments])
+    assert result.exit_code == 2
+    assert "Error: " in result.output
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command itself: exit codes are given by the process, which also closes stdout."""
+    command = [sys.executable, "-m", "bpfexit", *arguments]
+    root = Path(bpfexit.__file__).parents[1]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("arguments", [("1", "-i", "2"), ("-b", "-j"), BAD[0]], ids=" ".join)
+def test_usage_errors_exit_with_2_and_say_why(arguments: tuple[str, ...], recording: str) -> None:
+    found = run("top", "--replay", recording, *arguments)
+    assert found.returncode == 2
+    assert found.stdout == ""
+    assert "Traceback" not in found.stderr
+    assert found.stderr.strip()
+
+
+def test_a_broken_recording_exits_with_1(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("not a recording\n")
+    found = run("top", "--replay", str(path))
+    assert found.returncode == 1
+    assert found.stderr.startswith(f"bpfexit: {path}, line 1: ")
+
+
+def test_a_recording_is_replayed_as_it_was(recording: str) -> None:
+    assert run("top", "-j", "--replay", recording).stdout == Path(recording).read_text()
+    assert "IO_INSTRUCTION" in run("top", "-b", "--replay", recording).stdout
