@@ -1,12 +1,13 @@
 # Everything a person does with a checkout; each target sets up what it needs.
 .DELETE_ON_ERROR:
-.PHONY: setup testbed test test-kernels bench lint clean
+.PHONY: setup demo demo-svm demo-recording testbed test test-kernels bench lint clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 PACKAGES := python3-venv python3-bpfcc
-TESTBED_PACKAGES := qemu-system-x86 busybox-static kmod file
+TESTBED_PACKAGES := qemu-system-x86 busybox-static kmod file trace-cmd
+BENCH_PACKAGES := linux-perf trace-cmd bpftrace
 # The kernels that `testbed` fetches, by Debian's names, and those of `test-kernels`.
 KERNELS := bookworm
 OTHER_KERNELS := bullseye trixie sid
@@ -19,6 +20,33 @@ $(STAMP): pyproject.toml
 	/usr/bin/python3 -m venv --system-site-packages $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
+
+# The case this tool is for: a guest that reads the ACPI PM timer and the APIC page all the time.
+DEMO_S := 8
+DEMO_RATE := 20000
+DEMO_GUEST = $(BIN)/bpfexit guest --vcpus 2 --rate $(DEMO_RATE) --mix \
+	pio-read-user=300,apic-read=150,pio-read-kernel=60,msr-write=40,mmio-read-user=20,cpuid=10,hlt=5,pio-write-user=3
+DEMO_RECORDING := bpfexit/data/svm-demo.jsonl.gz
+DEMO = $(DEMO_GUEST) -d $$(($(DEMO_S) + 60)) >/dev/null & guest=$$!; sleep 1; \
+	$(BIN)/bpfexit top -d $(DEMO_S); status=$$?; kill $$guest; wait $$guest; exit $$status
+
+demo: setup
+	@if [ -w /dev/kvm ] && $(BIN)/bpfexit doctor >/dev/null; then $(DEMO); else \
+		$(BIN)/bpfexit doctor; \
+		echo "This host cannot run the demo; here is a recording of it, made on an emulated SVM host:"; \
+		$(BIN)/bpfexit top --batch --replay $(DEMO_RECORDING); \
+	fi
+
+# The same in the testbed, whose KVM has exit reasons and latencies, on any machine with QEMU.
+demo-svm demo-recording: DEMO_RATE := 1500
+demo-svm: testbed
+	@terminal=; [ -t 1 ] && terminal=--tty; \
+	$(BIN)/python -m tests.testbed run $$terminal -- sh -c '$(DEMO)'
+
+demo-recording: testbed
+	mkdir -p $(dir $(DEMO_RECORDING))
+	$(BIN)/python -m tests.testbed run -- sh -c '$(subst top -d $(DEMO_S),top -j 1 $(DEMO_S),$(DEMO))' \
+		| gzip -9n > $(DEMO_RECORDING)
 
 testbed: setup
 	@.ci/packages $(TESTBED_PACKAGES)
@@ -34,6 +62,7 @@ test-kernels: setup
 	$(BIN)/pytest tests/testbed -m kernels
 
 bench: testbed
+	@.ci/packages $(BENCH_PACKAGES)
 	$(BIN)/python -m tests.bench
 
 lint: setup

@@ -2,7 +2,8 @@
 /*
  * What the programs and the Python side share. Python takes the layout of these
  * structs from the compiled object, so this is their only definition; the
- * constants stand once more in bpfexit/sources/wire.py, and a test compares them.
+ * constants stand once more in bpfexit/model (sample.py, histogram.py), and a
+ * test compares them.
  *
  * The arrays of struct vcpu and struct row are mapped into user space. Each
  * struct has one writer in the kernel: the vCPU thread it belongs to. User

@@ -93,8 +93,8 @@ def count(
             if callable(after):
                 after()
             tracer.send_signal(signal.SIGINT)
-            output, _ = tracer.communicate()
-            assert tracer.returncode == 0, f"top ended with {tracer.returncode}"
+            output, said = tracer.communicate()
+            assert tracer.returncode == 0, f"top ended with {tracer.returncode}: {said}"
         machine.communicate()
     return Counted(result, [json.loads(line) for line in output.splitlines()])
 

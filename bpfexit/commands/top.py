@@ -83,6 +83,8 @@ def top(
             _show(source, run, query, interrupts, batch=batch, as_json=as_json)
         finally:
             source.close()
+        if source.cut:
+            click.echo(f"bpfexit: {replay} is not whole: {source.cut}", err=True)
 
 
 def _live(wanted: Filter, max_rows: int) -> Source:

@@ -24,7 +24,11 @@ p50, p99, max: from exit to entry, ns; user: share of the exits that went to use
 space; user_mean: how long those were there, ns. What is not known is nan.
 """
 
-_GROUP_FIELDS = {"vm": ("vm",), "vcpu": ("vm", "pid", "tid", "vcpu"), "reason": ("isa", "reason")}
+_GROUP_FIELDS = {
+    "vm": ("vm", "pid"),
+    "vcpu": ("vm", "pid", "tid", "vcpu"),
+    "reason": ("isa", "reason"),
+}
 _ADDRESS_FIELDS = ("kind", "address", "access")
 _NAME_FIELDS = ("vm", "vcpu", "pid", "tid", "reason", "isa", *_ADDRESS_FIELDS)
 
@@ -71,6 +75,7 @@ class Line:
 
     depth: int
     vm: str | None
+    pid: int | None
     vcpu: int | None
     tid: int | None
     reason: str | None
@@ -226,6 +231,7 @@ class _Measure:
         return Line(
             depth=depth,
             vm=self.vms[row["vm"]] if "vm" in fields else None,
+            pid=int(row["pid"]) if "vm" in fields else None,
             vcpu=int(row["vcpu"]) if "vcpu" in fields else None,
             tid=int(row["tid"]) if "tid" in fields else None,
             reason=self.reasons[reason] if "reason" in fields and reason != NO_REASON else None,

@@ -92,6 +92,11 @@ class KernelSource:
         """As the back end does."""
         return self._backend.emits_exits
 
+    @property
+    def cut(self) -> str | None:
+        """Say nothing: the kernel does not end."""
+        return None
+
     def next(self) -> Snapshot | None:
         """Read the maps; return what has happened since the last reading."""
         after = self._sample(self._before)
@@ -161,11 +166,12 @@ class KernelSource:
 
     def _sample(self, before: Sample | None) -> Sample:
         taken_ns = time.monotonic_ns()
-        used = np.flatnonzero(self._vcpus["owner"])
-        vcpus = self._vcpus[: int(used[-1]) + 1 if len(used) else 0].copy()
-        shared = self._rows[: int(vcpus["rows"].sum())]
+        shared = self._rows[: int(self._vcpus["rows"].sum())]
         rows = copied(shared, before.rows if before else shared[:0])
         restart_maxima(shared, rows)
+        # After the rows: whoever has a row has a slot.
+        used = np.flatnonzero(self._vcpus["owner"])
+        vcpus = self._vcpus[: int(used[-1]) + 1 if len(used) else 0].copy()
         slots_full = sum(self._bpf["slots_full"][0])
         return Sample(taken_ns, rows, vcpus, slots_full, self._missed())
 

@@ -41,6 +41,10 @@ class Source(Protocol):
     def emits_exits(self) -> bool:
         """Whether the back end emits `kvm_exit`, so that there are reasons and latencies."""
 
+    @property
+    def cut(self) -> str | None:
+        """Say how the snapshots end before their time, once they have; None when they do not."""
+
     def next(self) -> Snapshot | None:
         """Return what has happened since the last call, or since opening; None at the end."""
 

@@ -13,7 +13,7 @@ from bpfexit.model.view import view
 from bpfexit.sources.source import Source
 from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.keyboard import Keyboard
-from bpfexit.ui.plain import Run
+from bpfexit.ui.plain import Run, last_of
 from bpfexit.ui.state import HELP, State, press
 from bpfexit.ui.tables import header, table
 from bpfexit.ui.text import clean
@@ -83,12 +83,12 @@ class LiveScreen:
 
     def _read(self, elapsed: float) -> None:
         self._number += 1
-        if self._run.ends(self._number, elapsed):
-            self.state = replace(self.state, quit=True)
-            return
-        snapshot = self._source.next()
+        ends = self._run.ends(self._number, elapsed)
+        snapshot = last_of(self._source) if ends else self._source.next()
         self._ended = snapshot is None
         self._add(snapshot)
+        if ends:
+            self.state = replace(self.state, quit=True)
 
     def _add(self, snapshot: Snapshot | None) -> None:
         if snapshot is None:

@@ -49,17 +49,20 @@ def intervals(source: Source, run: Run, interrupts: Interrupts) -> Iterator[Snap
     last = False
     while not last:
         number += 1
-        if source.due() is None:
+        lasts = source.due()
+        if lasts is None:
             end = run.next_end(end, time.monotonic() - begun)
             interrupts.wait(begun + end - time.monotonic())
+        else:
+            end += lasts
         last = interrupts.stopped or run.ends(number, end)
-        snapshot = _last(source) if last else source.next()
+        snapshot = last_of(source) if last else source.next()
         if snapshot is None:
             return
         yield snapshot
 
 
-def _last(source: Source) -> Snapshot | None:
+def last_of(source: Source) -> Snapshot | None:
     """Return what is left to read; of a source that needs no stopping, the next."""
     return source.close() if source.due() is None else source.next()
 

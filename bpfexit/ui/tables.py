@@ -5,8 +5,10 @@ rich's markup is never interpreted.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from math import isnan
 
 from rich.console import Group, RenderableType
@@ -158,7 +160,7 @@ def _labels(view: View) -> list[Label]:
     query = view.query
     labels: list[Label] = []
     if "vm" in query.by or "vcpu" in query.by:
-        labels.append(("guest", _guest))
+        labels.append(("guest", partial(_guest, _shared_names(view))))
     if "vcpu" in query.by:
         labels.append(("vCPU", _vcpu))
     if "reason" in query.by or query.kinds:
@@ -167,8 +169,18 @@ def _labels(view: View) -> list[Label]:
     return labels
 
 
-def _guest(line: Line) -> Text:
-    return Text("" if line.vm is None else clean(line.vm))
+def _shared_names(view: View) -> set[str]:
+    """Return the names that several guests have."""
+    guests = {(line.vm, line.pid) for line in view.lines}
+    counts = Counter(vm for vm, _ in guests if vm is not None)
+    return {vm for vm, guests_of_that_name in counts.items() if guests_of_that_name > 1}
+
+
+def _guest(shared: set[str], line: Line) -> Text:
+    """Return the guest's name, with the process where the name alone is not enough."""
+    if line.vm is None:
+        return Text("")
+    return Text(clean(line.vm) + (f" ({line.pid})" if line.vm in shared else ""))
 
 
 def _vcpu(line: Line) -> Text:

@@ -59,7 +59,7 @@ class Ftrace:
 
 
 @pytest.fixture
-def ftrace(kvm: None) -> Iterator[Ftrace]:
+def ftrace(needs_kvm: None) -> Iterator[Ftrace]:
     if not (TRACEFS / "instances").is_dir():
         subprocess.run(["mount", "-t", "tracefs", "nodev", TRACEFS], check=True)
     root = TRACEFS / "instances" / f"bpfexit-test-{os.getpid()}"
@@ -206,17 +206,17 @@ def test_a_paced_guest_ends_at_a_pause(ftrace: Ftrace) -> None:
     assert sum(counts(result).values()) < 1021  # a round, which would take ten seconds
 
 
-def test_a_duration_ends_the_guest(kvm: None) -> None:
+def test_a_duration_ends_the_guest(needs_kvm: None) -> None:
     result = run("--mix", "pio", "-d", "0.05", "--vcpus", "2")
     assert all(counts(result, vcpu)["pio-read-kernel"] for vcpu in (0, 1))
 
 
-def test_the_delay_of_the_user_is_waited(kvm: None) -> None:
+def test_the_delay_of_the_user_is_waited(needs_kvm: None) -> None:
     result = run("--mix", "pio-read-user", "--exits", "7", "--user-delay", "3000")
     assert result["duration_s"] >= 7 * 0.003
 
 
-def test_the_threads_are_there_and_named_until_the_end(kvm: None) -> None:
+def test_the_threads_are_there_and_named_until_the_end(needs_kvm: None) -> None:
     with Guest("--mix", "cpuid", "--exits", "1", "--vcpus", "2") as guest:
         guest.go()
         guest.read()
@@ -236,7 +236,7 @@ def test_a_guest_that_was_never_started_takes_no_exits(ftrace: Ftrace, interrupt
     assert ftrace.accesses() == {guest.tids[0]: Counter({("pio", "write", CONTROL_PORT): 1})}
 
 
-def test_a_person_gets_a_table_and_the_rate(kvm: None) -> None:
+def test_a_person_gets_a_table_and_the_rate(needs_kvm: None) -> None:
     command = [*GUEST, "--mix", "pio-read-user@0x70=5", "--exits", "1009"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1].split() == [
@@ -282,7 +282,7 @@ def test_a_device_that_is_not_kvm_is_refused(
         machine.Machine([assemble(work_of(parse_mix("pio"), 1), 0)])
 
 
-def test_a_guest_that_dies_says_of_what(kvm: None) -> None:
+def test_a_guest_that_dies_says_of_what(needs_kvm: None) -> None:
     undefined = b"\x0f\x0b".ljust(0x2000, b"\0")  # ud2, and nobody there to handle it
     with (
         machine.Machine([Program(0, 0, undefined, ())]) as broken,
@@ -291,7 +291,7 @@ def test_a_guest_that_dies_says_of_what(kvm: None) -> None:
         broken.vcpus[0].run(serve=lambda: None, pause=lambda: None)
 
 
-def test_a_mix_that_fills_the_memory_is_refused(kvm: None) -> None:
+def test_a_mix_that_fills_the_memory_is_refused(needs_kvm: None) -> None:
     work = work_of(parse_mix("pio"), 1)
     with pytest.raises(BpfexitError, match="16 MiB"):
         machine.Machine([assemble(work, 16 << 20)])

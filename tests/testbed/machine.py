@@ -31,6 +31,9 @@ CACHED = (
     f"/usr/lib/python{sys.version_info.major}.{sys.version_info.minor}",
     "/usr/lib/x86_64-linux-gnu",
 )
+# One thread for all CPUs: with one for each, TCG now and then executes a patched instruction
+# halfway, as tracepoints are switched on, and the kernel panics ("Oops: int3").
+ACCELERATOR = "tcg,thread=single"
 # One CPU, one nanosecond an instruction: the guest's clock counts instructions.
 ICOUNT = "-icount shift=0"
 CONSOLE_TAIL = 4000  # characters of the console log that an error quotes
@@ -159,7 +162,7 @@ def _prelude(kernel: Kernel, share: Path, timeout: float, environment: dict[str,
 def _vng_command(kernel: Kernel, share: Path, cpus: int, memory: str, icount: bool) -> list[str]:
     """Return the command that boots; 9p at once, as virtiofsd costs 5 s before it fails."""
     qemu = [
-        f"-cpu {CPU}",
+        f"-cpu {CPU} -accel {ACCELERATOR}",
         f"-fsdev local,id={CACHED_TAG},path=/,security_model=none,readonly=on,multidevs=remap",
         f"-device virtio-9p-pci,fsdev={CACHED_TAG},mount_tag={CACHED_TAG}",
         ICOUNT if icount else "",

@@ -24,6 +24,7 @@ class FakeSource:
     """Counts how often it was read: one exit in the first snapshot, two in the second, ..."""
 
     emits_exits = True
+    cut: str | None = None
 
     def __init__(self, lasts: float | None = None, holds: int = 10**6) -> None:
         self._lasts = lasts
@@ -102,6 +103,11 @@ def test_a_recording_ends_at_the_count(interrupts: Interrupts) -> None:
     source = FakeSource(lasts=3600, holds=4)
     assert len(list(intervals(source, Run(3600, count=2), interrupts))) == 2
     assert source.calls == ["next", "next"]
+
+
+def test_a_recording_ends_at_the_duration(interrupts: Interrupts) -> None:
+    source = FakeSource(lasts=2.0, holds=10)
+    assert len(list(intervals(source, Run(3600, duration=6), interrupts))) == 3
 
 
 def planned(run: Run, late: float = 0.0) -> list[float]:

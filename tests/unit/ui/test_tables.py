@@ -194,3 +194,11 @@ def test_the_losses_are_those_of_the_model() -> None:
 
 def test_exits_in_flight_are_mentioned() -> None:
     assert "in flight: 3" in rendered(header(replace(host(), in_flight=3)))[2]
+
+
+def test_guests_of_one_name_are_told_apart_by_their_process() -> None:
+    twins = snapshot(pio(0x70, ns=(10,), pid=4), pio(0x70, ns=(10,), pid=5), Exits(vm="b", ns=(1,)))
+    lines = "\n".join(shown(twins, Query(("vm",))))
+    assert "alpha (4)" in lines
+    assert "alpha (5)" in lines
+    assert "b (" not in lines
