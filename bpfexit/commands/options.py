@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from bpfexit.model.view import COLUMNS, DIMENSIONS
 
 
@@ -55,7 +56,7 @@ class Seconds(click.FloatRange):
 
 
 SECONDS = Seconds(min=0.01, max=86400 * 366)
-INTERVAL = Seconds(min=0.1, max=86400)
+INTERVAL = Seconds(min=SHORTEST_INTERVAL_S, max=LONGEST_INTERVAL_S)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -22,6 +22,11 @@ ACCESS_MASK = 0x3
 KIND_MASK = 0x3
 REASON_SHIFT = 32
 
+SHORTEST_INTERVAL_S = 0.1
+LONGEST_INTERVAL_S = 3600.0
+"""Seconds from one sample to the next. The buckets have 32 bits: one would have to count 1.2
+million exits a second of a single vCPU to come round within an hour and be misread."""
+
 
 @dataclass(frozen=True)
 class Sample:

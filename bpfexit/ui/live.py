@@ -51,7 +51,7 @@ class LiveScreen:
             while not (interrupts.stopped or self.state.quit):
                 end = self._next_end(end, time.monotonic() - begun)
                 self._until(begun + end, keyboard, interrupts, live)
-                if not (interrupts.stopped or self.state.quit or self.state.paused):
+                if not (interrupts.stopped or self.state.quit):
                     self._read(end)
         self._add(self._source.close())
 
@@ -62,8 +62,9 @@ class LiveScreen:
         return replace(self._run, interval=lasts).next_end(previous, now)
 
     def _until(self, end: float, keyboard: Keyboard, interrupts: Interrupts, live: Live) -> None:
-        """Answer keys until the interval ends; while paused or at the end there is no end."""
-        live.update(self.render(), refresh=True)
+        """Answer keys until the interval ends, if it does."""
+        if not self.state.paused:
+            live.update(self.render(), refresh=True)
         while not (interrupts.stopped or self.state.quit):
             left = end - time.monotonic()
             if left <= 0 and not self._waiting():
@@ -73,7 +74,8 @@ class LiveScreen:
                 live.update(self.render(), refresh=True)
 
     def _waiting(self) -> bool:
-        return self.state.paused or self._ended
+        """Say whether only a key goes on: a recording holds, the kernel counts through a pause."""
+        return self._ended or (self.state.paused and self._source.due() is not None)
 
     def _press(self, keys: list[str]) -> None:
         for key in keys:
@@ -93,7 +95,8 @@ class LiveScreen:
     def _add(self, snapshot: Snapshot | None) -> None:
         if snapshot is None:
             return
-        self.snapshot = snapshot
+        if not self.state.paused:
+            self.snapshot = snapshot
         self.total = merged([self.total, snapshot]) if self.total else snapshot
 
     def render(self) -> RenderableType:

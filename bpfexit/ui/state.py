@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from bpfexit.model.view import COLUMNS, Query, default_dimensions
 
 VIEWS: tuple[tuple[str, ...], ...] = (
@@ -31,7 +32,6 @@ HELP = (
     ("h ?", "this help, and back"),
 )
 
-_MIN_INTERVAL_S = 0.1
 _PROMPTS = {"f": "filter (empty for none): ", "s": "interval in seconds: "}
 
 
@@ -125,6 +125,7 @@ def _answered(state: State, prompt: str, answer: str) -> State:
         interval = float(answer)
     except ValueError:
         return replace(state, message=f"{answer!r} is no number of seconds")
-    if not _MIN_INTERVAL_S <= interval <= 86400:
-        return replace(state, message=f"an interval is {_MIN_INTERVAL_S} to 86400 s")
+    if not SHORTEST_INTERVAL_S <= interval <= LONGEST_INTERVAL_S:
+        limits = f"{SHORTEST_INTERVAL_S} to {LONGEST_INTERVAL_S:.0f} s"
+        return replace(state, message=f"an interval is {limits}")
     return replace(state, interval=interval)

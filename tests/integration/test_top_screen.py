@@ -1,0 +1,162 @@
+"""The live screen in a real terminal: it shows the guest, answers keys, and leaves no trace."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bpfexit.host.preflight import Ready
+from tests.counting import BPFEXIT
+
+ENOUGH_S = 60.0
+ALTERNATE_ON, ALTERNATE_OFF = "\x1b[?1049h", "\x1b[?1049l"
+
+
+class Terminal:
+    """`bpfexit top` in a pseudo-terminal of 120 by 40."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.master, self._slave = os.openpty()
+        termios.tcsetwinsize(self._slave, (40, 120))
+        self.before = termios.tcgetattr(self._slave)
+        self.process = subprocess.Popen(
+            [*BPFEXIT, "top", *arguments],
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"TERM": "xterm-256color"},
+            start_new_session=True,
+        )
+        self.seen = ""
+
+    def type(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def until(self, pattern: str) -> str:
+        """Read until the pattern has been seen since the last call; return what was read."""
+        end = time.monotonic() + ENOUGH_S
+        while time.monotonic() < end:
+            found = re.search(pattern, self.seen, re.DOTALL)
+            if found:
+                read, self.seen = self.seen[: found.end()], self.seen[found.end() :]
+                return read
+            if select.select([self.master], [], [], 1)[0]:
+                self.seen += os.read(self.master, 65536).decode(errors="replace")
+        raise AssertionError(f"no {pattern!r} in {self.seen[-2000:]!r}")
+
+    def attributes(self) -> Any:
+        return termios.tcgetattr(self._slave)
+
+    def end(self) -> int:
+        return self.process.wait(ENOUGH_S)
+
+
+@pytest.fixture(scope="module")
+def guest(needs_bpf: Ready, needs_kvm: None) -> Iterator[int]:
+    """Run a guest that reads the PM timer; return its pid."""
+    command = [*BPFEXIT, "guest", "--rate", "2000", "--mix", "pio-read-user=20,msr-read=3"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        yield process.pid
+        process.terminate()
+
+
+@pytest.fixture
+def terminal(guest: int) -> Iterator[Terminal]:
+    opened = Terminal("-i", "0.3", "-p", str(guest))
+    yield opened
+    if opened.process.poll() is None:
+        opened.process.kill()
+        opened.process.wait()
+
+
+def test_it_shows_the_guests_port_and_quits_with_a_summary(terminal: Terminal) -> None:
+    terminal.until(re.escape(ALTERNATE_ON))
+    terminal.until("0x0608 read")
+    terminal.type("q")
+    terminal.until(re.escape(ALTERNATE_OFF))
+    assert "0x0608 read" in terminal.until("since start or reset.*0x0608 read")
+    assert terminal.end() == 0
+    assert terminal.attributes() == terminal.before
+
+
+def test_the_space_bar_and_the_arrows_change_the_view(terminal: Terminal) -> None:
+    terminal.until("0x0608 read")
+    terminal.type("\x1b[D")
+    terminal.until("msr 0x000001a0 read")
+    terminal.type("\x1b[C")
+    terminal.until("0x0608 read")
+
+
+def test_help_filter_sort_and_pause_answer(terminal: Terminal) -> None:
+    terminal.until("0x0608 read")
+    terminal.type("h")
+    terminal.until("quit, with the summary")
+    terminal.type("h")
+    terminal.until("0x0608 read")
+    terminal.type("f1a0\r")
+    assert "0x0608" not in terminal.until("filter: 1a0").rpartition("\x1b[H")[2]
+    terminal.type("o")
+    terminal.until("sorted by time|sorted by mean")
+    terminal.type("p")
+    terminal.until("paused")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_restores_the_terminal_and_ends_with_the_summary(
+    terminal: Terminal, number: signal.Signals
+) -> None:
+    terminal.until("0x0608 read")
+    assert terminal.attributes() != terminal.before
+    terminal.process.send_signal(number)
+    terminal.until(re.escape(ALTERNATE_OFF))
+    terminal.until("since start or reset")
+    assert terminal.end() == 0
+    assert terminal.attributes() == terminal.before
+
+
+def test_into_a_pipe_it_prints_plain_tables(guest: int) -> None:
+    done = subprocess.run(
+        [*BPFEXIT, "top", "0.3", "2", "-p", str(guest)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"COLUMNS": "100"},
+    )
+    assert "\x1b" not in done.stdout
+    assert done.stdout.count("0x0608 read") == 3  # two intervals and their sum
+    assert "all 2 intervals" in done.stdout
+    assert "Ctrl-C ends" in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(guest: int) -> None:
+    command = (
+        f"{sys.executable} -m bpfexit top -j 0.1 -p {guest} | head -n 1; echo ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    first, status = done.stdout.splitlines()
+    assert first.startswith('{"schema":"bpfexit.snapshot/1"')
+    assert status == "0"
+    assert "Traceback" not in done.stderr
+
+
+def test_the_end_of_the_guest_is_no_end_of_the_count(needs_bpf: Ready, needs_kvm: None) -> None:
+    with subprocess.Popen(
+        [*BPFEXIT, "top", "-b", "0.3", "4"], stdout=subprocess.PIPE, text=True
+    ) as top:
+        subprocess.run(
+            [*BPFEXIT, "guest", "--mix", "pio-write-user=97", "--rounds", "1"],
+            check=True,
+            capture_output=True,
+        )
+        assert top.stdout
+        shown = top.stdout.read()
+    assert top.returncode == 0
+    assert "all 4 intervals" in shown
