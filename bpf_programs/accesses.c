@@ -3,7 +3,7 @@
  * What the exit in progress is after: a port, a guest physical address, an MSR.
  * What becomes of an access is said by note_access(), in exits.c or emulation.c.
  *
- * Raw tracepoints, whose arguments have not changed from 5.10 to 7.2:
+ * The arguments have not changed from 5.10 to 7.2:
  * kvm_pio(rw, port, size, count, val), kvm_mmio(type, len, gpa, val),
  * kvm_msr(write, ecx, data, exception), kvm_fast_mmio(gpa).
  */
@@ -17,43 +17,49 @@ static __always_inline u64 access_of(u64 kind, u64 write, u64 size)
 	return kind | (write ? ACCESS_WRITE : ACCESS_READ) | (size & SIZE_MASK) << SIZE_SHIFT;
 }
 
-int on_kvm_pio(struct raw_args *ctx)
-{
-	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
-	if (vcpu)
-		note_access(vcpu, access_of(KIND_PIO, (u32)ctx->args[0], ctx->args[2]),
-			    (u16)ctx->args[1]);
-	return 0;
-}
-
-/* A read that user space answers comes as unsatisfied-read, then read: one access. */
-int on_kvm_mmio(struct raw_args *ctx)
+int on_kvm_pio(void *ctx)
 {
 	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
 	if (!vcpu)
 		return 0;
-	u32 type = ctx->args[0];
+	u32 write = ARGUMENT(0, u32, PIO_RW_OFFSET);
+	u32 size = ARGUMENT(2, u32, PIO_SIZE_OFFSET);
+	note_access(vcpu, access_of(KIND_PIO, write, size), (u16)ARGUMENT(1, u32, PIO_PORT_OFFSET));
+	return 0;
+}
+
+/* A read that user space answers comes as unsatisfied-read, then read: one access. */
+int on_kvm_mmio(void *ctx)
+{
+	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	if (!vcpu)
+		return 0;
+	u32 type = ARGUMENT(0, u32, MMIO_TYPE_OFFSET);
+	u32 size = ARGUMENT(1, u32, MMIO_LEN_OFFSET);
 	u32 answered = vcpu->unsatisfied && type == MMIO_READ;
 	vcpu->unsatisfied = type == MMIO_READ_UNSATISFIED;
 	if (!answered)
-		note_access(vcpu, access_of(KIND_MMIO, type == MMIO_WRITE, (u32)ctx->args[1]),
-			    ctx->args[2]);
+		note_access(vcpu, access_of(KIND_MMIO, type == MMIO_WRITE, size),
+			    ARGUMENT(2, u64, MMIO_GPA_OFFSET));
 	return 0;
 }
 
 /* An ioeventfd hit on VMX: its GPA, and no kvm_mmio. The length is not known. */
-int on_kvm_fast_mmio(struct raw_args *ctx)
+int on_kvm_fast_mmio(void *ctx)
 {
 	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
 	if (vcpu)
-		note_access(vcpu, access_of(KIND_MMIO, 1, 0), ctx->args[0]);
+		note_access(vcpu, access_of(KIND_MMIO, 1, 0),
+			    ARGUMENT(0, u64, FAST_MMIO_GPA_OFFSET));
 	return 0;
 }
 
-int on_kvm_msr(struct raw_args *ctx)
+int on_kvm_msr(void *ctx)
 {
 	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
-	if (vcpu)
-		note_access(vcpu, access_of(KIND_MSR, (u32)ctx->args[0], 0), (u32)ctx->args[1]);
+	if (!vcpu)
+		return 0;
+	u32 write = ARGUMENT(0, u32, MSR_WRITE_OFFSET);
+	note_access(vcpu, access_of(KIND_MSR, write, 0), ARGUMENT(1, u32, MSR_ECX_OFFSET));
 	return 0;
 }

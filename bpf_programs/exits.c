@@ -8,16 +8,14 @@
  * the cost; it takes no argument.
  */
 
-#define RECORD(type, offset) (*(type *)((void *)ctx + (offset)))
-
 int on_kvm_exit(void *ctx)
 {
 	u64 owner = bpf_get_current_pid_tgid();
-	u32 reason = RECORD(u32, EXIT_REASON_OFFSET);
+	u32 reason = RECORD(u32, EXIT_EXIT_REASON_OFFSET);
 	struct vcpu *vcpu = current_vcpu(owner);
 
 	if (!vcpu)
-		vcpu = new_vcpu(owner, RECORD(u32, VCPU_ID_OFFSET), RECORD(u32, ISA_OFFSET));
+		vcpu = new_vcpu(owner, RECORD(u32, EXIT_VCPU_ID_OFFSET), RECORD(u32, EXIT_ISA_OFFSET));
 	if (!vcpu || !vcpu->watched)
 		return 0;
 

@@ -6,17 +6,21 @@
  * said by user_space_serves() and add_user_time(), in exits.c or emulation.c.
  */
 
-int on_kvm_userspace_exit(struct raw_args *ctx)
+int on_kvm_userspace_exit(void *ctx)
 {
 	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
-	if (vcpu && user_space_serves(vcpu, ctx->args[0], ctx->args[1]))
+	if (!vcpu)
+		return 0;
+	u32 reason = ARGUMENT(0, u32, USERSPACE_EXIT_REASON_OFFSET);
+	s32 error = ARGUMENT(1, s32, USERSPACE_EXIT_ERRNO_OFFSET);
+	if (user_space_serves(vcpu, reason, error))
 		vcpu->user_since = bpf_ktime_get_ns();
 	return 0;
 }
 
-int on_kvm_fpu(struct raw_args *ctx)
+int on_kvm_fpu(void *ctx)
 {
-	if (!(u32)ctx->args[0])
+	if (!ARGUMENT(0, u32, FPU_LOAD_OFFSET))
 		return 0;
 	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
 	if (!vcpu || !vcpu->user_since)

@@ -10,6 +10,21 @@ struct raw_args {
 	u64 args[6];
 };
 
+/* Of a classic tracepoint: a field of its record. */
+#define RECORD(type, offset) (*(type *)((void *)ctx + (offset)))
+
+/*
+ * An argument of a tracepoint that fires between an exit and its entry. From
+ * Linux 6.19 or so on, raw programs can be preempted there, and are then skipped
+ * for the next thread on that CPU; classic ones still run with preemption off.
+ * The offset is that of the field in the record.
+ */
+#ifdef CLASSIC_ACCESSES
+#define ARGUMENT(number, type, offset) RECORD(type, offset)
+#else
+#define ARGUMENT(number, type, offset) ((type)((struct raw_args *)ctx)->args[number])
+#endif
+
 #ifndef WATCHED
 #define WATCHED(pid, vcpu_id) 1
 #endif

@@ -13,6 +13,7 @@ from pathlib import Path
 from bpfexit.errors import BpfexitError
 from bpfexit.host import btf, kvm, privileges, tracefs
 from bpfexit.host.check import Check, Status
+from bpfexit.host.kernel import release, release_text
 from bpfexit.host.kvm import Backend
 
 MAPPABLE_ARRAYS = (5, 5)
@@ -85,7 +86,7 @@ def inspect(root: Path = Path("/")) -> Report:
     checks = (
         privileges.capabilities(root),
         ids,
-        *([privileges.locked_memory(root)] if _release(root) < MEMORY_CGROUP else []),
+        *([privileges.locked_memory(root)] if release(root) < MEMORY_CGROUP else []),
         lockdown(root),
         kernel(root),
         jit(root),
@@ -121,16 +122,16 @@ def lockdown(root: Path = Path("/")) -> Check:
 def kernel(root: Path = Path("/")) -> Check:
     """Check the kernel's release."""
     name = "kernel"
-    release = _text(root / "proc/sys/kernel/osrelease") or "unknown"
-    number = _release(root)
+    said = release_text(root) or "unknown"
+    number = release(root)
     oldest = f"{TESTED[0]}.{TESTED[1]}"
     if number < MAPPABLE_ARRAYS:
-        fact = f"the kernel {release} cannot map BPF arrays, as Linux can since 5.5"
+        fact = f"the kernel {said} cannot map BPF arrays, as Linux can since 5.5"
         return Check(name, Status.FAIL, fact, f"boot Linux {oldest} or later")
     if number < TESTED:
-        fact = f"the kernel {release} is older than any that bpfexit is tested with"
+        fact = f"the kernel {said} is older than any that bpfexit is tested with"
         return Check(name, Status.WARN, fact, f"better boot Linux {oldest} or later")
-    return Check(name, Status.OK, release)
+    return Check(name, Status.OK, said)
 
 
 def jit(root: Path = Path("/")) -> Check:
@@ -254,12 +255,6 @@ def _mounted_tracefs(root: Path) -> tuple[Check, Path | None, bool]:
         remedy = f"mount it as root with `mount -t tracefs tracefs {wanted}`"
         return Check(name, Status.FAIL, fact, remedy), None, False
     return Check(name, Status.OK, f"tracefs is now mounted at {_shown(place, root)}"), place, True
-
-
-def _release(root: Path) -> tuple[int, int]:
-    """Return the kernel's first two numbers; high ones when it does not tell: do not object."""
-    found = re.match(r"(\d+)\.(\d+)", _text(root / "proc/sys/kernel/osrelease"))
-    return (int(found[1]), int(found[2])) if found else (999, 0)
 
 
 def _text(path: Path) -> str:

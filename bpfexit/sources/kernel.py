@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.errors import BpfexitError, UsageError
-from bpfexit.host import btf, tracefs
+from bpfexit.host import btf, kernel, tracefs
 from bpfexit.host.guests import vm_name
 from bpfexit.host.kvm import Backend
 from bpfexit.model.reasons import BUILT_IN, Reasons, parse_format
@@ -71,7 +71,7 @@ class KernelSource:
         self._backend = backend
         text = tracefs.event_format(tracefs_root, "kvm:kvm_exit")
         self._reasons = parse_format(text) if text else BUILT_IN
-        self._plan = _plan(backend, text, max_rows, max_vcpus)
+        self._plan = _plan(backend, tracefs_root, max_rows, max_vcpus)
         self._plan.macros.update(programs.watched_macro(wanted.pids, wanted.vcpus))
         self._plan.macros.update(_reason_filter(backend, self._reasons, wanted.reasons))
         self._bpf = _compiled(self._bcc, self._plan)
@@ -113,10 +113,11 @@ class KernelSource:
         if self._closed:
             return None
         self._closed = True
-        for event in self._plan.classic:
-            self._bpf.detach_tracepoint(f"kvm:{event}")
-        for event in reversed(self._plan.raw):
-            self._bpf.detach_raw_tracepoint(event)
+        for each in reversed(self._plan.attachments):
+            if each.classic:
+                self._bpf.detach_tracepoint(f"kvm:{each.event}")
+            else:
+                self._bpf.detach_raw_tracepoint(each.event)
         last = self.next()
         self._bpf.cleanup()
         return last
@@ -138,31 +139,34 @@ class KernelSource:
                 )
 
     def _load(self) -> list[int]:
-        kinds = dict.fromkeys(self._plan.raw, self._bcc.BPF.RAW_TRACEPOINT)
-        kinds |= dict.fromkeys(self._plan.classic, self._bcc.BPF.TRACEPOINT)
-        return [self._loaded(event, kind) for event, kind in kinds.items()]
+        return [self._loaded(each) for each in self._plan.attachments]
 
-    def _loaded(self, event: str, kind: int) -> int:
+    def _loaded(self, each: programs.Attachment) -> int:
+        types = self._bcc.BPF
+        kind = types.TRACEPOINT if each.classic else types.RAW_TRACEPOINT
         try:
-            return int(self._bpf.load_func(f"on_{event}", kind).fd)
+            return int(self._bpf.load_func(f"on_{each.event}", kind).fd)
         except Exception as error:
             raise BpfexitError(
-                f"the kernel refused the program for kvm:{event} ({_one_line(error)}); "
+                f"the kernel refused the program for kvm:{each.event} ({_one_line(error)}); "
                 "`bpfexit doctor` shows what is missing"
             ) from None
 
     def _attach(self) -> None:
-        event = ""
-        try:
-            for event in self._plan.raw:
-                self._bpf.attach_raw_tracepoint(tp=event, fn_name=f"on_{event}")
-            for event in self._plan.classic:
-                self._bpf.attach_tracepoint(tp=f"kvm:{event}", fn_name=f"on_{event}")
-        except Exception as error:
-            raise BpfexitError(
-                f"cannot attach to kvm:{event} ({_one_line(error)}); "
-                "`bpfexit doctor` shows what is missing"
-            ) from None
+        for each in self._plan.attachments:
+            try:
+                self._attach_one(each)
+            except Exception as error:
+                raise BpfexitError(
+                    f"cannot attach to kvm:{each.event} ({_one_line(error)}); "
+                    "`bpfexit doctor` shows what is missing"
+                ) from None
+
+    def _attach_one(self, each: programs.Attachment) -> None:
+        if each.classic:
+            self._bpf.attach_tracepoint(tp=f"kvm:{each.event}", fn_name=f"on_{each.event}")
+        else:
+            self._bpf.attach_raw_tracepoint(tp=each.event, fn_name=f"on_{each.event}")
 
     def _sample(self, before: Sample | None) -> Sample:
         taken_ns = time.monotonic_ns()
@@ -212,16 +216,23 @@ class KernelSource:
         )
 
 
-def _plan(backend: Backend, text: str | None, max_rows: int, max_vcpus: int) -> programs.Plan:
-    if text is None:
-        raise BpfexitError("this kernel has no event kvm:kvm_exit: load the KVM module")
+def _plan(backend: Backend, tracefs_root: Path, max_rows: int, max_vcpus: int) -> programs.Plan:
+    records = {event: _record(tracefs_root, event) for event in programs.FIELDS}
+    preempted = kernel.preempts_raw_tracepoints()
     if backend.emits_exits:
-        return programs.plan_with_exits(tracefs.field_offsets(text), max_rows, max_vcpus)
+        return programs.plan_with_exits(records, preempted, max_rows, max_vcpus)
     types = [blob for blob in map(btf.read, btf.paths()) if blob]
     offset = btf.member_offset(types, "kvm_vcpu", "vcpu_id")
     if offset is None:
         raise BpfexitError("the kernel's BTF has no struct kvm_vcpu, by which vCPUs are numbered")
-    return programs.plan_without_exits(offset, max_rows, max_vcpus)
+    return programs.plan_without_exits(records, offset, preempted, max_rows, max_vcpus)
+
+
+def _record(tracefs_root: Path, event: str) -> dict[str, int]:
+    text = tracefs.event_format(tracefs_root, f"kvm:{event}")
+    if text is None:
+        raise BpfexitError(f"this kernel has no event kvm:{event}: load the KVM module")
+    return tracefs.field_offsets(text)
 
 
 def _reason_filter(backend: Backend, reasons: Reasons, names: tuple[str, ...]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The text of the BPF programs, put together for one back end and one filter."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,31 +10,43 @@ COMMON = ("wire.h", "maps.h", "vcpu.h", "rows.h")
 WITH_EXITS = (*COMMON, "exits.c", "accesses.c", "userspace.c")
 WITHOUT_EXITS = (*COMMON, "emulation.c", "accesses.c", "userspace.c")
 
-RAW_WITH_EXITS = (
-    "kvm_pio",
-    "kvm_mmio",
-    "kvm_fast_mmio",
-    "kvm_msr",
-    "kvm_userspace_exit",
-    "kvm_fpu",
-    "kvm_entry",
-)
-"""Raw tracepoints, in the order in which they are attached; `kvm_exit` comes last.
+FIELDS = {
+    "kvm_exit": ("exit_reason", "vcpu_id", "isa"),
+    "kvm_pio": ("rw", "port", "size"),
+    "kvm_mmio": ("type", "len", "gpa"),
+    "kvm_fast_mmio": ("gpa",),
+    "kvm_msr": ("write", "ecx"),
+    "kvm_userspace_exit": ("reason", "errno"),
+    "kvm_fpu": ("load",),
+}
+"""What is read of an event's record, where its program is attached the classic way."""
 
-An exit is only noticed by the program that begins it, so whatever is seen of an
-exit is seen whole: nothing is left unpaired by attaching.
-"""
-RAW_WITHOUT_EXITS = (*RAW_WITH_EXITS[:-1], "kvm_emulate_insn")
+WITHIN_AN_EXIT = tuple(event for event in FIELDS if event != "kvm_exit")
+"""Events between an exit and its entry. The kernel may be preempted there."""
+
+Records = Mapping[str, Mapping[str, int]]
+"""Offsets in bytes of the fields of an event's record, by event and field."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A program and how it is attached: raw, or classic at four times the price."""
+
+    event: str
+    classic: bool
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to load: source files, macros for the compiler, raw tracepoints in order."""
+    """What to load: source files, macros for the compiler, programs in the order of attaching.
+
+    The program that begins an exit comes last, and only it notices one: what
+    is seen of an exit is seen whole, and attaching leaves nothing unpaired.
+    """
 
     files: tuple[str, ...]
     macros: dict[str, str]
-    raw: tuple[str, ...]
-    classic: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
 
 
 def folder() -> Path:
@@ -48,21 +61,41 @@ def text(files: tuple[str, ...]) -> str:
     return "".join(f'#line 1 "{name}"\n{(folder() / name).read_text()}' for name in files)
 
 
-def plan_with_exits(record: dict[str, int], max_rows: int, max_vcpus: int) -> Plan:
-    """Plan for VMX and SVM; `record` has the offsets of the fields of `kvm_exit`."""
-    macros = {
-        "EXIT_REASON_OFFSET": str(record["exit_reason"]),
-        "VCPU_ID_OFFSET": str(record["vcpu_id"]),
-        "ISA_OFFSET": str(record["isa"]),
-        **_sizes(max_rows, max_vcpus),
-    }
-    return Plan(WITH_EXITS, macros, RAW_WITH_EXITS, ("kvm_exit",))
+def plan_with_exits(records: Records, preempted: bool, max_rows: int, max_vcpus: int) -> Plan:
+    """Plan for VMX and SVM.
+
+    `preempted` says that raw programs may be. It spares `kvm_entry`, which
+    fires with interrupts off.
+    """
+    within = _within_an_exit(preempted)
+    attachments = (*within, Attachment("kvm_entry", classic=False), Attachment("kvm_exit", True))
+    macros = _macros(records, attachments) | _sizes(max_rows, max_vcpus)
+    return Plan(WITH_EXITS, macros, attachments)
 
 
-def plan_without_exits(vcpu_id_offset: int, max_rows: int, max_vcpus: int) -> Plan:
+def plan_without_exits(
+    records: Records, vcpu_id_offset: int, preempted: bool, max_rows: int, max_vcpus: int
+) -> Plan:
     """Plan for a back end that emits no `kvm_exit`; the offset is that in struct kvm_vcpu."""
-    macros = {"VCPU_ID_OFFSET": str(vcpu_id_offset), **_sizes(max_rows, max_vcpus)}
-    return Plan(WITHOUT_EXITS, macros, RAW_WITHOUT_EXITS, ())
+    begin = Attachment("kvm_emulate_insn", classic=False)
+    attachments = (*_within_an_exit(preempted), begin)
+    macros = _macros(records, attachments) | _sizes(max_rows, max_vcpus)
+    return Plan(WITHOUT_EXITS, macros | {"VCPU_ID_OFFSET": str(vcpu_id_offset)}, attachments)
+
+
+def _within_an_exit(classic: bool) -> tuple[Attachment, ...]:
+    return tuple(Attachment(event, classic) for event in WITHIN_AN_EXIT)
+
+
+def _macros(records: Records, attachments: tuple[Attachment, ...]) -> dict[str, str]:
+    """Return `PIO_PORT_OFFSET` and the like, for the records that are read."""
+    classic = [each.event for each in attachments if each.classic]
+    offsets = {
+        f"{event.removeprefix('kvm_')}_{field}_offset".upper(): str(records[event][field])
+        for event in classic
+        for field in FIELDS[event]
+    }
+    return offsets | ({"CLASSIC_ACCESSES": "1"} if "kvm_pio" in classic else {})
 
 
 def watched_macro(pids: tuple[int, ...], vcpus: tuple[int, ...]) -> dict[str, str]:

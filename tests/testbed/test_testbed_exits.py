@@ -24,8 +24,9 @@ BESIDES = {
 PROBE_SLACK_NS = 60
 """How far, in instructions, the distance of the two probes may stray from its median."""
 
-RARE_SLACK_NS = 2000
-"""The same of a single exit: ftrace may turn a page of its buffer between the two clocks."""
+PAGE_TURN_NS = 4000
+"""What ftrace takes to turn a page of its buffer, once in a hundred events. When it does so after
+its own clock and before ours, its latency of that exit is so much longer."""
 
 Key = tuple[str, Place]
 
@@ -144,7 +145,7 @@ def test_maxima_are_those_of_ftrace_but_for_the_probes(primes: Any) -> None:
     for key in done(result):
         ours = max(row["max_ns"] for row in rows_of(result, key))
         truth = max(each["ns"] for each in by_key(primes)[key])
-        assert ours - distance == pytest.approx(truth, abs=RARE_SLACK_NS), key
+        assert truth - PAGE_TURN_NS < ours - distance < truth + PROBE_SLACK_NS, key
 
 
 def test_time_in_user_space_is_that_of_ftrace(primes: Any) -> None:

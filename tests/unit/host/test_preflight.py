@@ -12,7 +12,6 @@ from bpfexit.host.kvm import BACKENDS, Backend
 from bpfexit.sources import programs
 from tests.unit.host.fake_machine import NO_CAPABILITIES, Machine
 
-EXIT_RECORD = {"exit_reason": 8, "vcpu_id": 56, "isa": 24}
 
 
 def check(machine: Machine, name: str) -> Check:
@@ -55,14 +54,15 @@ def test_a_back_end_without_exits_is_warned_of_and_used(pvm: Machine) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_events_looked_for_are_those_attached_to(backend: Backend) -> None:
+    records = {event: dict.fromkeys(fields, 8) for event, fields in programs.FIELDS.items()}
     if backend.emits_exits:
-        plan = programs.plan_with_exits(EXIT_RECORD, 1, 1)
-        assert set(preflight.needed_events(backend)) == {*plan.raw, *plan.classic}
-        assert set(preflight.EXIT_FIELDS) == set(EXIT_RECORD)
+        plan = programs.plan_with_exits(records, False, 1, 1)
     else:
-        plan = programs.plan_without_exits(0, 1, 1)
-        # The format of kvm_exit names the reasons, even if none is ever seen.
-        assert set(preflight.needed_events(backend)) == {*plan.raw, "kvm_exit"}
+        plan = programs.plan_without_exits(records, 0, False, 1, 1)
+    # The format of kvm_exit names the reasons, even if none is ever seen.
+    attached = {each.event for each in plan.attachments} | {"kvm_exit"}
+    assert set(preflight.needed_events(backend)) == attached
+    assert set(preflight.EXIT_FIELDS) == set(programs.FIELDS["kvm_exit"])
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,22 @@ from hypothesis import strategies as st
 from bpfexit.model.reasons import Isa
 from bpfexit.sources import programs
 
-RECORD = {"exit_reason": 8, "guest_rip": 16, "isa": 24, "vcpu_id": 56}
-PLANS = {
-    "with exits": programs.plan_with_exits(RECORD, 1024, 16),
-    "without exits": programs.plan_without_exits(48, 1024, 16),
+RECORDS = {
+    event: {field: 8 + 8 * place for place, field in enumerate(fields)}
+    for event, fields in programs.FIELDS.items()
 }
+PLANS = {
+    "with exits": programs.plan_with_exits(RECORDS, False, 1024, 16),
+    "with exits, preempted": programs.plan_with_exits(RECORDS, True, 1024, 16),
+    "without exits": programs.plan_without_exits(RECORDS, 48, False, 1024, 16),
+    "without exits, preempted": programs.plan_without_exits(RECORDS, 48, True, 1024, 16),
+}
+
+
+def events(plan: programs.Plan, classic: bool) -> tuple[str, ...]:
+    return tuple(each.event for each in plan.attachments if each.classic is classic)
+
+
 NUMBERS = st.lists(st.integers(0, 2**32 - 1), max_size=4).map(tuple)
 
 
@@ -21,7 +32,7 @@ NUMBERS = st.lists(st.integers(0, 2**32 - 1), max_size=4).map(tuple)
 def test_the_text_has_each_program_once_and_no_other(name: str) -> None:
     plan = PLANS[name]
     found = re.findall(r"^int on_(\w+)\(", programs.text(plan.files), re.MULTILINE)
-    assert sorted(found) == sorted([*plan.raw, *plan.classic])
+    assert sorted(found) == sorted(each.event for each in plan.attachments)
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -39,31 +50,48 @@ def test_every_file_with_programs_is_in_a_plan() -> None:
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_the_text_uses_every_macro_of_its_plan_and_misses_none(name: str) -> None:
+def test_the_text_uses_every_macro_of_its_plan(name: str) -> None:
     plan = PLANS[name]
     text = programs.text(plan.files)
-    used = set(re.findall(r"\b(MAX_\w+|\w+_OFFSET)\b", re.sub(r"/\*.*?\*/", "", text, flags=re.S)))
-    assert used == set(plan.macros)
+    code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    used = set(re.findall(r"\b(MAX_\w+|\w+_OFFSET|CLASSIC_ACCESSES)\b", code))
+    assert set(plan.macros) <= used
     assert "WATCHED(" in text
 
 
-def test_the_exit_is_attached_after_all_that_ends_it() -> None:
-    plan = PLANS["with exits"]
-    assert plan.classic == ("kvm_exit",)
-    assert plan.raw[-1] == "kvm_entry"
-    assert "kvm_entry" not in PLANS["without exits"].raw
-    assert PLANS["without exits"].classic == ()
+@pytest.mark.parametrize("name", ["with exits, preempted", "without exits, preempted"])
+def test_a_plan_of_classic_programs_misses_no_offset(name: str) -> None:
+    plan = PLANS[name]
+    used = set(re.findall(r"\b[A-Z_]+_OFFSET\b", programs.text(plan.files)))
+    assert used <= set(plan.macros)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_what_begins_an_exit_is_attached_after_all_that_happens_in_one(name: str) -> None:
+    order = [each.event for each in PLANS[name].attachments]
+    within = len(programs.WITHIN_AN_EXIT)
+    assert order[:within] == list(programs.WITHIN_AN_EXIT)
+    last = ["kvm_entry", "kvm_exit"] if name.startswith("with exits") else ["kvm_emulate_insn"]
+    assert order[within:] == last
+
+
+def test_programs_are_raw_unless_they_would_be_preempted() -> None:
+    assert events(PLANS["with exits"], classic=True) == ("kvm_exit",)
+    assert events(PLANS["without exits"], classic=True) == ()
+    assert events(PLANS["with exits, preempted"], classic=False) == ("kvm_entry",)
+    assert events(PLANS["without exits, preempted"], classic=False) == ("kvm_emulate_insn",)
 
 
 def test_offsets_and_sizes_become_macros() -> None:
     assert PLANS["with exits"].macros == {
-        "EXIT_REASON_OFFSET": "8",
-        "VCPU_ID_OFFSET": "56",
-        "ISA_OFFSET": "24",
+        "EXIT_EXIT_REASON_OFFSET": "8",
+        "EXIT_VCPU_ID_OFFSET": "16",
+        "EXIT_ISA_OFFSET": "24",
         "MAX_ROWS": "1024",
         "MAX_VCPUS": "16",
     }
     assert PLANS["without exits"].macros["VCPU_ID_OFFSET"] == "48"
+    assert PLANS["with exits, preempted"].macros["PIO_PORT_OFFSET"] == "16"
 
 
 def holds(macros: dict[str, str], **values: int) -> bool:
