@@ -23,11 +23,10 @@ $(STAMP): pyproject.toml
 
 # The case this tool is for: a guest that reads the ACPI PM timer and the APIC page all the time.
 DEMO_S := 8
-DEMO_RATE := 20000
-DEMO_GUEST = $(BIN)/bpfexit guest --vcpus 2 --rate $(DEMO_RATE) --mix \
+DEMO_GUEST := $(BIN)/bpfexit guest --mix \
 	pio-read-user=300,apic-read=150,pio-read-kernel=60,msr-write=40,mmio-read-user=20,cpuid=10,hlt=5,pio-write-user=3
 DEMO_RECORDING := bpfexit/data/svm-demo.jsonl.gz
-DEMO = $(DEMO_GUEST) -d $$(($(DEMO_S) + 60)) >/dev/null & guest=$$!; sleep 1; \
+DEMO := $(DEMO_GUEST) -d $$(($(DEMO_S) + 60)) >/dev/null & guest=$$!; sleep 1; \
 	$(BIN)/bpfexit top -d $(DEMO_S); status=$$?; kill $$guest; wait $$guest; exit $$status
 
 demo: setup
@@ -38,7 +37,6 @@ demo: setup
 	fi
 
 # The same in the testbed, whose KVM has exit reasons and latencies, on any machine with QEMU.
-demo-svm demo-recording: DEMO_RATE := 1500
 demo-svm: testbed
 	@terminal=; [ -t 1 ] && terminal=--tty; \
 	$(BIN)/python -m tests.testbed run $$terminal -- sh -c '$(DEMO)'

@@ -18,8 +18,8 @@ from bpfexit.ui.state import HELP, State, press
 from bpfexit.ui.tables import header, table
 from bpfexit.ui.text import clean
 
-_CHROME = 7
-"""Screen lines that are not the table's: 4 of header, headings, hidden lines, keys."""
+_CHROME = 8
+"""Screen lines that are not the table's: 5 of header, headings, hidden lines, keys."""
 
 _FIRST_S = 0.5
 """The first interval is no longer than this: nobody likes to look at an empty screen."""

@@ -53,7 +53,7 @@ NOT_COUNTED = ("map_full", "vcpus_full", "missed")
 
 def header(snapshot: Snapshot, title: str = "") -> RenderableType:
     """Return the lines above the table: where, how much, where the time went, what is lost."""
-    lines = [_where(snapshot, title), _how_much(snapshot), _lost(snapshot)]
+    lines = [_where(snapshot, title), _how_much(snapshot), _time(snapshot), _lost(snapshot)]
     if not snapshot.origin.emits_exits:
         lines.append(_blind(snapshot))
     return Group(*lines)
@@ -113,22 +113,27 @@ def _where(snapshot: Snapshot, title: str) -> Text:
 
 
 def _how_much(snapshot: Snapshot) -> Text:
-    spent = times(snapshot)
     unit = "exits" if snapshot.origin.emits_exits else "accesses"
     per_second = snapshot.exits / snapshot.duration_s if snapshot.duration_s else float("nan")
     text = Text(f"{numbers.rate(per_second)} {unit}/s", style="bold", no_wrap=True)
-    parts = [f"  {numbers.count(snapshot.exits)} in {snapshot.duration_s:.2f} s"]
-    if spent.total:
-        shares = [
-            f"{name} {numbers.share(ns / spent.total)}%"
-            for name, ns in (("guest", spent.guest), ("exits", spent.exits), ("idle", spent.idle))
-        ]
-        parts += ["  time: ", ", ".join(shares)]
-        parts += [f"  (user space {numbers.share(spent.user / spent.total)}%)"]
-    elif snapshot.duration_s:
-        busy = spent.user / snapshot.duration_s
-        parts += [f"  in user space {numbers.duration(busy)} a second"]
-    return text.append("".join(parts), style="not bold")
+    counted = f"  {numbers.count(snapshot.exits)} in {snapshot.duration_s:.2f} s"
+    return text.append(counted, style="not bold")
+
+
+def _time(snapshot: Snapshot) -> Text:
+    """Return where the vCPUs' time went; without entries, only what user space took is known."""
+    spent = times(snapshot)
+    if not spent.total:
+        busy = spent.user / snapshot.duration_s if snapshot.duration_s else float("nan")
+        return Text(f"time: in user space {numbers.duration(busy)} a second", no_wrap=True)
+    guest, exits, user, idle = (
+        numbers.share(ns / spent.total) for ns in (spent.guest, spent.exits, spent.user, spent.idle)
+    )
+    return Text(
+        f"time: guest {guest}%, exits {exits}% (in user space {user}%), idle {idle}%",
+        no_wrap=True,
+        overflow="ellipsis",
+    )
 
 
 def _lost(snapshot: Snapshot) -> Text:

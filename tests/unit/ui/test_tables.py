@@ -167,17 +167,18 @@ def test_the_header_says_where_how_much_and_what_is_lost(width: int) -> None:
 
 
 def test_the_header_says_where_the_time_went() -> None:
-    line = rendered(header(host()))[1]
-    assert "guest 50.0%, exits 0.0%, idle 50.0%" in line
+    line = rendered(header(host()))[2]
+    assert line == "time: guest 50.0%, exits 0.0% (in user space 0.0%), idle 50.0%"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_back_end_without_exits_says_so(width: int) -> None:
     lines = rendered(header(pvm()), width)
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert lines[1].startswith("4.0 accesses/s")
-    assert lines[3].startswith("kvm_pvm emits no kvm_exit")
-    assert "…" not in lines[3]
+    assert lines[2] == "time: in user space 10.0µs a second"
+    assert lines[4].startswith("kvm_pvm emits no kvm_exit")
+    assert "…" not in lines[4]
 
 
 @pytest.mark.parametrize("name", LOSSES)
