@@ -13,7 +13,6 @@ from bpfexit.sources import programs
 from tests.unit.host.fake_machine import NO_CAPABILITIES, Machine
 
 
-
 def check(machine: Machine, name: str) -> Check:
     report = preflight.inspect(machine.root)
     return next(each for each in report.checks if each.name == name)

@@ -161,7 +161,7 @@ def test_the_header_says_where_how_much_and_what_is_lost(width: int) -> None:
     assert lines[0].startswith("host  Linux 6.18.0  kvm_intel  1 guest, 1 vCPU")
     assert lines[0].rstrip().endswith("all")
     assert lines[1].startswith("2.5 exits/s  5 in 2.00 s")
-    assert lines[2].startswith("lost: nothing")
+    assert lines[3].startswith("lost: nothing")
     assert len(lines) == 3
     assert all(cell_len(line) <= width for line in lines)
 
@@ -176,14 +176,14 @@ def test_a_back_end_without_exits_says_so(width: int) -> None:
     lines = rendered(header(pvm()), width)
     assert len(lines) == 5
     assert lines[1].startswith("4.0 accesses/s")
-    assert lines[2] == "time: in user space 10.0µs a second"
+    assert lines[2] == "time: in user space 2.50µs a second"
     assert lines[4].startswith("kvm_pvm emits no kvm_exit")
     assert "…" not in lines[4]
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_is_named_with_its_number(name: str) -> None:
-    line = rendered(header(replace(host(), lost=Lost(**{name: 12345}))))[2]
+    line = rendered(header(replace(host(), lost=Lost(**{name: 12345}))))[3]
     assert f"{name} 12,345 ({LOSSES[name]})" in line
     assert "nothing" not in line
 
@@ -194,7 +194,7 @@ def test_the_losses_are_those_of_the_model() -> None:
 
 
 def test_exits_in_flight_are_mentioned() -> None:
-    assert "in flight: 3" in rendered(header(replace(host(), in_flight=3)))[2]
+    assert "in flight: 3" in rendered(header(replace(host(), in_flight=3)))[3]
 
 
 def test_guests_of_one_name_are_told_apart_by_their_process() -> None:
