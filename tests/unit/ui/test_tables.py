@@ -162,7 +162,7 @@ def test_the_header_says_where_how_much_and_what_is_lost(width: int) -> None:
     assert lines[0].rstrip().endswith("all")
     assert lines[1].startswith("2.5 exits/s  5 in 2.00 s")
     assert lines[3].startswith("lost: nothing")
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert all(cell_len(line) <= width for line in lines)
 
 
