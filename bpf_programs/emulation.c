@@ -68,7 +68,6 @@ static __always_inline void add_user_time(struct vcpu *vcpu, u64 ns)
 	barrier();
 	row->user_count += !vcpu->charged;
 	row->user_ns += ns;
-	barrier();
-	row->seq += 1;
+	end_count(row);
 	vcpu->charged = 1;
 }

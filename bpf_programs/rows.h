@@ -83,40 +83,45 @@ static __always_inline void count_user_time(struct row *row, u64 ns)
 	row->user_ns += ns;
 }
 
-/* Counts the exit in progress, seen from exit to entry. */
-static __always_inline void count_exit(struct vcpu *vcpu, u64 ns)
+/* What every count has in common; null when the map is full. Ends with end_count(). */
+static __always_inline struct row *begin_count(struct vcpu *vcpu)
 {
 	struct row *row = current_row(vcpu);
 	if (!row) {
 		vcpu->map_full += 1;
-		return;
+		return 0;
 	}
 	row->seq += 1;
 	barrier();
 	row->count += 1;
+	if (vcpu->user_ns)
+		count_user_time(row, vcpu->user_ns);
+	return row;
+}
+
+static __always_inline void end_count(struct row *row)
+{
+	barrier();
+	row->seq += 1;
+}
+
+/* Counts the exit in progress, seen from exit to entry. */
+static __always_inline void count_exit(struct vcpu *vcpu, u64 ns)
+{
+	struct row *row = begin_count(vcpu);
+	if (!row)
+		return;
 	row->total_ns += ns;
 	if (ns > row->max_ns)
 		row->max_ns = ns;
-	if (vcpu->user_ns)
-		count_user_time(row, vcpu->user_ns);
 	count_in_histogram(row, ns);
-	barrier();
-	row->seq += 1;
+	end_count(row);
 }
 
 /* Counts an exit, or an access, whose latency is not known. */
 static __always_inline void count_untimed(struct vcpu *vcpu)
 {
-	struct row *row = current_row(vcpu);
-	if (!row) {
-		vcpu->map_full += 1;
-		return;
-	}
-	row->seq += 1;
-	barrier();
-	row->count += 1;
-	if (vcpu->user_ns)
-		count_user_time(row, vcpu->user_ns);
-	barrier();
-	row->seq += 1;
+	struct row *row = begin_count(vcpu);
+	if (row)
+		end_count(row);
 }

@@ -1,9 +1,12 @@
 """Run the guest under `bpfexit top -j`, both as a person would, and compare what they say."""
 
+import itertools
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -97,6 +100,33 @@ def count(
             assert tracer.returncode == 0, f"top ended with {tracer.returncode}: {said}"
         machine.communicate()
     return Counted(result, [json.loads(line) for line in output.splitlines()])
+
+
+def tids(ready: dict[str, Any]) -> list[int]:
+    """Return the vCPU threads that the guest's ready line tells of."""
+    return [vcpu["tid"] for vcpu in ready["vcpus"]]
+
+
+def keep_moving(ready: dict[str, Any], moves: "itertools.count[int]") -> Callable[[], None]:
+    """Move the vCPU threads from CPU to CPU until the returned function is called."""
+    stop = threading.Event()
+
+    def move() -> None:
+        for cpu in itertools.cycle(sorted(os.sched_getaffinity(0))):
+            if stop.wait(0.001):
+                return
+            for tid in tids(ready):
+                os.sched_setaffinity(tid, {cpu})
+                next(moves)
+
+    thread = threading.Thread(target=move)
+    thread.start()
+
+    def settle() -> None:
+        stop.set()
+        thread.join()
+
+    return settle
 
 
 def _started(command: Sequence[str], stderr: int | None = None) -> subprocess.Popen[str]:

@@ -2,15 +2,19 @@
 
 import itertools
 import os
-import threading
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from bpfexit.host.preflight import Ready
-from tests.counting import CONTROL_PORT, HLT_TIMER_REGISTERS, Counted, Place, count
+from tests.counting import (
+    CONTROL_PORT,
+    HLT_TIMER_REGISTERS,
+    Counted,
+    Place,
+    count,
+    keep_moving,
+)
 
 PRIMES = (
     "pio-read-kernel=9973,pio-write-kernel=1009,pio-read-user=5003,pio-write-user=1013,"
@@ -82,7 +86,7 @@ def test_nothing_is_lost_while_the_vcpus_move_between_cpus(
     result = count(
         ["--mix", mix, "--rounds", "1", "--vcpus", "2"],
         ["-i", "0.1"],
-        during=lambda ready: _keep_moving(ready, moves),
+        during=lambda ready: keep_moving(ready, moves),
     )
     assert result.done() - result.places() == {}
     assert besides(result) <= KNOWN_BESIDES
@@ -105,26 +109,3 @@ def test_what_finds_no_room_is_counted_as_lost(needs_bpf: Ready, needs_kvm: None
     assert kept + lost >= 300
     assert result.lost == {"map_full": lost}
     assert kept + lost - 300 <= 1 + result.places()[Place(None, None, None)]
-
-
-def _keep_moving(ready: dict[str, Any], moves: "itertools.count[int]") -> Callable[[], None]:
-    """Move the vCPU threads from CPU to CPU until the returned function is called."""
-    stop = threading.Event()
-    tids = [vcpu["tid"] for vcpu in ready["vcpus"]]
-
-    def move() -> None:
-        for cpu in itertools.cycle(sorted(os.sched_getaffinity(0))):
-            if stop.wait(0.0005):
-                return
-            for tid in tids:
-                os.sched_setaffinity(tid, {cpu})
-                next(moves)
-
-    thread = threading.Thread(target=move)
-    thread.start()
-
-    def settle() -> None:
-        stop.set()
-        thread.join()
-
-    return settle

@@ -1,15 +1,12 @@
 """Scenarios of the session inside: the guest under `bpfexit top -j`, one way and another."""
 
 import itertools
-import os
-import threading
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.counting import Counted, count
+from tests.counting import Counted, count, keep_moving, tids
 from tests.ftrace import recording
 from tests.testbed.truth import EVENTS, exits
 
@@ -34,48 +31,23 @@ def _as_json(result: Counted) -> dict[str, Any]:
 
 def primes() -> dict[str, Any]:
     """Take a prime number of exits of each kind, in short intervals, under ftrace as well."""
-    tids: set[int] = set()
+    threads: set[int] = set()
     with TemporaryDirectory() as folder, recording(EVENTS, Path(folder)) as truth:
         result = count(
             ["--mix", PRIMES, "--rounds", "1"],
             ["-i", "0.3"],
-            during=lambda ready: tids.update(_tids(ready)),
+            during=lambda ready: threads.update(tids(ready)),
         )
-    found, unended = exits(truth.events, tids)
+    found, unended = exits(truth.events, threads)
     return _as_json(result) | {"exits": [asdict(each) for each in found], "unended": unended}
 
 
 def moved() -> dict[str, Any]:
     """Run two vCPUs and move their threads from CPU to CPU all the time."""
     moves = itertools.count()
-
-    def keep_moving(ready: dict[str, Any]) -> Callable[[], None]:
-        stop = threading.Event()
-        thread = threading.Thread(target=_move, args=(_tids(ready), stop, moves))
-        thread.start()
-
-        def settle() -> None:
-            stop.set()
-            thread.join()
-
-        return settle
-
     guest = ["--mix", MOVED, "--rounds", "1", "--vcpus", "2"]
-    result = count(guest, ["-i", "0.3"], during=keep_moving)
+    result = count(guest, ["-i", "0.3"], during=lambda ready: keep_moving(ready, moves))
     return _as_json(result) | {"moves": next(moves)}
-
-
-def _move(tids: list[int], stop: threading.Event, moves: "itertools.count[int]") -> None:
-    for cpu in itertools.cycle(sorted(os.sched_getaffinity(0))):
-        if stop.wait(0.001):
-            return
-        for tid in tids:
-            os.sched_setaffinity(tid, {cpu})
-            next(moves)
-
-
-def _tids(ready: dict[str, Any]) -> list[int]:
-    return [vcpu["tid"] for vcpu in ready["vcpus"]]
 
 
 def by_reason() -> dict[str, Any]:
