@@ -1,14 +1,20 @@
-"""A recording: snapshots read back from JSON lines, gzip when the name ends in .gz."""
+"""A recording: snapshots read back from JSON lines, gzip when the name ends in .gz.
+
+A header line may come first, and again wherever the recorder went on with the file.
+"""
 
 import gzip
 import zlib
 from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import IO
 
 from bpfexit.errors import BpfexitError
-from bpfexit.formats import snapshot_json
-from bpfexit.model.snapshot import Snapshot
+from bpfexit.formats import recording_json, snapshot_json
+from bpfexit.model.snapshot import Snapshot, merged
 from bpfexit.sources.source import Filter, kept
 
 LINE_LIMIT = 256 << 20
@@ -23,12 +29,18 @@ class RecordingSource:
         self._path = path
         self._wanted = wanted
         self.cut: str | None = None
+        self.header: recording_json.Header | None = None
+        """The last header read; `top -j` writes none."""
         self._snapshots = self._read()
         self._ahead: Snapshot | None = None
         first = self._peek()
         if first is None:
-            raise BpfexitError(f"{path} holds no whole snapshot: make one with `bpfexit top -j`")
+            raise BpfexitError(f"{path} holds no whole snapshot: make one with `bpfexit record`")
         self._emits_exits = first.origin.emits_exits
+        self.start = first.start
+        """When the first snapshot began, unix time, s."""
+        self.end = first.start
+        """When the last one returned ended, unix time, s."""
 
     @property
     def emits_exits(self) -> bool:
@@ -39,6 +51,8 @@ class RecordingSource:
         """Return the next snapshot; None after the last."""
         snapshot = self._peek()
         self._ahead = None
+        if snapshot:
+            self.end = snapshot.start + snapshot.duration_s
         return kept(snapshot, self._wanted) if snapshot else None
 
     def due(self) -> float | None:
@@ -73,14 +87,100 @@ class RecordingSource:
         while line := file.readline(LINE_LIMIT):
             number += 1
             try:
-                yield snapshot_json.decode(line)
+                snapshot = self._snapshot(line)
             except BpfexitError as error:
                 if line.endswith("\n") or number == 1:
                     raise BpfexitError(f"{self._path}, line {number}: {error}") from None
                 self.cut = f"line {number} is cut short"
+                return
+            if snapshot is not None:
+                yield snapshot
+
+    def _snapshot(self, line: str) -> Snapshot | None:
+        """Decode a line; None for a header, which is kept."""
+        header = recording_json.decode(line)
+        if header is None:
+            return snapshot_json.decode(line)
+        self.header = header
+        return None
 
 
 def _opened(path: Path) -> IO[str]:
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8")
     return path.open(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Total:
+    """A recording, or a window of it, as one snapshot."""
+
+    snapshot: Snapshot
+    cut: str | None  # how the file ends before its time; None when it does not
+    intervals: int  # how many snapshots were added up
+
+
+def total(
+    path: Path, wanted: Filter, begin_s: float | None = None, end_s: float | None = None
+) -> Total:
+    """Add up the intervals from `begin_s` to `end_s`, s since the recording's start.
+
+    Takes as much memory as the sum has rows, however long the recording is.
+    Raises `BpfexitError` for what is no recording and for an empty window.
+    """
+    source = RecordingSource(path, wanted)
+    adding = Adding()
+    with closing(source):
+        for snapshot in within(source, begin_s, end_s):
+            adding.add(snapshot)
+    if not adding.intervals:
+        raise BpfexitError(f"{path} has no interval in that window: {covers(source)}")
+    return Total(adding.sum(), source.cut, adding.intervals)
+
+
+def within(
+    source: RecordingSource, begin_s: float | None, end_s: float | None
+) -> Iterator[Snapshot]:
+    """Yield the snapshots of a window, s since the recording's start.
+
+    An interval belongs to the window that its middle lies in: windows that
+    adjoin share none and miss none, and a clock's jitter moves none.
+    """
+    first = -inf if begin_s is None else begin_s
+    last = inf if end_s is None else end_s
+    while snapshot := source.next():
+        if first <= snapshot.start + snapshot.duration_s / 2 - source.start < last:
+            yield snapshot
+
+
+def covers(source: RecordingSource) -> str:
+    """Say how long a recording is that was read to its end."""
+    return f"it lasts {max(0.0, source.end - source.start):.1f} s"
+
+
+class Adding:
+    """Adds snapshots up, several at once: each merge sorts all rows of the sum so far."""
+
+    def __init__(self) -> None:
+        self.intervals = 0
+        self._parts: list[Snapshot] = []
+        self._rows = 0
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Add one; the sum so far is made when what waits is as large."""
+        self.intervals += 1
+        self._parts.append(snapshot)
+        self._rows += len(snapshot.rows)
+        if len(self._parts) > _CHUNK or self._rows > max(_CHUNK_ROWS, 2 * len(self._parts[0].rows)):
+            self.sum()
+
+    def sum(self) -> Snapshot:
+        """Return everything so far as one snapshot; something must have been added."""
+        self._parts = [merged(self._parts)]
+        self._rows = len(self._parts[0].rows)
+        return self._parts[0]
+
+
+_CHUNK = 256
+_CHUNK_ROWS = 16384
+"""What waits to be added: so many snapshots or rows (1.3 KB each) at most."""

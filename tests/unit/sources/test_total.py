@@ -1,0 +1,137 @@
+"""A recording as one snapshot: windows miss nothing and share nothing, chunks make no difference."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpfexit.errors import BpfexitError
+from bpfexit.formats import recording_json, snapshot_json
+from bpfexit.formats.recording_json import Guest, Header
+from bpfexit.model.snapshot import Origin, Snapshot, merged
+from bpfexit.sources import recording
+from bpfexit.sources.recording import Adding, RecordingSource, total
+from bpfexit.sources.source import Filter
+from tests.unit.builders import pio, snapshot, snapshots, tally, vcpu_tally
+
+HEADER = Header("0.1.0", Origin("host", "6.18.0", "kvm_amd"), 1.0, 1000.0, (Guest("alpha", 100),))
+
+
+def seconds(number: int) -> list[Snapshot]:
+    return [snapshot(pio(0x70, ns=(n,)), pio(n), start=1000.0 + n) for n in range(number)]
+
+
+def recorded(folder: Path, of: list[Snapshot], name: str = "exits.jsonl") -> Path:
+    lines = [recording_json.encode(HEADER), *map(snapshot_json.encode, of)]
+    data = [f"{line}\n".encode() for line in lines]
+    path = folder / name
+    path.write_bytes(b"".join(map(gzip.compress, data) if name.endswith("gz") else data))
+    return path
+
+
+@pytest.mark.parametrize("name", ["exits.jsonl", "exits.jsonl.gz"])
+def test_the_header_is_read_and_is_no_snapshot(tmp_path: Path, name: str) -> None:
+    path = recorded(tmp_path, seconds(3), name)
+    source = RecordingSource(path, Filter())
+    assert source.header == HEADER
+    assert source.start == 1000.0
+    assert total(path, Filter()).intervals == 3
+
+
+def test_a_header_may_come_again_after_an_append(tmp_path: Path) -> None:
+    path = recorded(tmp_path, seconds(2))
+    path.write_bytes(path.read_bytes() * 2)
+    assert total(path, Filter()).intervals == 4
+
+
+def test_a_guest_may_be_named_like_a_recording(tmp_path: Path) -> None:
+    path = recorded(tmp_path, [snapshot(pio(1, ns=(1,), vm=recording_json.SCHEMA))])
+    assert total(path, Filter()).snapshot.vms == (recording_json.SCHEMA,)
+
+
+def test_a_header_alone_is_no_recording(tmp_path: Path) -> None:
+    with pytest.raises(BpfexitError, match="holds no whole snapshot"):
+        total(recorded(tmp_path, []), Filter())
+
+
+@given(
+    st.builds(
+        Header,
+        st.text(),
+        st.builds(Origin, st.text(), st.text(), st.text(), st.booleans()),
+        st.floats(0, 1e6),
+        st.floats(0, 1e10),
+        st.lists(st.builds(Guest, st.text(), st.integers(0, 2**31))).map(tuple),
+    )
+)
+def test_a_header_comes_back(header: Header) -> None:
+    assert recording_json.decode(recording_json.encode(header)) == header
+
+
+@pytest.mark.parametrize(
+    "rest", ["}", ',"interval_s":1}', ',"interval_s":1e999,"start":0,"guests":[]}', "", ":" * 9]
+)
+def test_half_a_header_is_refused(rest: str) -> None:
+    with pytest.raises(BpfexitError, match="no whole header"):
+        recording_json.decode(f'{{"schema":"{recording_json.SCHEMA}"{rest}')
+
+
+@given(st.integers(1, 12), st.lists(st.floats(0, 12), max_size=4))
+def test_windows_that_adjoin_add_up_to_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, number: int, cuts: list[float]
+) -> None:
+    path = recorded(tmp_path_factory.getbasetemp(), seconds(number))
+    edges = [None, *sorted(cuts), None]
+    parts = []
+    for begin, end in zip(edges, edges[1:], strict=False):
+        try:
+            parts.append(total(path, Filter(), begin, end))
+        except BpfexitError as error:
+            assert "no interval in that window" in str(error)
+    whole = total(path, Filter())
+    assert sum(part.intervals for part in parts) == whole.intervals == number
+    assert tally(merged([part.snapshot for part in parts])) == tally(whole.snapshot)
+
+
+def test_an_interval_belongs_where_its_middle_lies(tmp_path: Path) -> None:
+    path = recorded(tmp_path, seconds(5))
+    found = total(path, Filter(), 1.01, 2.99)
+    assert (found.intervals, found.snapshot.start) == (2, 1001.0)
+    with pytest.raises(BpfexitError, match=r"it lasts 5\.0 s"):
+        total(path, Filter(), 7)
+
+
+@given(st.lists(snapshots(), min_size=1, max_size=6), st.integers(1, 5), st.integers(1, 8))
+def test_chunks_make_no_difference(of: list[Snapshot], chunk: int, rows: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recording, "_CHUNK", chunk)
+        patch.setattr(recording, "_CHUNK_ROWS", rows)
+        adding = Adding()
+        for each in of:
+            adding.add(each)
+        found, whole = adding.sum(), merged(of)
+    assert adding.intervals == len(of)
+    assert tally(found) == tally(whole)
+    assert vcpu_tally(found) == vcpu_tally(whole)
+    assert (found.lost, found.in_flight, found.start) == (whole.lost, whole.in_flight, whole.start)
+    assert found.duration_s == pytest.approx(whole.duration_s)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_cut_at_every_byte_it_gives_the_whole_intervals(tmp_path: Path, compressed: bool) -> None:
+    name = "exits.gz" if compressed else "exits"
+    data = recorded(tmp_path, seconds(3), name).read_bytes()
+    path, seen = tmp_path / f"cut-{name}", set()
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        try:
+            found = total(path, Filter())
+        except BpfexitError:
+            seen.add(0)
+            continue
+        expected = merged(seconds(3)[: found.intervals])
+        assert tally(found.snapshot) == tally(expected)
+        seen.add(found.intervals)
+    assert seen == ({0, 1, 2, 3} if found.intervals == 3 else {0, 1, 2})
