@@ -119,19 +119,23 @@ def times(snapshot: Snapshot) -> Times:
 
 def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
     """Add consecutive snapshots up to one; at least one must be given."""
-    vms = _all_names(snapshot.vms for snapshot in snapshots)
-    reasons = _all_names(snapshot.reasons for snapshot in snapshots)
-    rows, _ = joined([_renamed(each, vms, reasons) for each in snapshots]).summed_by(IDENTITY)
+    named = with_common_names(snapshots)
+    rows, _ = joined([each.rows for each in named]).summed_by(IDENTITY)
     return replace(
-        snapshots[-1],
+        named[-1],
         start=snapshots[0].start,
         duration_s=sum(snapshot.duration_s for snapshot in snapshots),
         rows=rows,
-        vcpus=_summed_vcpus(snapshots, vms),
-        vms=vms,
-        reasons=reasons,
+        vcpus=_summed_vcpus(named),
         lost=sum((snapshot.lost for snapshot in snapshots), Lost()),
     )
+
+
+def with_common_names(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+    """Return the snapshots with the same `vms` and `reasons`: a place means one name in all."""
+    vms = _all_names(snapshot.vms for snapshot in snapshots)
+    reasons = _all_names(snapshot.reasons for snapshot in snapshots)
+    return [_renamed(snapshot, vms, reasons) for snapshot in snapshots]
 
 
 def _all_names(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -144,20 +148,17 @@ def _places(names: tuple[str, ...], known: tuple[str, ...]) -> NDArray[np.int64]
     return np.array([at[name] for name in names] + [NO_REASON], np.int64)
 
 
-def _renamed(snapshot: Snapshot, vms: tuple[str, ...], reasons: tuple[str, ...]) -> Rows:
-    fields = snapshot.rows.fields.copy()
+def _renamed(snapshot: Snapshot, vms: tuple[str, ...], reasons: tuple[str, ...]) -> Snapshot:
+    fields, vcpus = snapshot.rows.fields.copy(), snapshot.vcpus.copy()
     fields["vm"] = _places(snapshot.vms, vms)[fields["vm"]]
     fields["reason"] = _places(snapshot.reasons, reasons)[fields["reason"]]
-    return Rows(fields, snapshot.rows.hist)
+    vcpus["vm"] = _places(snapshot.vms, vms)[vcpus["vm"]]
+    rows = Rows(fields, snapshot.rows.hist)
+    return replace(snapshot, rows=rows, vcpus=vcpus, vms=vms, reasons=reasons)
 
 
-def _summed_vcpus(snapshots: Sequence[Snapshot], vms: tuple[str, ...]) -> NDArray[Any]:
-    parts = []
-    for snapshot in snapshots:
-        part = snapshot.vcpus.copy()
-        part["vm"] = _places(snapshot.vms, vms)[part["vm"]]
-        parts.append(part)
-    every = np.concatenate(parts)
+def _summed_vcpus(named: Sequence[Snapshot]) -> NDArray[Any]:
+    every = np.concatenate([snapshot.vcpus for snapshot in named])
     _, first, place = np.unique(
         every[["vm", "pid", "tid", "vcpu"]], return_index=True, return_inverse=True
     )

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.model.histogram import quantiles
-from bpfexit.model.rows import NO_REASON, Access, Kind, Rows
+from bpfexit.model.grouping import (
+    ADDRESS_FIELDS,
+    Subject,
+    fields_of,
+    measures,
+    subject,
+    without_idle_time,
+)
+from bpfexit.model.rows import NO_REASON, Kind, Rows
 from bpfexit.model.snapshot import Snapshot, idle_rows
 
 ADDRESS_KINDS = {"port": Kind.PIO, "mmio": Kind.MMIO, "msr": Kind.MSR}
@@ -24,13 +31,7 @@ p50, p99, max: from exit to entry, ns; user: share of the exits that went to use
 space; user_mean: how long those were there, ns. What is not known is nan.
 """
 
-_GROUP_FIELDS = {
-    "vm": ("vm", "pid"),
-    "vcpu": ("vm", "pid", "tid", "vcpu"),
-    "reason": ("isa", "reason"),
-}
-_ADDRESS_FIELDS = ("kind", "address", "access")
-_NAME_FIELDS = ("vm", "vcpu", "pid", "tid", "reason", "isa", *_ADDRESS_FIELDS)
+_NAME_FIELDS = ("vm", "vcpu", "pid", "tid", "reason", "isa", *ADDRESS_FIELDS)
 
 
 def default_dimensions(emits_exits: bool) -> tuple[str, ...]:
@@ -67,21 +68,9 @@ def default_query(
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of a view: what it is about, and its numbers by column name (nan: not known).
+class Line(Subject):
+    """One line of a view: what it is about, and its numbers by column name (nan: not known)."""
 
-    `depth` 1 is an address under the group of depth 0 above it.
-    """
-
-    depth: int
-    vm: str | None
-    pid: int | None
-    vcpu: int | None
-    tid: int | None
-    reason: str | None
-    kind: Kind
-    access: Access
-    address: int | None
     numbers: dict[str, float]
 
 
@@ -96,20 +85,23 @@ class View:
 
 def view(snapshot: Snapshot, query: Query) -> View:
     """Group, measure, rank and cut."""
-    idle = snapshot.idle
-    keep = _wanted(snapshot, query)
-    rows = snapshot.rows.take(keep)
-    if "reason" not in query.groups:
-        rows = _without_idle_time(rows, idle[keep])
-    exit_ns = int(snapshot.rows["total_ns"][~idle].sum())
+    rows = wanted_rows(snapshot, query)
+    exit_ns = int(snapshot.rows["total_ns"][~snapshot.idle].sum())
     measure = _Measure(snapshot.reasons, snapshot.vms, snapshot.duration_s, exit_ns, query)
     if query.groups and query.kinds:
         lines = measure.tree(rows)
     else:
-        fields = _fields_of(query.groups) or _ADDRESS_FIELDS
+        fields = fields_of(query.groups) or ADDRESS_FIELDS
         lines = measure.lines(rows, fields, 0)
     limit = query.limit or len(lines)
     return View(query, lines[:limit], max(0, len(lines) - limit))
+
+
+def wanted_rows(snapshot: Snapshot, query: Query) -> Rows:
+    """Return the rows the query is about; idle time is in them where it has its own groups."""
+    keep = _wanted(snapshot, query)
+    rows = snapshot.rows.take(keep)
+    return rows if "reason" in query.groups else without_idle_time(rows, snapshot.idle[keep])
 
 
 def _wanted(snapshot: Snapshot, query: Query) -> NDArray[np.bool_]:
@@ -162,33 +154,22 @@ class _Measure:
 
     def tree(self, rows: Rows) -> list[Line]:
         """Return a line for each group, and under it one for each address it has."""
-        fields = _fields_of(self.query.groups)
+        fields = fields_of(self.query.groups)
         parents, place = rows.summed_by(fields)
         addressed = np.isin(rows["kind"], self.query.kinds)
         lines = []
         numbers = self.numbers(parents)
         for at in _ranked(numbers, self.query.sort, self.names(parents, fields)):
             lines.append(self.line(parents, numbers, at, fields, 0))
-            lines += self.lines(rows.take(addressed & (place == at)), _ADDRESS_FIELDS, 1)
+            lines += self.lines(rows.take(addressed & (place == at)), ADDRESS_FIELDS, 1)
         return lines
 
     def numbers(self, sums: Rows) -> dict[str, NDArray[np.float64]]:
         """Return each column, shape (n,); nan where it is not known or makes no sense."""
-        count, timed, max_ns = sums["count"], sums["timed"], sums["max_ns"]
-        known = timed > 0
-        busy = known & ~self.idle(sums)
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            return {
-                "count": count.astype(float),
-                "rate": count / self.seconds if self.seconds else np.full(len(count), np.nan),
-                "time": np.where(busy, sums["total_ns"] / self.exit_ns, np.nan),
-                "mean": sums["total_ns"] / np.where(known, timed, np.nan),
-                "p50": quantiles(sums.hist, 0.5, max_ns),
-                "p99": quantiles(sums.hist, 0.99, max_ns),
-                "max": np.where(known, max_ns, np.nan),
-                "user": sums["user_count"] / count,
-                "user_mean": sums["user_ns"] / sums["user_count"],
-            }
+        numbers = measures(sums, self.seconds)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = numbers["time"] / self.exit_ns
+        return numbers | {"time": np.where(self.idle(sums), np.nan, share)}
 
     def idle(self, sums: Rows) -> NDArray[np.bool_]:
         """Which groups are idle time: only a grouping by reason has such."""
@@ -225,25 +206,10 @@ class _Measure:
         depth: int,
     ) -> Line:
         """Return the line of one group; what it is not grouped by is None."""
-        row = sums.fields[at]
-        reason = int(row["reason"])
-        addressed = "address" in fields and row["kind"] != Kind.NONE
+        about = subject(sums.fields[at], fields, depth, self.vms, self.reasons)
         return Line(
-            depth=depth,
-            vm=self.vms[row["vm"]] if "vm" in fields else None,
-            pid=int(row["pid"]) if "vm" in fields else None,
-            vcpu=int(row["vcpu"]) if "vcpu" in fields else None,
-            tid=int(row["tid"]) if "tid" in fields else None,
-            reason=self.reasons[reason] if "reason" in fields and reason != NO_REASON else None,
-            kind=Kind(row["kind"]) if addressed else Kind.NONE,
-            access=Access(row["access"]) if addressed else Access.NONE,
-            address=int(row["address"]) if addressed else None,
-            numbers={name: float(column[at]) for name, column in numbers.items()},
+            **vars(about), numbers={name: float(column[at]) for name, column in numbers.items()}
         )
-
-
-def _fields_of(groups: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(field for name in groups for field in _GROUP_FIELDS[name]))
 
 
 def _ranked(
@@ -258,12 +224,3 @@ def _ranked(
         return by_name
     key, count = numbers[sort], numbers["count"]
     return sorted(by_name, key=lambda at: (np.isnan(key[at]), -np.nan_to_num(key[at]), -count[at]))
-
-
-def _without_idle_time(rows: Rows, idle: NDArray[np.bool_]) -> Rows:
-    """HLT still counts as an exit, but its time is in no sum that mixes reasons."""
-    fields, hist = rows.fields.copy(), rows.hist.copy()
-    for name in ("timed", "total_ns", "max_ns", "user_ns", "user_count"):
-        fields[name][idle] = 0
-    hist[idle] = 0
-    return Rows(fields, hist)

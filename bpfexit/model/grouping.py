@@ -1,0 +1,95 @@
+"""Groups of rows: what they are about, and their numbers; shared by all that group rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.model.histogram import quantiles
+from bpfexit.model.rows import NO_REASON, Access, Kind, Rows
+
+_GROUP_FIELDS = {
+    "vm": ("vm", "pid"),
+    "vcpu": ("vm", "pid", "tid", "vcpu"),
+    "reason": ("isa", "reason"),
+}
+ADDRESS_FIELDS = ("kind", "address", "access")
+"""The fields that rows of one address agree in."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a line is about; what it is not grouped by is None.
+
+    `depth` 1 is an address under the group of depth 0 above it.
+    """
+
+    depth: int
+    vm: str | None
+    pid: int | None
+    vcpu: int | None
+    tid: int | None
+    reason: str | None
+    kind: Kind
+    access: Access
+    address: int | None
+
+
+def fields_of(groups: Sequence[str]) -> tuple[str, ...]:
+    """Return the fields in which the rows of a group agree, for dimensions that are no address."""
+    return tuple(dict.fromkeys(field for name in groups for field in _GROUP_FIELDS[name]))
+
+
+def subject(
+    row: Any, fields: Sequence[str], depth: int, vms: tuple[str, ...], reasons: tuple[str, ...]
+) -> Subject:
+    """Return what a sum of rows by these fields is about; `row` is one of `Rows.fields`."""
+    reason = int(row["reason"])
+    addressed = "address" in fields and row["kind"] != Kind.NONE
+    return Subject(
+        depth=depth,
+        vm=vms[row["vm"]] if "vm" in fields else None,
+        pid=int(row["pid"]) if "pid" in fields else None,
+        vcpu=int(row["vcpu"]) if "vcpu" in fields else None,
+        tid=int(row["tid"]) if "tid" in fields else None,
+        reason=reasons[reason] if "reason" in fields and reason != NO_REASON else None,
+        kind=Kind(row["kind"]) if addressed else Kind.NONE,
+        access=Access(row["access"]) if addressed else Access.NONE,
+        address=int(row["address"]) if addressed else None,
+    )
+
+
+def measures(sums: Rows, seconds: float) -> dict[str, NDArray[np.float64]]:
+    """Return the numbers of each sum of rows over so many seconds, shape (n,); nan: not known.
+
+    count: exits; rate: exits/s; time: from exit to entry, ns, of all those exits;
+    mean, p50, p99, max: of one, ns; user: share of the exits that went to user space;
+    user_mean: how long those were there, ns.
+    """
+    count, timed, max_ns = sums["count"], sums["timed"], sums["max_ns"]
+    known = timed > 0
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        return {
+            "count": count.astype(float),
+            "rate": count / seconds if seconds else np.full(len(count), np.nan),
+            "time": np.where(known, sums["total_ns"], np.nan),
+            "mean": sums["total_ns"] / np.where(known, timed, np.nan),
+            "p50": quantiles(sums.hist, 0.5, max_ns),
+            "p99": quantiles(sums.hist, 0.99, max_ns),
+            "max": np.where(known, max_ns, np.nan),
+            "user": sums["user_count"] / count,
+            "user_mean": sums["user_ns"] / sums["user_count"],
+        }
+
+
+def without_idle_time(rows: Rows, idle: NDArray[np.bool_]) -> Rows:
+    """HLT still counts as an exit, but its time is in no sum that mixes reasons."""
+    fields, hist = rows.fields.copy(), rows.hist.copy()
+    for name in ("timed", "total_ns", "max_ns", "user_ns", "user_count"):
+        fields[name][idle] = 0
+    hist[idle] = 0
+    return Rows(fields, hist)
