@@ -31,6 +31,7 @@ class RecordingSource:
         self.cut: str | None = None
         self.header: recording_json.Header | None = None
         """The last header read; `top -j` writes none."""
+        self._line = 0
         self._snapshots = self._read()
         self._ahead: Snapshot | None = None
         first = self._peek()
@@ -76,22 +77,25 @@ class RecordingSource:
         try:
             with _opened(self._path) as file:
                 yield from self._decoded(file)
-        except (EOFError, zlib.error):
+        except EOFError:
             self.cut = "the file ends within a compressed block"
+        except (zlib.error, gzip.BadGzipFile) as error:
+            if not self._line:
+                raise BpfexitError(f"cannot read {self._path}: {error}") from None
+            self.cut = f"the compressed data is broken after line {self._line}"
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise BpfexitError(f"cannot read {self._path}: {why}") from None
 
     def _decoded(self, file: IO[str]) -> Iterator[Snapshot]:
-        number = 0
         while line := file.readline(LINE_LIMIT):
-            number += 1
+            self._line += 1
             try:
                 snapshot = self._snapshot(line)
             except BpfexitError as error:
-                if line.endswith("\n") or number == 1:
-                    raise BpfexitError(f"{self._path}, line {number}: {error}") from None
-                self.cut = f"line {number} is cut short"
+                if line.endswith("\n") or self._line == 1:
+                    raise BpfexitError(f"{self._path}, line {self._line}: {error}") from None
+                self.cut = f"line {self._line} is cut short"
                 return
             if snapshot is not None:
                 yield snapshot

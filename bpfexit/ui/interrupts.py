@@ -6,22 +6,30 @@ import signal
 from types import FrameType, TracebackType
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOP = (signal.SIGINT, signal.SIGTERM)
 _LONGEST_S = 86400.0
 """select() refuses what does not fit the kernel's clock, which a recording may ask for."""
 
 
 class Interrupts:
-    """A context in which the first such signal sets `stopped`; a second one acts as ever."""
+    """A context in which the first such signal sets `stopped`; a second one acts as ever.
 
-    def __init__(self) -> None:
+    With `hangup_reopens`, SIGHUP stops nothing: it asks for the file to be opened
+    again, as log rotation does, and `reopens` tells of it.
+    """
+
+    def __init__(self, hangup_reopens: bool = False) -> None:
         self.stopped = False
+        self._hangup = self._reopen if hangup_reopens else self._stop
+        self._asked_to_reopen = False
+        self._end: int | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupts":
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        for number in _SIGNALS:
+        for number in _STOP:
             self._before[number] = signal.signal(number, self._stop)
+        self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hangup)
         return self
 
     def __exit__(
@@ -39,14 +47,32 @@ class Interrupts:
         if self.stopped:
             return set()
         timeout = min(max(0.0, seconds), _LONGEST_S)
-        ready, _, _ = select.select([self._reader, *fds], [], [], timeout)
-        return set(ready) - {self._reader}
+        own = {self._reader} if self._end is None else {self._reader, self._end}
+        found, _, _ = select.select([*own, *fds], [], [], timeout)
+        ready = set(found)
+        if self._end in ready:
+            self.stopped = True
+        return ready - own
+
+    def stop_with(self, fd: int) -> None:
+        """Stop, too, as soon as a descriptor can be read: that of a process that has ended."""
+        self._end = fd
+
+    def reopens(self) -> bool:
+        """Say, once, that SIGHUP has come since the last call."""
+        asked, self._asked_to_reopen = self._asked_to_reopen, False
+        return asked
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self.stopped = True
         os.write(self._writer, b"x")
         self._restore()
+
+    def _reopen(self, number: int, frame: FrameType | None) -> None:
+        """Take note only: the interval goes on, and what follows it goes to the new file."""
+        del number, frame
+        self._asked_to_reopen = True
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -47,3 +47,25 @@ def test_a_wait_gives_back_what_can_be_read() -> None:
     finally:
         os.close(reader)
         os.close(writer)
+
+
+def test_a_hangup_may_reopen_and_then_stops_nothing() -> None:
+    with Interrupts(hangup_reopens=True) as interrupts:
+        assert not interrupts.reopens()
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert interrupts.wait(0) == set()
+        assert not interrupts.stopped
+        assert [interrupts.reopens(), interrupts.reopens()] == [True, False]
+
+
+def test_the_end_of_a_process_stops() -> None:
+    reader, writer = os.pipe()
+    with Interrupts() as interrupts:
+        interrupts.stop_with(reader)
+        assert interrupts.wait(0) == set()
+        assert not interrupts.stopped
+        os.close(writer)
+        assert interrupts.wait(3600) == set()
+        assert interrupts.stopped
+    os.close(reader)

@@ -1,0 +1,160 @@
+"""Writing a recording: an interval is one write, and in a .gz file one gzip member.
+
+So whatever ends the recorder leaves all intervals but the last one whole. The
+file goes to the disk every few seconds (`SYNC_S`), not with every interval: what
+a reset of the host may cost is bounded, and no recording keeps a disk awake with
+ten flushes a second. A slow disk delays the next reading of the counters, which
+only makes that interval longer: they go on counting.
+"""
+
+import gzip
+import os
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from stat import S_ISREG
+
+from bpfexit.errors import BpfexitError
+from bpfexit.formats import recording_json, snapshot_json
+from bpfexit.formats.recording_json import Header
+from bpfexit.model.snapshot import Snapshot
+
+SYNC_S = 5.0
+"""Seconds between two flushes to the disk."""
+
+_BLOCK = 1 << 20
+
+
+class Recorder:
+    """Appends to a file, from its header on."""
+
+    def __init__(self, path: Path, header: Callable[[], Header], append: bool = False) -> None:
+        """Create the file, or with `append` go on with one. Raises `BpfexitError`."""
+        self._path = path
+        self._header = header
+        self._fd = _opened(path, append)
+        self._begin()
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._size
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Append an interval, whole or not at all. Raises `BpfexitError` when it cannot."""
+        self._append(snapshot_json.encode(snapshot))
+
+    def reopen(self) -> None:
+        """Open the path again, where somebody may have moved the file away from."""
+        self.close()
+        self._fd = _opened(self._path, append=True)
+        self._begin()
+
+    def close(self) -> None:
+        """Flush to the disk and close; nothing when closed already."""
+        if self._fd < 0:
+            return
+        fd, self._fd = self._fd, -1
+        try:
+            os.fdatasync(fd)
+        except OSError as error:
+            raise self._failed(error) from None
+        finally:
+            os.close(fd)
+
+    def _begin(self) -> None:
+        self._size = os.fstat(self._fd).st_size
+        self._synced = 0.0
+        self._append(recording_json.encode(self._header()))
+
+    def _append(self, line: str) -> None:
+        data = f"{line}\n".encode()
+        if self._path.suffix == ".gz":
+            data = gzip.compress(data, mtime=0)
+        try:
+            self._write_whole(data)
+            self._sync()
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def _write_whole(self, data: bytes) -> None:
+        """Write all of it; a full disk takes a part first and then fails."""
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[os.write(self._fd, left) :]
+        except OSError:
+            os.ftruncate(self._fd, self._size)
+            raise
+        self._size += len(data)
+
+    def _sync(self) -> None:
+        now = time.monotonic()
+        if now - self._synced < SYNC_S:
+            return
+        os.fdatasync(self._fd)
+        self._synced = now
+
+    def _failed(self, error: OSError) -> BpfexitError:
+        return BpfexitError(
+            f"cannot write {self._path}: {error.strerror}; it is whole up to the last interval"
+        )
+
+
+def _opened(path: Path, append: bool) -> int:
+    """Return a descriptor that appends; an existing file is cut to what is whole in it."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        fd = os.open(path, flags if append else flags | os.O_EXCL, 0o644)
+    except FileExistsError:
+        raise BpfexitError(f"{path} exists: give another name, or --append to go on") from None
+    except OSError as error:
+        raise BpfexitError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        _cut_to_whole(fd, path)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _cut_to_whole(fd: int, path: Path) -> None:
+    """Take off a last interval that was not written whole: nothing could follow it."""
+    about = os.fstat(fd)
+    if not S_ISREG(about.st_mode):
+        raise BpfexitError(f"cannot append to {path}: it is no regular file")
+    whole = whole_members(fd) if path.suffix == ".gz" else whole_lines(fd, about.st_size)
+    if about.st_size and not whole:
+        raise BpfexitError(f"cannot append to {path}: it is no recording")
+    os.ftruncate(fd, whole)
+
+
+def whole_lines(fd: int, size: int) -> int:
+    """Return how many bytes of a file go up to its last newline."""
+    end = size
+    while end:
+        start = max(0, end - _BLOCK)
+        found = os.pread(fd, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def whole_members(fd: int) -> int:
+    """Return how many bytes of a file are whole gzip members."""
+    whole = at = 0
+    member = zlib.decompressobj(wbits=31)
+    try:
+        while block := os.pread(fd, _BLOCK, at):
+            at += len(block)
+            while block:
+                member.decompress(block)
+                block = member.unused_data
+                if member.eof:
+                    whole = at - len(block)
+                    member = zlib.decompressobj(wbits=31)
+    except zlib.error:
+        return whole
+    return whole
