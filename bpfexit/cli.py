@@ -13,6 +13,7 @@ from bpfexit.errors import BpfexitError
 COMMANDS = {
     "doctor": "Say what this host offers and what is missing.",
     "guest": "Run a tiny KVM guest that takes exits of known kinds and numbers.",
+    "hist": "Print how long exits took, as histograms that other tools read.",
     "top": "Show live which exits the guests take, where, and how long each takes.",
 }
 

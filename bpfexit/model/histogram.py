@@ -69,3 +69,26 @@ def buckets(counts: Counts, max_ns: int) -> list[tuple[int, int, int]]:
     used = np.flatnonzero(counts)
     upper = upper_ns(max_ns)
     return [(int(LOWER_NS[i]), int(upper[i]), int(counts[i])) for i in used]
+
+
+def rebucketed(counts: Counts, edges_ns: NDArray[np.uint64]) -> Counts:
+    """Return the counts between coarser lower edges in ns, shape (..., len(edges_ns)).
+
+    Every edge must be one of `LOWER_NS` and the first 0, so that no bucket is
+    split and no count is guessed: raises `ValueError` otherwise. Counts stay
+    exact; only where in the new bucket they were is lost.
+    """
+    if not len(edges_ns) or edges_ns[0] != 0 or np.any(edges_ns[1:] <= edges_ns[:-1]):
+        raise ValueError("edges must rise from 0")
+    if not np.isin(edges_ns, LOWER_NS).all():
+        raise ValueError("an edge would split a bucket")
+    summed: Counts = np.add.reduceat(counts, np.searchsorted(LOWER_NS, edges_ns), axis=-1)
+    return summed
+
+
+def _powers_of_two() -> NDArray[np.uint64]:
+    return np.array([0, *(1 << shift for shift in range(UNIT_SHIFT, TOP_SHIFT + 1))], "u8")
+
+
+POWERS_OF_TWO_NS = _powers_of_two()
+"""Lower edges in ns of one bucket to each power of two from 16 ns on, for `rebucketed`."""

@@ -1,5 +1,7 @@
 """Text that others wrote, made harmless: names of guests and what recordings say."""
 
+from bpfexit.formats.names import printable
+
 LIMIT = 128
 """Characters of a name that are shown."""
 
@@ -11,7 +13,5 @@ def clean(text: str, limit: int = LIMIT) -> str:
     direction of writing. What is longer than `limit` ends in an ellipsis.
     """
     head = text[: limit + 1]
-    shown = "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in head
-    )
+    shown = printable(head)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"

@@ -1,0 +1,24 @@
+"""The shape of `bpftrace -f json`: one map of histograms, bounds in ns, both inclusive.
+
+As there, a histogram goes from its first bucket in use to its last, and a key of
+several parts is these joined with commas.
+"""
+
+import json
+from collections.abc import Sequence
+
+from bpfexit.formats.names import paths
+from bpfexit.model.distribution import Bucket, Distribution
+
+MAP = "@exit_ns"
+
+
+def encode(distributions: Sequence[Distribution]) -> str:
+    """Return the one line."""
+    named = zip(paths(distributions), distributions, strict=True)
+    data = {",".join(path): [_bucket(each) for each in item.span] for path, item in named}
+    return json.dumps({"type": "hist", "data": {MAP: data}}) + "\n"
+
+
+def _bucket(bucket: Bucket) -> dict[str, int]:
+    return {"min": bucket.lower, "max": bucket.upper - 1, "count": bucket.exits}

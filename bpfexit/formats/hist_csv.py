@@ -1,0 +1,31 @@
+"""Comma-separated values: a header, then one line for each bucket in use.
+
+`lower_ns` is in the bucket, `upper_ns` is not. A label that was not grouped by,
+or is not known, is empty; addresses are in decimal.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from bpfexit.formats.names import printable
+from bpfexit.model.distribution import LABELS, Distribution
+
+HEADER = (*LABELS, "lower_ns", "upper_ns", "count")
+
+
+def encode(distributions: Sequence[Distribution]) -> str:
+    """Return the header and the lines."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEADER)
+    for each in distributions:
+        labels = [_cell(each.labels.get(name)) for name in LABELS]
+        writer.writerows([*labels, *bucket] for bucket in each.used)
+    return text.getvalue()
+
+
+def _cell(value: str | int | None) -> str | int:
+    if value is None:
+        return ""
+    return printable(value) if isinstance(value, str) else value

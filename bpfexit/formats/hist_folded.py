@@ -1,0 +1,33 @@
+"""Folded stacks, `guest;vCPU;reason;access number`: for flamegraph.pl, inferno and speedscope.
+
+Semicolons part frames and the last blank parts the number, so in a name they
+become a colon and an underscore; other control characters are escaped.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from bpfexit.formats.names import paths
+from bpfexit.model.distribution import Distribution
+
+
+def encode(distributions: Sequence[Distribution], weight: Callable[[Distribution], int]) -> str:
+    """Return a line for each stack that weighs something; equal stacks are one."""
+    stacks: Counter[str] = Counter()
+    for path, each in zip(paths(distributions), distributions, strict=True):
+        stacks[";".join(map(_frame, path))] += weight(each)
+    return "".join(f"{stack} {number}\n" for stack, number in stacks.items() if number)
+
+
+def by_count(each: Distribution) -> int:
+    """Weigh by exits, idle and those without a latency included."""
+    return each.exits
+
+
+def by_time(each: Distribution) -> int:
+    """Weigh by time in ns; the time in which the guest waits is no exit's cost."""
+    return 0 if each.idle else each.total_ns
+
+
+def _frame(name: str) -> str:
+    return name.replace(";", ":").replace(" ", "_")

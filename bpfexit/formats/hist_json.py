@@ -1,0 +1,30 @@
+"""`bpfexit.hist/1`: one histogram, one line of JSON.
+
+Each has the labels it was grouped by, null for what is not known, and `buckets`:
+`[lower ns, upper ns (exclusive), count]` for each in use, as in `bpfexit.snapshot/1`.
+"""
+
+import json
+from collections.abc import Sequence
+
+from bpfexit.model.distribution import Distribution
+
+SCHEMA = "bpfexit.hist/1"
+
+
+def encode(distributions: Sequence[Distribution]) -> str:
+    """Return the lines."""
+    return "".join(_line(each) for each in distributions)
+
+
+def _line(each: Distribution) -> str:
+    document = {
+        "schema": SCHEMA,
+        **each.labels,
+        "count": each.count,
+        "untimed": each.exits - each.count,
+        "total_ns": each.total_ns if each.count else None,
+        "max_ns": each.max_ns if each.count else None,
+        "buckets": each.used,
+    }
+    return json.dumps(document, separators=(",", ":"), allow_nan=False) + "\n"

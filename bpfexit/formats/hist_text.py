@@ -1,0 +1,48 @@
+"""Histograms of stars, as bcc and bpftrace print them; no line is wider than 80 columns.
+
+Edges are written in three digits; a bucket goes from its lower edge up to, and
+without, its upper one, which is the next bucket's lower edge.
+"""
+
+from collections.abc import Sequence
+
+from bpfexit.formats.names import Path, paths
+from bpfexit.model.distribution import Distribution
+
+WIDTH = 80
+_STARS = 40
+_UNITS = ((10**9, "s"), (10**6, "ms"), (10**3, "us"))
+
+
+def encode(distributions: Sequence[Distribution]) -> str:
+    """Return a title and the rows of each histogram that is not empty, a blank line between."""
+    named = zip(paths(distributions), distributions, strict=True)
+    return "\n".join(_histogram(path, each) for path, each in named if each.count)
+
+
+def _histogram(path: Path, each: Distribution) -> str:
+    span = each.span
+    largest = max(bucket.exits for bucket in span)
+    digits = max(9, len(f"{largest:,}"))
+    room = min(_STARS, WIDTH - digits - 25)
+    lines = [_title(path, each)]
+    for lower, upper, count in span:
+        stars = "*" * (count * room // largest)
+        edges = f"{_time(lower):>7} -> {_time(upper):<7}"
+        lines.append(f"  {edges} : {count:>{digits},} |{stars:<{room}}|")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _title(path: Path, each: Distribution) -> str:
+    mean, largest = _time(each.total_ns / each.count), _time(each.max_ns)
+    numbers = f"  {each.count:,} exits, mean {mean}, max {largest}"
+    name, room = " ".join(path), WIDTH - len(numbers)
+    return (name if len(name) <= room else f"{name[: room - 3]}...") + numbers
+
+
+def _time(ns: float) -> str:
+    for size, unit in _UNITS:
+        if ns >= size * 0.9995:
+            value = ns / size
+            return f"{value:.3g}{unit}" if value < 999.5 else f"{value:.0f}{unit}"
+    return f"{ns:.0f}ns"

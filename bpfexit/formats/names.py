@@ -1,0 +1,74 @@
+"""How guests, vCPUs, reasons and addresses are written, whoever named them."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bpfexit.model.distribution import Distribution, Labels
+from bpfexit.model.rows import Kind
+
+Path = tuple[str, ...]
+"""A group's name, from the guest down to the address."""
+
+
+def printable(text: str) -> str:
+    r"""Return the text with everything that is no printable character as its escape (`\x1b`).
+
+    That takes control characters, line breaks, the marks that turn the direction
+    of writing, and lone surrogates, which no encoding can write.
+    """
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def address(kind: str, number: int) -> str:
+    """Return a port in 4 hexadecimal digits, a guest physical address or an MSR in 8."""
+    return f"0x{number:0{4 if kind == Kind.PIO.name.lower() else 8}x}"
+
+
+def paths(distributions: Sequence[Distribution]) -> list[Path]:
+    """Return each group's path; where guests or vCPUs share a name, with what tells them apart."""
+    groups = [each.labels for each in distributions]
+    vms = Counter(vm for vm, _ in {(each.get("vm"), each.get("pid")) for each in groups})
+    vcpus = Counter(key[:3] for key in {_vcpu_key(each) for each in groups})
+    return _unique([_path(each, vms, vcpus) for each in groups])
+
+
+def _vcpu_key(labels: Labels) -> tuple[object, ...]:
+    return tuple(labels.get(name) for name in ("vm", "pid", "vcpu", "tid"))
+
+
+def _path(
+    labels: Labels, vms: Counter[str | int | None], vcpus: Counter[tuple[object, ...]]
+) -> Path:
+    words = []
+    if "vm" in labels:
+        shared = vms[labels["vm"]] > 1
+        name = printable(str(labels["vm"])) or "unnamed"
+        words.append(f"{name} ({labels['pid']})" if shared else name)
+    if "vcpu" in labels:
+        alone = labels["vcpu"] is not None and vcpus[_vcpu_key(labels)[:3]] == 1
+        number = "" if labels["vcpu"] is None else f"vCPU {labels['vcpu']} "
+        words.append(f"{number}tid {labels['tid']}" if not alone else number.strip())
+    if "reason" in labels:
+        words.append(printable(str(labels["reason"] or "")) or "unknown")
+    if labels.get("kind") is not None:
+        words.append(_access(labels))
+    return tuple(words)
+
+
+def _access(labels: Labels) -> str:
+    kind, number = str(labels["kind"]), labels["address"]
+    assert isinstance(number, int)  # noqa: S101 - whatever has a kind has an address
+    prefix = "msr " if kind == Kind.MSR.name.lower() else ""
+    return f"{prefix}{address(kind, number)} {labels['access']}"
+
+
+def _unique(found: list[Path]) -> list[Path]:
+    """Give numbers to what is still the same, as names made to look like others can be."""
+    seen: Counter[Path] = Counter()
+    unique = []
+    for path in found:
+        seen[path] += 1
+        unique.append((*path[:-1], f"{path[-1]} #{seen[path]}") if seen[path] > 1 else path)
+    return unique
