@@ -14,6 +14,8 @@ COMMANDS = {
     "doctor": "Say what this host offers and what is missing.",
     "guest": "Run a tiny KVM guest that takes exits of known kinds and numbers.",
     "hist": "Print how long exits took, as histograms that other tools read.",
+    "record": "Write what top would show to a file, for hours or while a command runs.",
+    "report": "Show what was recorded: all of it, a window, or its course over time.",
     "top": "Show live which exits the guests take, where, and how long each takes.",
 }
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from bpfexit.commands.opening import live_source
 from bpfexit.commands.options import INTERVAL, SECONDS, filter_options, view_options
 from bpfexit.errors import UsageError
-from bpfexit.host import guests, preflight
 from bpfexit.model.view import Query, default_query
-from bpfexit.sources.kernel import MAX_ROWS, KernelSource
+from bpfexit.sources.kernel import MAX_ROWS
 from bpfexit.sources.recording import RecordingSource
 from bpfexit.sources.source import Filter, Source
 from bpfexit.ui import plain
@@ -77,7 +77,9 @@ def top(
     run = plain.Run(interval or interval_option or 1.0, count, duration)
     wanted = Filter(pids, vcpus, reasons)
     with Interrupts() as interrupts:
-        source = RecordingSource(replay, wanted) if replay else _live(wanted, max_rows)
+        source: Source = (
+            RecordingSource(replay, wanted) if replay else live_source(wanted, max_rows)
+        )
         query = default_query(source.emits_exits, by, sort, limit)
         try:
             _show(source, run, query, interrupts, batch=batch, as_json=as_json)
@@ -87,13 +89,8 @@ def top(
             click.echo(f"bpfexit: {replay} is not whole: {source.cut}", err=True)
 
 
-def _live(wanted: Filter, max_rows: int) -> Source:
-    ready = preflight.ready()
-    for note in [*ready.notes, *guests.doubts(wanted.pids)]:
-        click.echo(f"bpfexit: {note}", err=True)
-    source = KernelSource(ready.backend, ready.tracefs, wanted, max_rows)
-    click.echo(f"bpfexit: counting on {ready.backend.module}; Ctrl-C ends", err=True)
-    return source
+def _source(replay: Path | None, wanted: Filter, max_rows: int) -> Source:
+    return RecordingSource(replay, wanted) if replay else live_source(wanted, max_rows)
 
 
 def _show(

@@ -49,6 +49,19 @@ def has_guest(pid: int, root: Path = Path("/")) -> bool:
     return any(_link(folder / name) == "anon_inode:kvm-vm" for name in names)
 
 
+def running(root: Path = Path("/")) -> list[int]:
+    """Return the processes that hold a KVM VM open now, as far as this user may see."""
+    pids = sorted(int(name) for name in os.listdir(root / "proc") if name.isdecimal())
+    return [pid for pid in pids if _may_have_guest(pid, root)]
+
+
+def _may_have_guest(pid: int, root: Path) -> bool:
+    try:
+        return has_guest(pid, root)
+    except (BpfexitError, OSError):  # it has ended, or is another user's
+        return False
+
+
 def _link(path: Path) -> str:
     try:
         return os.readlink(path)

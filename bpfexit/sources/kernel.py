@@ -93,6 +93,11 @@ class KernelSource:
         return self._backend.emits_exits
 
     @property
+    def origin(self) -> Origin:
+        """Where its snapshots come from: this host."""
+        return self._origin
+
+    @property
     def cut(self) -> str | None:
         """Say nothing: the kernel does not end."""
         return None

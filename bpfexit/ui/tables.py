@@ -62,11 +62,11 @@ def header(snapshot: Snapshot, title: str = "") -> RenderableType:
 def table(view: View, width: int) -> RenderableType:
     """Return the view's lines as a table, with a last line for those that are hidden."""
     query = view.query
-    labels = _labels(view)
+    wanted = labels(view)
     shown = _shown(view, width)
     is_tree = bool(query.groups and query.kinds)
     grid = Table(box=None, padding=(0, 1, 0, 0), header_style="reverse", expand=True)
-    for title, label in labels:
+    for title, label in wanted:
         longest = max((label(line).cell_len for line in view.lines), default=0)
         room = min(longest, _LABEL_ROOM) if label is _reason_or_address else None
         grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1, min_width=room)
@@ -74,10 +74,10 @@ def table(view: View, width: int) -> RenderableType:
         mark = "▼" if name == query.sort else ""
         grid.add_column(mark + HEADINGS[name][0], justify="right", no_wrap=True, min_width=6)
     for line in view.lines:
-        cells = [label(line) for _, label in labels]
+        cells = [label(line) for _, label in wanted]
         values = [Text(HEADINGS[name][1](line.numbers[name])) for name in shown]
         grid.add_row(*cells, *values, style="bold" if is_tree and not line.depth else "")
-    return Group(grid, *_below(view))
+    return Group(grid, *below(view))
 
 
 def _shown(view: View, width: int) -> list[str]:
@@ -91,7 +91,8 @@ def _shown(view: View, width: int) -> list[str]:
     ]
 
 
-def _below(view: View) -> list[Text]:
+def below(view: View) -> list[Text]:
+    """Return what is said under a table: that it is empty, or how much is hidden."""
     if not view.lines:
         return [Text("nothing to show here", style="dim")]
     if view.hidden:
@@ -160,18 +161,18 @@ def _blind(snapshot: Snapshot) -> Text:
 Label = tuple[str, Callable[[Line], Text]]
 
 
-def _labels(view: View) -> list[Label]:
+def labels(view: View) -> list[Label]:
     """Return the label columns a view needs: titles, and what a line has there."""
     query = view.query
-    labels: list[Label] = []
+    found: list[Label] = []
     if "vm" in query.by or "vcpu" in query.by:
-        labels.append(("guest", partial(_guest, _shared_names(view))))
+        found.append(("guest", partial(_guest, _shared_names(view))))
     if "vcpu" in query.by:
-        labels.append(("vCPU", _vcpu))
+        found.append(("vCPU", _vcpu))
     if "reason" in query.by or query.kinds:
         title = " / ".join(["reason"] * ("reason" in query.by) + ["address"] * bool(query.kinds))
-        labels.append((title, _reason_or_address))
-    return labels
+        found.append((title, _reason_or_address))
+    return found
 
 
 def _shared_names(view: View) -> set[str]:

@@ -1,0 +1,17 @@
+"""Opening the live kernel, with the notes and the one line that say so."""
+
+import click
+
+from bpfexit.host import guests, preflight
+from bpfexit.sources.kernel import MAX_ROWS, KernelSource
+from bpfexit.sources.source import Filter
+
+
+def live_source(wanted: Filter, max_rows: int = MAX_ROWS) -> KernelSource:
+    """Attach to this host's KVM. Raises `BpfexitError` where that cannot be."""
+    ready = preflight.ready()
+    for note in [*ready.notes, *guests.doubts(wanted.pids)]:
+        click.echo(f"bpfexit: {note}", err=True)
+    source = KernelSource(ready.backend, ready.tracefs, wanted, max_rows)
+    click.echo(f"bpfexit: counting on {ready.backend.module}; Ctrl-C ends", err=True)
+    return source

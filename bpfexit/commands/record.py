@@ -1,0 +1,113 @@
+"""`bpfexit record`."""
+
+import re
+import socket
+import sys
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import click
+
+from bpfexit import __version__
+from bpfexit.commands.opening import live_source
+from bpfexit.commands.options import INTERVAL, SECONDS, filter_options
+from bpfexit.formats.recording_json import Guest, Header
+from bpfexit.host import guests
+from bpfexit.model.snapshot import Lost
+from bpfexit.sources.kernel import KernelSource
+from bpfexit.sources.recorder import Recorder
+from bpfexit.sources.source import Filter
+from bpfexit.ui import plain
+from bpfexit.ui.child import Child, must_exist
+from bpfexit.ui.interrupts import Interrupts
+from bpfexit.ui.progress import Progress, progress
+from bpfexit.ui.text import clean
+
+EPILOG = """\b
+Examples:
+  bpfexit record                          until Ctrl-C, into a new file in this folder
+  bpfexit record -o night.jsonl.gz -i 10  every 10 s
+  bpfexit record -d 60 --reason hlt       a minute, one reason
+  bpfexit record -o sleep.jsonl -- sleep 2
+                                          while a command runs
+  bpfexit report night.jsonl.gz           and what was recorded
+"""
+
+
+@click.command(
+    epilog=EPILOG,
+    context_settings={"allow_interspersed_args": False},
+    options_metavar="[OPTIONS]",
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file, compressed if named .gz [bpfexit-HOST-DATE-TIME.jsonl.gz].",
+)
+@click.option("--append", is_flag=True, help="Go on with a file that exists.")
+@click.option("-i", "--interval", type=INTERVAL, default=1.0, help="Seconds an interval [1].")
+@click.option("-d", "--duration", type=SECONDS, help="Stop after so many seconds.")
+@filter_options
+def record(
+    command: tuple[str, ...],
+    output: Path | None,
+    append: bool,
+    interval: float,
+    duration: float | None,
+    pids: tuple[int, ...],
+    vcpus: tuple[int, ...],
+    reasons: tuple[str, ...],
+) -> int:
+    """Write what the guests do to a file, an interval a line, until Ctrl-C or a COMMAND's end.
+
+    Whatever ends it, the file can be read up to the last whole interval. SIGHUP
+    opens the file again, for log rotation. With a COMMAND, the exit code is its.
+    """
+    must_exist(command)
+    wanted = Filter(pids, vcpus, reasons)
+    path = output or _default_path()
+    with Interrupts(hangup_reopens=True) as interrupts, ExitStack() as stack:
+        source = live_source(wanted)
+        stack.callback(source.close)
+        recorder = Recorder(path, lambda: _header(source, interval, pids), append)
+        stack.enter_context(closing(recorder))
+        click.echo(f"bpfexit: recording to {clean(str(path), 4096)}", err=True)
+        child = stack.enter_context(Child(command, interrupts)) if command else None
+        shown = Progress(sys.stderr, alone=child is None)
+        _record(source, plain.Run(interval, None, duration), interrupts, recorder, shown)
+        return child.finish() if child else 0
+
+
+def _record(
+    source: KernelSource,
+    run: plain.Run,
+    interrupts: Interrupts,
+    recorder: Recorder,
+    shown: Progress,
+) -> None:
+    begun = time.monotonic()
+    exits, lost, line = 0, Lost(), ""
+    for snapshot in plain.intervals(source, run, interrupts):
+        if interrupts.reopens():
+            recorder.reopen()
+        recorder.write(snapshot)
+        exits += snapshot.exits
+        lost += snapshot.lost
+        elapsed = time.monotonic() - begun
+        line = progress(elapsed, exits, recorder.size, lost)
+        shown.show(elapsed, line)
+    shown.end(line)
+
+
+def _header(source: KernelSource, interval: float, pids: tuple[int, ...]) -> Header:
+    running = [pid for pid in guests.running() if not pids or pid in pids]
+    found = tuple(Guest(guests.vm_name(pid), pid) for pid in running)
+    return Header(__version__, source.origin, interval, time.time(), found)
+
+
+def _default_path() -> Path:
+    host = re.sub(r"[^\w.-]", "_", socket.gethostname())
+    return Path(f"bpfexit-{host}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl.gz")

@@ -1,0 +1,91 @@
+"""`bpfexit report`."""
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bpfexit.commands.options import filter_options, view_options
+from bpfexit.errors import BpfexitError
+from bpfexit.model.moment import Moment, parse_moment
+from bpfexit.model.timeline import Timeline
+from bpfexit.model.view import default_query, view
+from bpfexit.sources.recording import Adding, RecordingSource, covers, within
+from bpfexit.sources.source import Filter
+from bpfexit.ui import plain
+from bpfexit.ui.tables import header
+from bpfexit.ui.text import clean
+from bpfexit.ui.timeline import timeline_table
+
+EPILOG = """\b
+Examples:
+  bpfexit record -o run.jsonl.gz -d 5                 record five seconds
+  bpfexit report run.jsonl.gz                         all of it
+  bpfexit report run.jsonl.gz --from 1 --to 3         two seconds of it
+  bpfexit report run.jsonl.gz --by vm,reason -n 20    the views of `top`
+  bpfexit report run.jsonl.gz --timeline              the rates over time
+"""
+
+
+def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Moment | None:
+    """Read a moment of the recording; None when the option is not given."""
+    del ctx, param
+    try:
+        return None if value is None else parse_moment(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command(epilog=EPILOG)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--from",
+    "begin",
+    metavar="TIME",
+    callback=moment,
+    help="Begin here: seconds since the start, HH:MM:SS, or ISO date and time.",
+)
+@click.option("--to", "end", metavar="TIME", callback=moment, help="End here, likewise.")
+@click.option("--timeline", is_flag=True, help="Show the rate over time, by reason or --by.")
+@filter_options
+@view_options
+def report(
+    file: Path,
+    begin: Moment | None,
+    end: Moment | None,
+    timeline: bool,
+    pids: tuple[int, ...],
+    vcpus: tuple[int, ...],
+    reasons: tuple[str, ...],
+    by: tuple[str, ...] | None,
+    sort: str | None,
+    limit: int,
+) -> None:
+    """Show what FILE recorded as `top` would: all of it, or a window, as one table."""
+    source = RecordingSource(file, Filter(pids, vcpus, reasons))
+    if timeline and by is None and source.emits_exits:
+        by = ("reason",)
+    query = default_query(source.emits_exits, by, sort, limit)
+    adding, course = Adding(), Timeline(query)
+    with closing(source):
+        for snapshot in within(source, _since(begin, source), _since(end, source)):
+            adding.add(snapshot)
+            if timeline:
+                course.add(snapshot)
+    if not adding.intervals:
+        raise BpfexitError(f"{file} has no interval in that window: {covers(source)}")
+    total = adding.sum()
+    console = Console(highlight=False, markup=False, emoji=False)
+    title = "1 interval" if adding.intervals == 1 else f"{adding.intervals} intervals"
+    if timeline:
+        console.print(header(total, title))
+        console.print(timeline_table(view(total, query), course, total.start, console.width))
+    else:
+        plain.show(total, query, console, title)
+    if source.cut:
+        click.echo(f"bpfexit: {clean(str(file), 4096)} is not whole: {source.cut}", err=True)
+
+
+def _since(moment: Moment | None, source: RecordingSource) -> float | None:
+    return None if moment is None else moment.since(source.start)

@@ -1,0 +1,67 @@
+"""Moments of a recording as a person names them: seconds, a time of day, a date and time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bpfexit.errors import BpfexitError
+
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
+_EARLIER_S = 3600.0
+"""A time of day up to so long before the recording's start is that day's, not the next one's."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """`seconds` since the start; or since midnight (`of_day`); or unix time (`absolute`)."""
+
+    seconds: float
+    of_day: bool = False
+    absolute: bool = False
+
+    def since(self, start: float) -> float:
+        """Return the seconds from a recording's start, unix time, to this moment.
+
+        Raises `BpfexitError` when a time of day is asked for and that start has none.
+        """
+        if self.absolute:
+            return self.seconds - start
+        if not self.of_day:
+            return self.seconds
+        try:
+            return _first_after(start - _EARLIER_S, self.seconds) - start
+        except (ValueError, OverflowError, OSError):
+            raise BpfexitError("the recording begins at no time of this calendar") from None
+
+
+def _first_after(earliest_s: float, of_day_s: float) -> float:
+    earliest = datetime.fromtimestamp(earliest_s)
+    midnight = earliest.replace(hour=0, minute=0, second=0, microsecond=0)
+    moment = midnight + timedelta(seconds=of_day_s)
+    return (moment if moment >= earliest else moment + timedelta(days=1)).timestamp()
+
+
+def parse_moment(text: str) -> Moment:
+    """Read `90`, `14:05`, `14:05:30` or ISO 8601. Raises `ValueError` for anything else."""
+    clock = _CLOCK.fullmatch(text)
+    if clock:
+        hours, minutes, seconds = (float(part or 0) for part in clock.groups())
+        if hours >= 24 or minutes >= 60 or seconds >= 60:
+            raise ValueError(f"{text!r} is no time of day")
+        return Moment(hours * 3600 + minutes * 60 + seconds, of_day=True)
+    try:
+        seconds = float(text)
+    except ValueError:
+        return _date(text)
+    if not 0 <= seconds < 1e12:
+        raise ValueError(f"{text!r} is no number of seconds")
+    return Moment(seconds)
+
+
+def _date(text: str) -> Moment:
+    try:
+        return Moment(datetime.fromisoformat(text).timestamp(), absolute=True)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(f"{text!r} is no time such as 90, 14:05:30 or 2026-11-23T14:05") from None

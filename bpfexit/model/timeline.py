@@ -1,0 +1,102 @@
+"""How the lines of a view went over time, in a bounded number of bins: pure.
+
+A bin is as long as the first interval; when the bins do not suffice, two become
+one. So neither the length of a recording nor its intervals need be known before.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.model.rows import Access, Kind
+from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.view import Line, Query, view
+
+BINS = 256
+"""More than a terminal has columns to show; even."""
+
+_SHORTEST_S = 1e-3
+
+Floats = NDArray[np.float64]
+
+
+class Key(NamedTuple):
+    """What a line is about: the same in every interval."""
+
+    vm: str | None
+    pid: int | None
+    vcpu: int | None
+    tid: int | None
+    reason: str | None
+    kind: Kind
+    access: Access
+    address: int | None
+
+
+def key_of(line: Line) -> Key:
+    """Return what tells a line of a view from the others."""
+    return Key(*(getattr(line, name) for name in Key._fields))
+
+
+class Timeline:
+    """Exits of each line over time, from the first interval on."""
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._start = 0.0
+        self._width_s = 0.0
+        self._covered = np.zeros(BINS)  # seconds of a bin that intervals lie in
+        self._counts: dict[Key, Floats] = {}
+        self._end_s = 0.0
+
+    @property
+    def length_s(self) -> float:
+        """Seconds from the first interval's start to the last one's end."""
+        return self._end_s
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Spread an interval's exits over the bins that it lies in."""
+        if not snapshot.duration_s:
+            return
+        if not self._width_s:
+            self._start = snapshot.start
+            self._width_s = max(snapshot.duration_s, _SHORTEST_S)
+        begin = max(0.0, snapshot.start - self._start)
+        end = begin + snapshot.duration_s
+        self._end_s = max(self._end_s, end)
+        while end > BINS * self._width_s:
+            self._widen()
+        edges = np.arange(BINS + 1) * self._width_s
+        inside = np.clip(np.minimum(end, edges[1:]) - np.maximum(begin, edges[:-1]), 0, None)
+        self._covered += inside
+        for line in view(snapshot, self._query).lines:
+            counts = self._counts.setdefault(key_of(line), np.zeros(BINS))
+            counts += inside * (line.numbers["count"] / snapshot.duration_s)
+
+    def rates(self, line: Line, columns: int) -> Floats:
+        """Return exits/s of a line in so many equal parts of the time; nan where nobody looked."""
+        counts = self._counts.get(key_of(line), np.zeros(BINS))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found: Floats = self._parts(counts, columns) / self._parts(self._covered, columns)
+        found[~np.isfinite(found)] = np.nan
+        return found
+
+    def _parts(self, values: Floats, columns: int) -> Floats:
+        """Add up bins to `columns` equal parts of the time, a bin's share where one is cut."""
+        until = np.concatenate([[0.0], np.cumsum(values)])
+        edges = np.arange(BINS + 1) * self._width_s
+        at = np.linspace(0.0, self._end_s, columns + 1)
+        return np.diff(np.interp(at, edges, until))
+
+    def _widen(self) -> None:
+        self._width_s *= 2
+        self._covered = _halved(self._covered)
+        self._counts = {key: _halved(counts) for key, counts in self._counts.items()}
+
+
+def _halved(values: Floats) -> Floats:
+    pairs = values.reshape(-1, 2).sum(axis=1)
+    return np.concatenate([pairs, np.zeros(BINS // 2)])

@@ -1,0 +1,61 @@
+"""How a recording gets on: one line, rewritten on a terminal, now and then elsewhere."""
+
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TextIO
+
+from bpfexit.model.snapshot import Lost
+from bpfexit.ui import numbers
+
+PAUSE_S = 60.0
+"""Seconds between two lines where they cannot be rewritten, as in a log."""
+
+_REWRITE = "\r\x1b[K"
+_SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+def progress(elapsed_s: float, exits: int, size: int, lost: Lost) -> str:
+    """Return the time gone by, the exits seen, the file's size in bytes and what was lost."""
+    minutes, seconds = divmod(int(elapsed_s), 60)
+    clock = f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    return f"{clock}  {numbers.count(exits)} counted  {file_size(size)}  {losses(lost)}"
+
+
+def file_size(size: int) -> str:
+    """Format bytes: `850 B`, `12.4 kB`."""
+    for unit, name in _SIZES:
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size} B"
+
+
+def losses(lost: Lost) -> str:
+    """Name what was lost, and how much of it."""
+    found = [f"{name} {numbers.count(each)}" for name, each in asdict(lost).items() if each]
+    return f"lost: {', '.join(found) or 'nothing'}"
+
+
+class Progress:
+    """Shows the line on a stream. A terminal that has gone away stops no recording."""
+
+    def __init__(self, stream: TextIO, alone: bool) -> None:
+        """Rewrite the line when `alone` on a terminal: nothing else is printed there."""
+        self._stream = stream
+        self._rewrites = alone and stream.isatty()
+        self._next_s = 0.0 if self._rewrites else PAUSE_S
+
+    def show(self, elapsed_s: float, text: str) -> None:
+        """Show the line when it is time; `elapsed_s` is since the start."""
+        if elapsed_s < self._next_s:
+            return
+        self._next_s = 0.0 if self._rewrites else elapsed_s + PAUSE_S
+        self._write(f"{_REWRITE}{text}" if self._rewrites else f"bpfexit: {text}\n")
+
+    def end(self, text: str) -> None:
+        """Write the last line."""
+        self._write(f"{_REWRITE if self._rewrites else ''}bpfexit: {text}\n")
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()

@@ -1,0 +1,24 @@
+"""A row of numbers as a row of blocks. Pure."""
+
+from collections.abc import Iterable
+from math import ceil, isfinite, isnan
+
+_LEVELS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Iterable[float]) -> str:
+    """Return a character a value, scaled to the largest; a blank for what is not known (nan).
+
+    The lowest block is for zero alone: whatever happened at all can be seen.
+    """
+    numbers = list(values)
+    top = max((each for each in numbers if isfinite(each)), default=0.0)
+    return "".join(_block(each, top) for each in numbers)
+
+
+def _block(value: float, top: float) -> str:
+    if isnan(value):
+        return " "
+    if value <= 0 or top <= 0:
+        return _LEVELS[0]
+    return _LEVELS[max(1, min(ceil(value / top * 7), 7))]

@@ -1,0 +1,51 @@
+"""A timeline as a table: the lines of a view, each with its rate over time. No I/O."""
+
+import time
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bpfexit.model.timeline import Timeline
+from bpfexit.model.view import View
+from bpfexit.ui import numbers
+from bpfexit.ui.sparkline import sparkline
+from bpfexit.ui.tables import below, labels
+
+_NARROWEST = 8
+_LABEL_LIMIT = 32
+_NUMBERS_WIDTH = 18
+"""Columns that the two rates take."""
+
+
+def timeline_table(view: View, timeline: Timeline, start: float, width: int) -> RenderableType:
+    """Return the table for a terminal of `width` columns; `start` is unix time, s."""
+    wanted = labels(view)
+    sizes = [
+        min(_LABEL_LIMIT, max([len(title), *(label(line).cell_len for line in view.lines)]))
+        for title, label in wanted
+    ]
+    columns = max(_NARROWEST, width - _NUMBERS_WIDTH - sum(sizes) - len(sizes) - 1)
+    grid = Table(box=None, padding=(0, 1, 0, 0), header_style="reverse")
+    for (title, _), size in zip(wanted, sizes, strict=True):
+        grid.add_column(title, no_wrap=True, overflow="ellipsis", width=size)
+    grid.add_column(_axis(start, timeline.length_s, columns), no_wrap=True, width=columns)
+    grid.add_column("per s", justify="right", no_wrap=True, min_width=8)
+    grid.add_column("peak", justify="right", no_wrap=True, min_width=8)
+    for line in view.lines:
+        rates = timeline.rates(line, columns)
+        known = rates[~np.isnan(rates)]
+        peak = float(known.max()) if len(known) else float("nan")
+        cells = [label(line) for _, label in wanted]
+        written = (numbers.rate(each) for each in (line.numbers["rate"], peak))
+        grid.add_row(*cells, Text(sparkline(rates.tolist())), *map(Text, written))
+    return Group(grid, *below(view))
+
+
+def _axis(start: float, length_s: float, columns: int) -> Text:
+    """Return the times at both ends, as far apart as there is room."""
+    first, last = (
+        time.strftime("%H:%M:%S", time.localtime(each)) for each in (start, start + length_s)
+    )
+    return Text(first if columns < 18 else first + last.rjust(columns - len(first)))
