@@ -118,7 +118,7 @@ _CATALOGUE = (
     Operation("msr-write", "wrmsr {address:#x}", "msr", "write", 0x79, None, "kernel",
               "IA32_BIOS_UPDT_TRIG, ignored by KVM"),
     Operation("hlt", "hlt", None, None, None, None, "kernel",
-              "besides: two local APIC writes, timer and EOI, and a wake-up by interrupt"),
+              "besides: writes of the local APIC's timer and EOI, and wake-ups by interrupt"),
 )  # fmt: skip
 
 OPERATIONS: Mapping[str, Operation] = {operation.name: operation for operation in _CATALOGUE}

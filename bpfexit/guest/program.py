@@ -40,6 +40,9 @@ END = 1
 WAKE_TICKS = 50_000
 """From the timer's start to a halt's wake-up: KVM's APIC bus ticks each nanosecond."""
 
+LATE_TICKS = 2_000_000
+"""The same for a halt whose wake-up came before it: longer than any handler takes."""
+
 APIC_EOI = LOCAL_APIC + 0xB0
 APIC_SPURIOUS = LOCAL_APIC + 0xF0
 APIC_TIMER = LOCAL_APIC + 0x320
@@ -150,11 +153,12 @@ def _put_routines(code: _Code, base: int, pause_every: int | None) -> _Routines:
     _put_stop_check(code, base, end)
     code.put(b"\xc3")  # ret
 
-    # The timer's interrupt ends a halt. It returns without iret, which KVM's emulator, and so PVM,
-    # has for real mode only; the interrupt flag, cleared by the gate, is to stay clear anyway.
+    # The timer's interrupt ends a halt. It starts the timer again, for the halt it came too early
+    # for, and returns without iret, which KVM's emulator, and so PVM, has for real mode only.
     wake = code.here
-    code.put(b"\xc7\x05", _u32(APIC_EOI), _u32(0))  # mov dword [EOI], 0
-    code.put(b"\x58\x83\xc4\x08\xff\xe0")  # pop eax; add esp, 8; jmp eax
+    code.put(_write_apic(APIC_EOI, 0))
+    code.put(_write_apic(APIC_TIMER_START, LATE_TICKS))
+    code.put(b"\x58\x83\xc4\x08\xfb\xff\xe0")  # pop eax; add esp, 8; sti; jmp eax
     return _Routines(end, pause, wake)
 
 
@@ -215,12 +219,18 @@ def _msr_write(number: int) -> bytes:
 
 
 def _halt(_: int) -> bytes:
-    """Start the timer, then `sti; hlt`.
+    """Start the timer, `sti; hlt; cli`, stop the timer.
 
-    An interrupt that is due at `sti` is held until after the next instruction, so the wake-up
-    cannot come before the halt and be lost.
+    An interrupt that is due at `sti` is to be held until after the next instruction, so that the
+    wake-up cannot come before the halt and be lost. QEMU's TCG does lose it now and then, when an
+    exit comes between the two; then the timer that the handler has started again ends the halt.
     """
-    return b"\xc7\x05" + _u32(APIC_TIMER_START) + _u32(WAKE_TICKS) + b"\xfb\xf4"
+    start = _write_apic(APIC_TIMER_START, WAKE_TICKS)
+    return start + b"\xfb\xf4\xfa" + _write_apic(APIC_TIMER_START, 0)
+
+
+def _write_apic(register: int, value: int) -> bytes:
+    return b"\xc7\x05" + _u32(register) + _u32(value)  # mov dword [register], value
 
 
 _ENCODE: Mapping[str, Callable[[int], bytes]] = {
