@@ -1,6 +1,7 @@
 """The command group, and the one place where errors become messages."""
 
 import importlib
+import io
 import os
 import sys
 from typing import NoReturn
@@ -11,6 +12,7 @@ from bpfexit import __version__
 from bpfexit.errors import BpfexitError
 
 COMMANDS = {
+    "diff": "Compare two recordings: what a change saved or cost, line by line.",
     "doctor": "Say what this host offers and what is missing.",
     "guest": "Run a tiny KVM guest that takes exits of known kinds and numbers.",
     "hist": "Print how long exits took, as histograms that other tools read.",
@@ -72,6 +74,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line; exit 0, 1 for a failure, 2 for usage."""
+    _complete_streams()
     try:
         result = cli.main(prog_name="bpfexit", standalone_mode=False)
     except click.UsageError as error:
@@ -85,7 +88,25 @@ def main() -> NoReturn:
         sys.exit(130)
     except PipeClosedError:
         _leave_closed_pipe()
+    except OSError as error:
+        _fail(str(error), 1)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _complete_streams() -> None:
+    """Open what a cron job or a service was not given: no later file may take its number.
+
+    What a narrow encoding cannot write becomes a question mark, not an error.
+    """
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(spare)
+    sys.stdin = sys.stdin or os.fdopen(0)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _fail(message: str, code: int) -> NoReturn:

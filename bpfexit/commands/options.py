@@ -91,31 +91,36 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with(command, options)
 
 
+_BY = click.option(
+    "--by",
+    metavar="NAME[,NAME]",
+    callback=dimensions,
+    help=f"Group by these, several at once: {', '.join(DIMENSIONS)}.",
+)
+_SORT = click.option(
+    "--sort",
+    type=click.Choice(COLUMNS),
+    help="Order: by time, or by rate where times are not known.",
+)
+_ROWS = click.option(
+    "-n",
+    "--rows",
+    "limit",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="ROWS",
+    help="Show at most so many lines; 0 for all.",
+)
+
+
 def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --by, --sort and -n: what to show of what was counted."""
-    options: list[Decorator] = [
-        click.option(
-            "--by",
-            metavar="NAME[,NAME]",
-            callback=dimensions,
-            help=f"Group by these, several at once: {', '.join(DIMENSIONS)}.",
-        ),
-        click.option(
-            "--sort",
-            type=click.Choice(COLUMNS),
-            help="Order: by time, or by rate where times are not known.",
-        ),
-        click.option(
-            "-n",
-            "--rows",
-            "limit",
-            type=click.IntRange(min=0),
-            default=0,
-            metavar="ROWS",
-            help="Show at most so many lines; 0 for all.",
-        ),
-    ]
-    return _with(command, options)
+    return _with(command, [_BY, _SORT, _ROWS])
+
+
+def comparison_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --by and -n: what to show of a comparison, which has its own order."""
+    return _with(command, [_BY, _ROWS])
 
 
 def _with(command: Callable[..., Any], options: list[Decorator]) -> Callable[..., Any]:

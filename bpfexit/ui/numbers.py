@@ -15,6 +15,20 @@ def duration(ns: float) -> str:
     return f"{ns:.0f}ns"
 
 
+def saved(ns: float) -> str:
+    """Format time saved, or with a minus time lost."""
+    return "" if isnan(ns) else f"{'-' if ns < 0 else ''}{duration(abs(ns))}"
+
+
+def ratio(times: float) -> str:
+    """Format a ratio, at most six characters long: `x0.25`, `x1.08`, `x12.3`, `x140`."""
+    if isnan(times):
+        return ""
+    if times >= 9999.5:
+        return f"x{times:.0e}"
+    return f"x{_three_digits(times)}" if times >= 0.00995 or not times else f"x{times:.0e}"
+
+
 def share(part: float) -> str:
     """Format a share, 1.0 being all, in percent with one decimal."""
     return "" if isnan(part) else f"{100 * part:.1f}"

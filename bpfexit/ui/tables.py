@@ -6,18 +6,20 @@ rich's markup is never interpreted.
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from math import isnan
+from typing import Protocol
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bpfexit.model.grouping import Subject
 from bpfexit.model.rows import NO_VCPU, Access, Kind
 from bpfexit.model.snapshot import Snapshot, times
-from bpfexit.model.view import Line, View
+from bpfexit.model.view import Query, View
 from bpfexit.ui import numbers
 from bpfexit.ui.text import clean
 
@@ -51,6 +53,22 @@ NOT_COUNTED = ("map_full", "vcpus_full", "missed")
 """Losses that make the counts too small; the others take something else from exits counted."""
 
 
+class Grouped(Protocol):
+    """Lines with what they are grouped by: a view of one snapshot, or a comparison of two."""
+
+    @property
+    def query(self) -> Query:
+        """What was asked for."""
+
+    @property
+    def lines(self) -> Sequence[Subject]:
+        """What each line is about."""
+
+    @property
+    def hidden(self) -> int:
+        """How many lines more there are."""
+
+
 def header(snapshot: Snapshot, title: str = "") -> RenderableType:
     """Return the lines above the table: where, how much, where the time went, what is lost."""
     lines = [_where(snapshot, title), _how_much(snapshot), _time(snapshot), _lost(snapshot)]
@@ -66,10 +84,7 @@ def table(view: View, width: int) -> RenderableType:
     shown = _shown(view, width)
     is_tree = bool(query.groups and query.kinds)
     grid = Table(box=None, padding=(0, 1, 0, 0), header_style="reverse", expand=True)
-    for title, label in wanted:
-        longest = max((label(line).cell_len for line in view.lines), default=0)
-        room = min(longest, _LABEL_ROOM) if label is _reason_or_address else None
-        grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1, min_width=room)
+    add_labels(grid, wanted, view.lines)
     for name in shown:
         mark = "▼" if name == query.sort else ""
         grid.add_column(mark + HEADINGS[name][0], justify="right", no_wrap=True, min_width=6)
@@ -91,7 +106,7 @@ def _shown(view: View, width: int) -> list[str]:
     ]
 
 
-def below(view: View) -> list[Text]:
+def below(view: Grouped) -> list[Text]:
     """Return what is said under a table: that it is empty, or how much is hidden."""
     if not view.lines:
         return [Text("nothing to show here", style="dim")]
@@ -158,10 +173,10 @@ def _blind(snapshot: Snapshot) -> Text:
     )
 
 
-Label = tuple[str, Callable[[Line], Text]]
+Label = tuple[str, Callable[[Subject], Text]]
 
 
-def labels(view: View) -> list[Label]:
+def labels(view: Grouped) -> list[Label]:
     """Return the label columns a view needs: titles, and what a line has there."""
     query = view.query
     found: list[Label] = []
@@ -175,27 +190,37 @@ def labels(view: View) -> list[Label]:
     return found
 
 
-def _shared_names(view: View) -> set[str]:
+def add_labels(grid: Table, wanted: Sequence[Label], lines: Sequence[Subject]) -> None:
+    """Add the label columns; a reason or an address gets its room before the numbers do."""
+    for title, label in wanted:
+        longest = max((label(line).cell_len for line in lines), default=0)
+        room = min(longest, _LABEL_ROOM) if label is _reason_or_address else None
+        grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1, min_width=room)
+
+
+def _shared_names(view: Grouped) -> set[str]:
     """Return the names that several guests have."""
     guests = {(line.vm, line.pid) for line in view.lines}
     counts = Counter(vm for vm, _ in guests if vm is not None)
     return {vm for vm, guests_of_that_name in counts.items() if guests_of_that_name > 1}
 
 
-def _guest(shared: set[str], line: Line) -> Text:
+def _guest(shared: set[str], line: Subject) -> Text:
     """Return the guest's name, with the process where the name alone is not enough."""
-    if line.vm is None:
+    if line.vm is None or line.depth:
         return Text("")
     return Text(clean(line.vm) + (f" ({line.pid})" if line.vm in shared else ""))
 
 
-def _vcpu(line: Line) -> Text:
-    if line.vcpu is None:
+def _vcpu(line: Subject) -> Text:
+    if line.vcpu is None or line.depth:
         return Text("")
-    return Text(f"tid {line.tid}" if line.vcpu == NO_VCPU else str(line.vcpu))
+    if line.vcpu != NO_VCPU:
+        return Text(str(line.vcpu))
+    return Text("not known" if line.tid is None else f"tid {line.tid}")
 
 
-def _reason_or_address(line: Line) -> Text:
+def _reason_or_address(line: Subject) -> Text:
     if line.address is not None:
         return Text("  " * line.depth + address(line.kind, line.address, line.access))
     return Text(clean(line.reason) if line.reason else "not known")
