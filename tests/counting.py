@@ -85,14 +85,14 @@ def count(
     `during` is called with the guest's ready line when both are set up, and
     what it returns is called, if it can be, when the guest has ended.
     """
-    with _started([*BPFEXIT, "guest", "--json", "--wait", "--linger", *guest]) as machine:
-        ready = json.loads(_line(machine))
+    with started([*BPFEXIT, "guest", "--json", "--wait", "--linger", *guest]) as machine:
+        ready = json.loads(next_line(machine))
         command = [*BPFEXIT, "top", "--json", "-p", str(ready["pid"]), *top]
-        with _started(command, stderr=subprocess.PIPE) as tracer:
-            _until_counting(tracer)
+        with started(command, stderr=subprocess.PIPE) as tracer:
+            until_counting(tracer)
             after = during(ready) if during else None
-            _write(machine, "\n")
-            result = json.loads(_line(machine))
+            write(machine, "\n")
+            result = json.loads(next_line(machine))
             if callable(after):
                 after()
             tracer.send_signal(signal.SIGINT)
@@ -129,25 +129,28 @@ def keep_moving(ready: dict[str, Any], moves: "itertools.count[int]") -> Callabl
     return settle
 
 
-def _started(command: Sequence[str], stderr: int | None = None) -> subprocess.Popen[str]:
+def started(command: Sequence[str], stderr: int | None = None) -> subprocess.Popen[str]:
+    """Start a command with pipes for its input and output."""
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=stderr, text=True)
 
 
-def _line(process: subprocess.Popen[str]) -> str:
+def next_line(process: subprocess.Popen[str]) -> str:
+    """Return the next line it prints."""
     assert process.stdout
     line = process.stdout.readline()
     assert line, f"{process.args!r} ended without a word"
     return line
 
 
-def _write(process: subprocess.Popen[str], text: str) -> None:
+def write(process: subprocess.Popen[str], text: str) -> None:
+    """Send it some input."""
     assert process.stdin
     process.stdin.write(text)
     process.stdin.flush()
 
 
-def _until_counting(tracer: subprocess.Popen[str]) -> None:
+def until_counting(tracer: subprocess.Popen[str]) -> None:
     """Wait for the line that says the programs are attached."""
     assert tracer.stderr
     said = []
@@ -155,4 +158,4 @@ def _until_counting(tracer: subprocess.Popen[str]) -> None:
         said.append(line)
         if "counting on" in line:
             return
-    raise AssertionError(f"top did not start: {''.join(said)}")
+    raise AssertionError(f"it did not start: {''.join(said)}")

@@ -87,7 +87,8 @@ class Timeline:
     def _parts(self, values: Floats, columns: int) -> Floats:
         """Add up bins to `columns` equal parts of the time, a bin's share where one is cut."""
         until = np.concatenate([[0.0], np.cumsum(values)])
-        edges = np.arange(BINS + 1) * self._width_s
+        # The last bin has its exits from before the end, not from all of its length.
+        edges = np.minimum(np.arange(BINS + 1) * self._width_s, self._end_s)
         at = np.linspace(0.0, self._end_s, columns + 1)
         return np.diff(np.interp(at, edges, until))
 

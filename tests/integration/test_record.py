@@ -1,0 +1,247 @@
+"""`bpfexit record`: what was recorded is exact, however it ends; `report` shows it."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bpfexit.errors import BpfexitError
+from bpfexit.formats import snapshot_json
+from bpfexit.sources.recording import RecordingSource, total
+from bpfexit.sources.source import Filter
+from tests.counting import BPFEXIT, Counted, next_line, started, until_counting, write
+
+pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
+
+MIX = "pio-read-kernel=9973,pio-write-user=1013,mmio-read-user=3001,msr-read=1019"
+KILLS = 8
+ENOUGH_S = 120.0
+
+
+@contextmanager
+def guest(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """Start a guest that waits for a line before each of its rounds; yield its ready line, too."""
+    command = [*BPFEXIT, "guest", "--json", "--wait", "--linger", *arguments]
+    with started(command) as machine:
+        try:
+            yield machine, json.loads(next_line(machine))
+        finally:
+            machine.communicate()
+
+
+@contextmanager
+def recording(path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start `record` into a file; yield when the programs are attached."""
+    command = [*BPFEXIT, "record", "-o", str(path), *arguments]
+    with started(command, stderr=subprocess.PIPE) as tracer:
+        until_counting(tracer)
+        try:
+            yield tracer
+        finally:
+            tracer.kill()
+
+
+def ended(tracer: subprocess.Popen[str]) -> str:
+    """End it by Ctrl-C; return what it said."""
+    tracer.send_signal(signal.SIGINT)
+    output, said = tracer.communicate(timeout=ENOUGH_S)
+    assert (tracer.returncode, output) == (0, ""), said
+    return said
+
+
+def until(done: Any) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + ENOUGH_S
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def intervals(*paths: Path) -> list[dict[str, Any]]:
+    """Return the intervals of files, as JSON."""
+    found = []
+    for path in paths:
+        source = RecordingSource(path, Filter())
+        while snapshot := source.next():
+            found.append(json.loads(snapshot_json.encode(snapshot)))
+        assert source.cut is None
+    return found
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [*BPFEXIT, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.mark.parametrize("name", ["exits.jsonl", "exits.jsonl.gz"])
+def test_a_recording_has_exactly_what_the_guest_did(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with (
+        guest("--mix", MIX, "--rounds", "1") as (machine, ready),
+        recording(path, "-i", "0.2", "-p", str(ready["pid"])) as tracer,
+    ):
+        write(machine, "\n")
+        done = json.loads(next_line(machine))
+        said = ended(tracer)
+    assert_exact(Counted(done, intervals(path)))
+    assert "lost: nothing" in said
+    header = RecordingSource(path, Filter()).header
+    assert header is not None
+    assert [each.pid for each in header.guests] == [ready["pid"]]
+    assert header.interval_s == 0.2
+    shown = run("report", str(path), "--by", "port")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "0x0021 read" in shown.stdout
+    assert "█" in run("report", str(path), "--timeline").stdout
+
+
+def test_after_a_hangup_two_files_have_it_all(tmp_path: Path) -> None:
+    path, old = tmp_path / "exits.jsonl.gz", tmp_path / "exits.1.jsonl.gz"
+    with (
+        guest("--mix", MIX, "--rounds", "1", "--rate", "10000") as (machine, ready),
+        recording(path, "-i", "0.1", "-p", str(ready["pid"])) as tracer,
+    ):
+        write(machine, "\n")
+        until(lambda: counted_in(path))
+        path.rename(old)
+        tracer.send_signal(signal.SIGHUP)
+        done = json.loads(next_line(machine))
+        until(lambda: counted_in(path))
+        ended(tracer)
+    assert_exact(Counted(done, intervals(old, path)))
+    assert RecordingSource(path, Filter()).header is not None
+
+
+def assert_exact(counted: Counted) -> None:
+    places, done = counted.places(), counted.done()
+    assert done
+    assert {place: places[place] for place in done} == done
+    assert counted.lost == {}
+
+
+def counted_in(path: Path) -> int:
+    """Return how many accesses a file has by now."""
+    try:
+        return total(path, Filter()).snapshot.exits
+    except BpfexitError:
+        return 0
+
+
+def test_kill_9_never_leaves_an_unreadable_file(tmp_path: Path) -> None:
+    chosen = random.Random(7)  # noqa: S311 - any moments will do
+    path = tmp_path / "exits.jsonl.gz"
+    before = 0
+    with guest("--duration", "600") as (machine, _):
+        write(machine, "\n")
+        for _ in range(KILLS):
+            with recording(path, "-i", "0.1", "--append") as tracer:
+                size = path.stat().st_size if path.exists() else 0
+                until(lambda least=size: path.exists() and path.stat().st_size > least + 1000)
+                time.sleep(chosen.uniform(0, 0.3))
+                tracer.kill()
+                tracer.communicate()
+            found = total(path, Filter())
+            assert found.intervals > before
+            before = found.intervals
+        machine.kill()
+
+
+@pytest.mark.parametrize(
+    ("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -9 $$", 137)]
+)
+def test_the_exit_code_is_the_commands(tmp_path: Path, script: str, code: int) -> None:
+    path = tmp_path / "exits.jsonl"
+    done = run("record", "-o", str(path), "--", "sh", "-c", f"echo from the command; {script}")
+    assert (done.returncode, done.stdout) == (code, "from the command\n")
+    assert total(path, Filter()).intervals == 1
+
+
+def test_ctrl_c_reaches_the_command_and_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "exits.jsonl"
+    script = "trap 'exit 9' INT TERM; echo ready; while :; do sleep 0.05; done"
+    command = [*BPFEXIT, "record", "-o", str(path), "--", "sh", "-c", script]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as tracer:
+        assert tracer.stdout
+        assert tracer.stdout.readline() == "ready\n"
+        os.killpg(tracer.pid, signal.SIGINT)
+        tracer.communicate(timeout=ENOUGH_S)
+        assert tracer.returncode == 9
+    assert total(path, Filter()).cut is None
+
+
+def test_a_command_that_is_not_there_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "exits.jsonl"
+    done = run("record", "-o", str(path), "--", "no-such-command")
+    assert done.returncode == 1
+    assert done.stderr == "bpfexit: cannot start no-such-command: there is no such command\n"
+    assert not path.exists()
+
+
+def test_an_existing_file_is_only_appended_to(tmp_path: Path) -> None:
+    path = tmp_path / "exits.jsonl"
+    command = ("record", "-o", str(path), "-d", "0.1")
+    assert run(*command).returncode == 0
+    before = path.read_bytes()
+    refused = run(*command)
+    assert refused.returncode == 1
+    assert "exists: give another name, or --append" in refused.stderr.splitlines()[-1]
+    assert path.read_bytes() == before
+    assert run(*command, "--append").returncode == 0
+    assert path.read_bytes().startswith(before)
+    assert total(path, Filter()).intervals == 2
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "bpfexit-test", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("name", ["exits.jsonl", "exits.jsonl.gz"])
+def test_a_full_disk_ends_with_a_sentence_and_a_whole_file(small_disk: Path, name: str) -> None:
+    path = small_disk / name
+    with guest("--duration", "600") as (machine, _):
+        write(machine, "\n")
+        done = run("record", "-o", str(path), "-i", "0.1", timeout=ENOUGH_S)
+        machine.kill()
+    assert done.returncode == 1
+    assert "No space left on device; it is whole up to" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    found = total(path, Filter())
+    assert found.intervals >= 1
+    assert found.cut is None
+
+
+def test_memory_does_not_grow(tmp_path: Path) -> None:
+    path = tmp_path / "exits.jsonl.gz"
+    sizes: Counter[int] = Counter()
+    with guest("--duration", "600") as (machine, _):
+        write(machine, "\n")
+        with recording(path, "-i", "0.1") as tracer:
+            for at in (10_000, 40_000):
+                until(lambda least=at: path.exists() and path.stat().st_size > least)
+                sizes[at] = resident_kib(tracer.pid)
+            ended(tracer)
+        machine.kill()
+    assert sizes[40_000] - sizes[10_000] < 4096
+
+
+def resident_kib(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
