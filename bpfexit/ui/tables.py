@@ -186,7 +186,7 @@ def labels(view: Grouped) -> list[Label]:
         found.append(("vCPU", _vcpu))
     if "reason" in query.by or query.kinds:
         title = " / ".join(["reason"] * ("reason" in query.by) + ["address"] * bool(query.kinds))
-        found.append((title, _reason_or_address))
+        found.append((title, _reason_or_address if "reason" in query.by else _address))
     return found
 
 
@@ -194,8 +194,9 @@ def add_labels(grid: Table, wanted: Sequence[Label], lines: Sequence[Subject]) -
     """Add the label columns; a reason or an address gets its room before the numbers do."""
     for title, label in wanted:
         longest = max((label(line).cell_len for line in lines), default=0)
-        room = min(longest, _LABEL_ROOM) if label is _reason_or_address else None
-        grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1, min_width=room)
+        room = min(longest, _LABEL_ROOM) if label in (_reason_or_address, _address) else None
+        ratio = None if label is _vcpu else 1
+        grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=ratio, min_width=room)
 
 
 def _shared_names(view: Grouped) -> set[str]:
@@ -224,6 +225,10 @@ def _reason_or_address(line: Subject) -> Text:
     if line.address is not None:
         return Text("  " * line.depth + address(line.kind, line.address, line.access))
     return Text(clean(line.reason) if line.reason else "not known")
+
+
+def _address(line: Subject) -> Text:
+    return Text("") if line.address is None else _reason_or_address(line)
 
 
 def address(kind: Kind, number: int, access: Access) -> str:
