@@ -1,6 +1,8 @@
 """Moments of a recording, as a person names them."""
 
+from contextlib import suppress
 from datetime import datetime
+from math import isfinite
 
 import pytest
 from hypothesis import given
@@ -38,7 +40,7 @@ def test_an_offset_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "-1", "nan", "inf", "25:00", "1:60", "1:2", "2026-13-01"]
+    "text", ["", "x", "-1", "nan", "inf", "25:00", "1:60", "1:2", "2026-13-01", "9" * 400]
 )
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no "):
@@ -47,10 +49,8 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
 
 @given(st.text(max_size=20))
 def test_any_text_is_a_moment_or_refused(text: str) -> None:
-    try:
-        parse_moment(text).since(EVENING)
-    except ValueError as error:
-        assert "is no " in str(error)
+    with suppress(ValueError):
+        assert isfinite(parse_moment(text).since(EVENING))
 
 
 def test_a_recording_of_no_calendar_has_no_time_of_day() -> None:

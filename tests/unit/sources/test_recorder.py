@@ -63,7 +63,7 @@ def test_what_is_no_recording_is_left_alone(tmp_path: Path, name: str, junk: byt
     path = tmp_path / name
     path.write_bytes(junk)
     for append in (False, True):
-        with pytest.raises(BpfexitError, match="exists|no recording"):
+        with pytest.raises(BpfexitError, match=r"exists|no recording"):
             Recorder(path, header, append)
     assert path.read_bytes() == junk
 

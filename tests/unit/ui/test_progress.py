@@ -13,7 +13,7 @@ class Terminal(io.StringIO):
 
 class Gone(Terminal):
     def write(self, text: str) -> int:
-        raise OSError(5, "Input/output error")
+        raise OSError(5, "Input/output error", text)
 
 
 def test_the_line() -> None:
