@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from bpfexit.commands.options import comparison_options, filter_options
 from bpfexit.formats import diff_json
@@ -52,7 +53,8 @@ def diff(
     of at least 0.56, or at most 0.44) and the mean, by a tenth or more. With fewer than 20 exits
     on a side there are too few to tell. The test takes exits for independent, which they
     are not, and cannot know whether the guest or the host has changed: many lines
-    slower at once is a slower host. A change of the rare slow exits alone is not seen: compare p99.
+    slower at once is a slower host, and two recordings before the change show how much of
+    that is noise. A change of the rare slow exits alone is not seen: compare p99.
     """
     wanted = Filter(pids, vcpus, reasons)
     sides = _read(before, wanted), _read(after, wanted)
@@ -62,7 +64,7 @@ def diff(
         for line in diff_json.encode(found):
             click.echo(line)
         return
-    console = PlainConsole()
+    console = Console(highlight=False, markup=False, emoji=False)
     console.print(diff_table.header(found, (str(before), str(after))))
     console.print(diff_table.table(found, console.width))
 

@@ -151,7 +151,7 @@ def _warnings(diff: Diff) -> list[Text]:
         names = ", ".join(diff.differing).replace("backend", "back end")
         found.append(f"not only the guest may have changed: different {names}")
     if diff.in_user:
-        found.append("no kvm_exit was emitted: no latencies; time is that in user space")
+        found.append("not both have kvm_exit: no latencies; time is that in user space")
     for title, snapshot in (("before", diff.before), ("after", diff.after)):
         if not snapshot.exits:
             found.append(f"{title}: nothing was counted")
