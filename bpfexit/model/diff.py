@@ -273,7 +273,8 @@ def _sides(sums: Rows, seconds: float, idle: NDArray[np.bool_], in_user: bool) -
     """Yield each line's numbers; of idle time only the rate."""
     numbers = measures(sums, seconds)
     spent = sums["user_ns"].astype(float) if in_user else numbers["time"]
-    numbers["time"] = np.where(sums["count"] > 0, spent, 0.0) / (seconds or nan)
+    with np.errstate(over="ignore"):
+        numbers["time"] = np.where(sums["count"] > 0, spent, 0.0) / (seconds or nan)
     for name in ("time", "mean", "p50", "p99", "user", "user_mean"):
         numbers[name] = np.where(idle, nan, numbers[name])
     columns = [numbers[name].tolist() for name in _NUMBERS]
