@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bpfexit.commands.opening import live_source
 from bpfexit.commands.options import SECONDS, dimensions, filter_options
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats import (
@@ -17,13 +18,13 @@ from bpfexit.formats import (
     hist_openmetrics,
     hist_text,
 )
-from bpfexit.host import guests, preflight
+from bpfexit.host import preflight
 from bpfexit.model.distribution import Distribution, distributions
 from bpfexit.model.histogram import POWERS_OF_TWO_NS
 from bpfexit.model.sample import LONGEST_INTERVAL_S
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import ADDRESS_KINDS, DIMENSIONS, Query, default_dimensions
-from bpfexit.sources.kernel import MAX_ROWS, KernelSource
+from bpfexit.sources.kernel import MAX_ROWS
 from bpfexit.sources.recording import Adding, total
 from bpfexit.sources.source import Filter
 from bpfexit.ui import plain
@@ -163,13 +164,9 @@ def _counted(
 ) -> Snapshot:
     """Count on this host; return all of it."""
     with Interrupts() as interrupts:
-        ready = preflight.ready()
-        backend = ready.backend
+        backend = preflight.ready().backend
         _refuse_blind(Origin("", "", backend.module, backend.emits_exits), needs_latencies)
-        for note in [*ready.notes, *guests.doubts(wanted.pids)]:
-            _say(note)
-        source = KernelSource(backend, ready.tracefs, wanted, max_rows)
-        _say(f"counting on {backend.module}; Ctrl-C ends")
+        source = live_source(wanted, max_rows)
         adding = Adding()
         run = plain.Run(LONGEST_INTERVAL_S, duration=duration)
         try:

@@ -24,7 +24,7 @@ def _histogram(path: Path, each: Distribution) -> str:
     span = each.span
     largest = max(bucket.exits for bucket in span)
     digits = max(9, len(f"{largest:,}"))
-    room = min(_STARS, WIDTH - digits - 25)
+    room = min(_STARS, WIDTH - digits - 26)
     lines = [_title(path, each)]
     for lower, upper, count in span:
         stars = "*" * (count * room // largest)
