@@ -29,6 +29,7 @@ from bpfexit.sources.recording import Adding, total
 from bpfexit.sources.source import Filter
 from bpfexit.ui import plain
 from bpfexit.ui.interrupts import Interrupts
+from bpfexit.ui.tables import LOSSES, NOT_COUNTED
 
 ENCODERS: dict[str, Callable[[Sequence[Distribution]], str]] = {
     "text": hist_text.encode,
@@ -132,6 +133,7 @@ def hist(
         _refuse_blind(snapshot.origin, needs_latencies)
     else:
         snapshot = _counted(wanted, duration, max_rows, needs_latencies)
+    _say_lost(snapshot)
     found = distributions(snapshot, Query(by or _default_by(form, snapshot.origin)))
     sys.stdout.write(_encoded(_cut(found, limit), form, buckets, weight))
     sys.stdout.flush()
@@ -175,6 +177,13 @@ def _counted(
         finally:
             source.close()
     return adding.sum()
+
+
+def _say_lost(snapshot: Snapshot) -> None:
+    """Say what makes the counts too small; what has no latency is said with the histograms."""
+    for name in NOT_COUNTED:
+        if number := getattr(snapshot.lost, name):
+            _say(f"{number} {LOSSES[name]} ({name})")
 
 
 def _refuse_blind(origin: Origin, needs_latencies: bool) -> None:

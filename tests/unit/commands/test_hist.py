@@ -9,7 +9,7 @@ from bpfexit.commands.hist import FORMATS, hist
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats import snapshot_json
 from bpfexit.model.reasons import Isa
-from bpfexit.model.snapshot import Origin, Snapshot
+from bpfexit.model.snapshot import Lost, Origin, Snapshot
 from tests.unit.builders import Exits, pio, snapshot
 
 SEEN = snapshot(pio(0x70, ns=(100, 200)), Exits("HLT", ns=(10**6,)), Exits("CPUID", untimed=2))
@@ -62,6 +62,13 @@ def test_what_is_not_shown_is_said(path: Path) -> None:
     assert "2 exits have no latency counted here" in run(path, SEEN).output
     assert "2 more are left out" in run(path, SEEN, "-n", "1").output
     assert "no exits with a latency" in run(path, snapshot()).output
+
+
+def test_what_is_lost_is_said(path: Path) -> None:
+    lossy = snapshot(Exits(ns=(5,)), lost=Lost(map_full=7, folded=3))
+    output = run(path, lossy).output
+    assert "7 exits in no row, the map is full (map_full)" in output
+    assert "accesses beyond" not in output
 
 
 def test_hgrm_of_nothing_is_a_failure(path: Path) -> None:
