@@ -56,6 +56,12 @@ static __always_inline int user_space_serves(struct vcpu *vcpu, u32 reason, s32 
 		reason == KVM_EXIT_X86_RDMSR || reason == KVM_EXIT_X86_WRMSR);
 }
 
+/* Not known here: whether the access at hand is being served cannot be told from an unload. */
+static __always_inline int leaves_again(struct vcpu *vcpu)
+{
+	return 0;
+}
+
 /* The time is that of the access already counted, or of the one about to fire. */
 static __always_inline void add_user_time(struct vcpu *vcpu, u64 ns)
 {

@@ -21,11 +21,13 @@ int on_kvm_exit(void *ctx)
 
 	u64 now = bpf_ktime_get_ns();
 	/*
-	 * A fast path may re-enter the guest without kvm_entry (VMX before 6.9),
-	 * so an exit can follow an exit. The first took place: it is counted.
+	 * A fast path may re-enter the guest without kvm_entry (VMX before 5.11),
+	 * so an exit can follow an exit. The first took place: it is counted. A
+	 * fast path cannot sleep, so the time since then was the guest's.
 	 */
 	if (vcpu->exit_ns) {
 		vcpu->unpaired += 1;
+		vcpu->guest_ns += now - vcpu->exit_ns;
 		count_untimed(vcpu);
 	}
 	if (vcpu->entry_ns)
@@ -37,11 +39,13 @@ int on_kvm_exit(void *ctx)
 #ifdef REASON_WATCHED
 	if (!REASON_WATCHED(reason)) {
 		vcpu->exit_ns = 0;
+		vcpu->early = 0;
 		return 0;
 	}
 #endif
-	vcpu->what = (u64)reason << REASON_SHIFT | (vcpu->what & 0xfffff000);
-	vcpu->address = 0;
+	vcpu->what = (u64)reason << REASON_SHIFT | (vcpu->what & 0xfffff000) | vcpu->early;
+	vcpu->address = vcpu->early ? vcpu->early_address : 0;
+	vcpu->early = 0;
 	vcpu->exit_ns = now;
 	return 0;
 }
@@ -58,15 +62,22 @@ int on_kvm_entry(void *ctx)
 		count_exit(vcpu, now - vcpu->exit_ns);
 		vcpu->exit_ns = 0;
 	}
+	vcpu->early = 0;
 	vcpu->entry_ns = now;
 	return 0;
 }
 
-/* An exit is counted under its first access; more of them (movs, rep) are counted as folded. */
+/*
+ * An exit is counted under its first access; more of them (movs, rep) are counted
+ * as folded. SVM before 6.6 serves the write of some MSRs before it fires kvm_exit.
+ */
 static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 address)
 {
-	if (!vcpu->exit_ns)
+	if (!vcpu->exit_ns) {
+		vcpu->early = access;
+		vcpu->early_address = address;
 		return;
+	}
 	if (vcpu->what & ACCESS_MASK) {
 		vcpu->folded += 1;
 		return;
@@ -77,6 +88,12 @@ static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 addre
 
 /* Whatever took the vCPU to user space, the exit in progress waits for it. */
 static __always_inline int user_space_serves(struct vcpu *vcpu, u32 reason, s32 error)
+{
+	return vcpu->exit_ns != 0;
+}
+
+/* An unload of the FPU within an exit: back to user space, from KVM_RUN or another ioctl. */
+static __always_inline int leaves_again(struct vcpu *vcpu)
 {
 	return vcpu->exit_ns != 0;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
  * Time in user space (QEMU): from kvm_userspace_exit to the kvm_fpu load that
- * the next KVM_RUN begins with. Both fire on every back end.
+ * the next KVM_RUN begins with. Both fire on every back end. Some other ioctls of
+ * the vCPU load and unload the FPU as well: that time is not user space's.
  * kvm_userspace_exit(reason, errno), kvm_fpu(load). What a trip counts for is
- * said by user_space_serves() and add_user_time(), in exits.c or emulation.c.
+ * said by user_space_serves(), leaves_again() and add_user_time(), in exits.c or
+ * emulation.c.
  */
 
 int on_kvm_userspace_exit(void *ctx)
@@ -20,10 +22,15 @@ int on_kvm_userspace_exit(void *ctx)
 
 int on_kvm_fpu(void *ctx)
 {
-	if (!ARGUMENT(0, u32, FPU_LOAD_OFFSET))
-		return 0;
 	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
-	if (!vcpu || !vcpu->user_since)
+	if (!vcpu)
+		return 0;
+	if (!ARGUMENT(0, u32, FPU_LOAD_OFFSET)) {
+		if (leaves_again(vcpu))
+			vcpu->user_since = bpf_ktime_get_ns();
+		return 0;
+	}
+	if (!vcpu->user_since)
 		return 0;
 	u64 ns = bpf_ktime_get_ns() - vcpu->user_since;
 	vcpu->user_since = 0;

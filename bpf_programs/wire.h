@@ -73,6 +73,8 @@ struct vcpu {
 	u32 vcpu_id;
 	u32 isa; /* 1 VMX, 2 SVM as in kvm_exit; 0: this back end emits no kvm_exit */
 	u32 watched;
+	u64 early;         /* exits.c: an access that came before its exit, as in row.what */
+	u64 early_address;
 	u32 unsatisfied; /* an MMIO read is on its way through user space */
 	u32 accessed;    /* emulation.c: this instruction has made an access */
 	u32 charged;     /* emulation.c: and that access has been to user space */

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from bpfexit.commands.options import comparison_options, filter_options
 from bpfexit.formats import diff_json
@@ -13,6 +12,7 @@ from bpfexit.model.view import default_query
 from bpfexit.sources.recording import total
 from bpfexit.sources.source import Filter
 from bpfexit.ui import diff_table
+from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.text import clean
 
 EPILOG = """\b
@@ -64,7 +64,7 @@ def diff(
         for line in diff_json.encode(found):
             click.echo(line)
         return
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = PlainConsole()
     console.print(diff_table.header(found, (str(before), str(after))))
     console.print(diff_table.table(found, console.width))
 

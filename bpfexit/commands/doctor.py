@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 
 from bpfexit.errors import BpfexitError
 from bpfexit.host import preflight
@@ -14,6 +13,7 @@ from bpfexit.host.check import Check, Status
 from bpfexit.sources.kernel import KernelSource, binding_version
 from bpfexit.sources.source import Filter
 from bpfexit.ui.checks import lines
+from bpfexit.ui.console import PlainConsole
 
 
 @click.command()
@@ -68,7 +68,7 @@ def _print_json(checks: Iterable[Check]) -> None:
 
 
 def _print(checks: list[Check]) -> None:
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = PlainConsole()
     width = console.width if console.is_terminal else None
     for line in lines(checks, width):
         console.print(line, soft_wrap=True)

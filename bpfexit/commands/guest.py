@@ -5,13 +5,13 @@ import os
 import sys
 
 import click
-from rich.console import Console
 
 from bpfexit.errors import UsageError
 from bpfexit.guest import report
 from bpfexit.guest.machine import Machine
 from bpfexit.guest.mix import parse_mix, total, work_of
 from bpfexit.guest.session import Pace, Session, assemble_all
+from bpfexit.ui.console import PlainConsole
 
 _PIPE_WIDTH = 160
 """Columns for a table that goes into a file or a pipe."""
@@ -101,7 +101,7 @@ def guest(
     bpfexit guest --mix pio -d 10                        the cheapest exit, flat out
     bpfexit guest --mix pio-read-user@0x70=5,cpuid=2 --rounds 100
     """  # noqa: D301 - click's mark for lines to be left alone
-    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    console = PlainConsole(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     if list_:
         console.print(report.operations_table(), "", report.mixes_table(), sep="\n")
         return

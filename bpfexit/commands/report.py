@@ -4,7 +4,6 @@ from contextlib import closing
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from bpfexit.commands.options import filter_options, view_options
 from bpfexit.errors import BpfexitError
@@ -14,6 +13,7 @@ from bpfexit.model.view import default_query, view
 from bpfexit.sources.recording import Adding, RecordingSource, covers, within
 from bpfexit.sources.source import Filter
 from bpfexit.ui import plain
+from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.tables import header
 from bpfexit.ui.text import clean
 from bpfexit.ui.timeline import timeline_table
@@ -76,7 +76,7 @@ def report(
     if not adding.intervals:
         raise BpfexitError(f"{file} has no interval in that window: {covers(source)}")
     total = adding.sum()
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = PlainConsole()
     title = "1 interval" if adding.intervals == 1 else f"{adding.intervals} intervals"
     if timeline:
         console.print(header(total, title))

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from bpfexit.commands.opening import live_source
 from bpfexit.commands.options import INTERVAL, SECONDS, filter_options, view_options
@@ -14,6 +13,7 @@ from bpfexit.sources.kernel import MAX_ROWS
 from bpfexit.sources.recording import RecordingSource
 from bpfexit.sources.source import Filter, Source
 from bpfexit.ui import plain
+from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.live import LiveScreen
 from bpfexit.ui.state import first_state
@@ -105,8 +105,8 @@ def _show(
     if as_json:
         plain.show_json(source, run, interrupts, _line)
         return
-    console = Console(highlight=False, markup=False, emoji=False)
-    if batch or not (sys.stdin.isatty() and console.is_terminal):
+    console = PlainConsole()
+    if batch or not console.is_screen:
         plain.show_tables(source, run, interrupts, query, console)
         return
     screen = LiveScreen(source, run, first_state(query, run.interval, source.emits_exits), console)

@@ -81,7 +81,7 @@ def measures(sums: Rows, seconds: float) -> dict[str, NDArray[np.float64]]:
             "p50": quantiles(sums.hist, 0.5, max_ns),
             "p99": quantiles(sums.hist, 0.99, max_ns),
             "max": np.where(known, max_ns, np.nan),
-            "user": sums["user_count"] / count,
+            "user": np.where(count > 0, np.minimum(sums["user_count"] / count, 1), np.nan),
             "user_mean": sums["user_ns"] / sums["user_count"],
         }
 

@@ -33,6 +33,7 @@ class Lost:
     map's size. `missed`: program runs the kernel skipped. `unpaired`: exits in
     the rows without a latency, since their entry was not seen. `folded`:
     accesses beyond the first of an exit, which is counted under the first.
+    `unended`: exits in no row, since their vCPU's thread ended in them.
     """
 
     map_full: int = 0
@@ -40,6 +41,7 @@ class Lost:
     missed: int = 0
     unpaired: int = 0
     folded: int = 0
+    unended: int = 0
 
     def __add__(self, other: Lost) -> Lost:
         return Lost(*map(operator.add, astuple(self), astuple(other)))

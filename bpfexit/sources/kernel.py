@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
 from bpfexit.sources import programs
 from bpfexit.sources.mapped import copied, mapped_array, restart_maxima
 from bpfexit.sources.source import Filter
+from bpfexit.sources.threads import Threads
 
 MAX_ROWS = 16384
 MAX_VCPUS = 4096
@@ -84,6 +86,8 @@ class KernelSource:
         self._program_fds = self._load()
         self._before = self._sample(None)
         self._lost = Lost()
+        self._threads = Threads()
+        self._unended = 0
         self._closed = False
         self._attach()
 
@@ -191,19 +195,21 @@ class KernelSource:
         diff = difference(before, after)
         reasons = name_reasons(diff, self._reasons)
         vms, vm_of_slot = self._vms(after.vcpus)
+        shown = self._threads.alive(after.vcpus) & (after.vcpus["watched"] != 0)
+        self._unended += self._threads.update(before.vcpus, after.vcpus)
         diff.rows.fields["vm"] = vm_of_slot[diff.slots]
-        lost = _lost(after)
+        lost = replace(_lost(after), unended=self._unended)
         lost, self._lost = lost - self._lost, lost
         duration_s = (after.taken_ns - before.taken_ns) / 1e9
         return Snapshot(
             start=time.time() - (time.monotonic_ns() - before.taken_ns) / 1e9,
             duration_s=duration_s,
             rows=diff.rows,
-            vcpus=_seen_vcpus(before.vcpus, after.vcpus, vm_of_slot),
+            vcpus=_seen_vcpus(before.vcpus, after.vcpus, vm_of_slot)[shown],
             vms=vms,
             reasons=reasons,
             lost=lost,
-            in_flight=int((after.vcpus["exit_ns"] != 0).sum()),
+            in_flight=int((after.vcpus["exit_ns"] != 0)[self._threads.alive(after.vcpus)].sum()),
             origin=self._origin,
         )
 
@@ -287,7 +293,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _recursion_misses(fd: int) -> int:
-    """Read how often the kernel skipped a program; told since Linux 5.12."""
+    """Read how often a program was skipped: raw ones tell since Linux 5.12, classic since 6.7."""
     for line in Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines():
         if line.startswith("recursion_misses:"):
             return int(line.split()[1])
@@ -315,8 +321,7 @@ def _seen_vcpus(
     seen["vcpu"] = after["vcpu_id"]
     seen["guest_ns"] = after["guest_ns"]
     seen["guest_ns"][: len(before)] -= before["guest_ns"]
-    watched: NDArray[Any] = seen[after["watched"] != 0]
-    return watched
+    return seen
 
 
 def _origin(backend: Backend) -> Origin:

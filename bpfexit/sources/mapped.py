@@ -37,6 +37,7 @@ def copied(shared: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
         torn = torn[(seq & 1 != 0) | (seq != shared["seq"][torn])]
     for at in torn:
         copy[at] = before[at] if at < len(before) else np.zeros((), copy.dtype)
+    copy["max_ns"][torn] = 0  # it was told with `before`; the new one stays where it is
     return copy
 
 

@@ -3,10 +3,13 @@
 import os
 import select
 import signal
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
 _STOP = (signal.SIGINT, signal.SIGTERM)
+_TWICE_S = 1.0
+"""A second signal within this time is the first once more: timeout(1) sends each twice."""
 _LONGEST_S = 86400.0
 """select() refuses what does not fit the kernel's clock, which a recording may ask for."""
 
@@ -22,6 +25,7 @@ class Interrupts:
         self.stopped = False
         self._hangup = self._reopen if hangup_reopens else self._stop
         self._asked_to_reopen = False
+        self._since = 0.0
         self._end: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -64,10 +68,13 @@ class Interrupts:
         return asked
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self.stopped = True
-        os.write(self._writer, b"x")
-        self._restore()
+        del frame
+        if not self.stopped:
+            self.stopped, self._since = True, time.monotonic()
+            os.write(self._writer, b"x")
+        elif time.monotonic() - self._since > _TWICE_S:
+            self._restore()
+            signal.raise_signal(number)
 
     def _reopen(self, number: int, frame: FrameType | None) -> None:
         """Take note only: the interval goes on, and what follows it goes to the new file."""

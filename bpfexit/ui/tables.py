@@ -48,6 +48,7 @@ LOSSES = {
     "missed": "program runs skipped by the kernel",
     "unpaired": "exits without a latency, no entry was seen",
     "folded": "accesses beyond the first of their exit",
+    "unended": "exits in which their vCPU ended",
 }
 NOT_COUNTED = ("map_full", "vcpus_full", "missed")
 """Losses that make the counts too small; the others take something else from exits counted."""

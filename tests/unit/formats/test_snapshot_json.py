@@ -28,7 +28,7 @@ DOCUMENT_FIELDS = [
     "vcpus",
     "rows",
 ]
-LOST_FIELDS = ["map_full", "vcpus_full", "missed", "unpaired", "folded"]
+LOST_FIELDS = ["map_full", "vcpus_full", "missed", "unpaired", "folded", "unended"]
 VCPU_FIELDS = ["vm", "pid", "tid", "vcpu", "guest_ns"]
 ROW_FIELDS = [
     "vm",

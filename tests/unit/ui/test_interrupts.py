@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from bpfexit.ui import interrupts as interrupts_module
 from bpfexit.ui.interrupts import Interrupts
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,12 +27,20 @@ def test_the_handlers_are_those_from_before() -> None:
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
-def test_a_second_signal_acts_as_ever() -> None:
+def test_a_second_signal_acts_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts_module, "_TWICE_S", 0.0)
     with Interrupts() as interrupts:
         os.kill(os.getpid(), signal.SIGINT)
         assert interrupts.wait(3600) == set()
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_same_signal_at_once_again_is_the_first() -> None:
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupts.stopped
 
 
 def test_a_wait_gives_back_what_can_be_read() -> None:
