@@ -25,10 +25,17 @@ PROBE_SLACK_NS = 60
 """How far, in instructions, the distance of the two probes may stray from its median."""
 
 EXITS_A_PAGE = 27
+PAGE_TURN_NS = 6000
 """ftrace turns a page of its buffer at every 80th event or so. When that falls between its clock
-and ours, up to thousands of instructions are in its latency of that exit, and not in ours."""
+and ours, up to so many instructions are in its latency of that exit, and not in ours: mostly some
+hundred, rarely thousands."""
 
 Key = tuple[str, Place]
+
+
+def slack_of_mean(exits: int) -> float:
+    """Return how far the mean of so many latencies may be off, with two slow page turns."""
+    return PROBE_SLACK_NS + 2 * PAGE_TURN_NS / exits
 
 
 def done(result: Counted) -> Counter[Key]:
@@ -124,7 +131,7 @@ def test_mean_latencies_are_those_of_ftrace_but_for_the_probes(
         exits, rows = by_key(primes)[key], rows_of(result, key)
         ours = sum(row["total_ns"] for row in rows) / len(exits)
         truth = np.mean([each["ns"] for each in exits])
-        assert ours - distance == pytest.approx(truth, abs=PROBE_SLACK_NS), key
+        assert ours - distance == pytest.approx(truth, abs=slack_of_mean(len(exits))), key
 
 
 @pytest.mark.parametrize("quantile", [0.5, 0.99])
@@ -156,7 +163,7 @@ def test_time_in_user_space_is_that_of_ftrace(primes: Any) -> None:
         exits, rows = by_key(primes)[key], rows_of(result, key)
         ours = sum(row["user_ns"] for row in rows) / len(exits)
         truth = sum(each["user_ns"] for each in exits) / len(exits)
-        assert ours == pytest.approx(truth, abs=PROBE_SLACK_NS), key
+        assert ours == pytest.approx(truth, abs=slack_of_mean(len(exits))), key
         assert sum(row["user_count"] for row in rows) == sum(e["user_ns"] > 0 for e in exits), key
 
 
