@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.opening import live_source
+from bpfexit.commands.opening import live_source, max_rows_option
 from bpfexit.commands.options import SECONDS, dimensions, filter_options
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats import (
@@ -24,7 +24,6 @@ from bpfexit.model.histogram import POWERS_OF_TWO_NS
 from bpfexit.model.sample import LONGEST_INTERVAL_S
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import ADDRESS_KINDS, DIMENSIONS, Query, default_dimensions
-from bpfexit.sources.kernel import MAX_ROWS
 from bpfexit.sources.recording import Adding, total
 from bpfexit.sources.source import Filter
 from bpfexit.ui import plain
@@ -101,13 +100,7 @@ Examples:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Read this recording instead of this host.",
 )
-@click.option(
-    "--max-rows",
-    type=click.IntRange(min=1, max=1 << 22),
-    default=MAX_ROWS,
-    show_default=True,
-    help="Room for so many rows (vCPU, reason, access and address) in the kernel.",
-)
+@max_rows_option
 def hist(
     duration: float | None,
     pids: tuple[int, ...],

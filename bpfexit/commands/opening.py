@@ -6,6 +6,14 @@ from bpfexit.host import guests, preflight
 from bpfexit.sources.kernel import MAX_ROWS, KernelSource
 from bpfexit.sources.source import Filter
 
+max_rows_option = click.option(
+    "--max-rows",
+    type=click.IntRange(min=1, max=1 << 22),
+    default=MAX_ROWS,
+    show_default=True,
+    help="Room for so many rows (vCPU, reason, access and address) in the kernel.",
+)
+
 
 def live_source(wanted: Filter, max_rows: int = MAX_ROWS) -> KernelSource:
     """Attach to this host's KVM. Raises `BpfexitError` where that cannot be."""

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.opening import live_source
+from bpfexit.commands.opening import live_source, max_rows_option
 from bpfexit.commands.options import INTERVAL, SECONDS, filter_options, view_options
 from bpfexit.errors import UsageError
 from bpfexit.model.view import Query, default_query
-from bpfexit.sources.kernel import MAX_ROWS
 from bpfexit.sources.recording import RecordingSource
 from bpfexit.sources.source import Filter, Source
 from bpfexit.ui import plain
@@ -42,13 +41,7 @@ Examples:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Show what `top -j` wrote to this file instead of this host.",
 )
-@click.option(
-    "--max-rows",
-    type=click.IntRange(min=1, max=1 << 22),
-    default=MAX_ROWS,
-    show_default=True,
-    help="Room for so many rows (vCPU, reason, access and address) in the kernel.",
-)
+@max_rows_option
 def top(
     interval: float | None,
     count: int | None,

@@ -6,12 +6,12 @@ one. So neither the length of a recording nor its intervals need be known before
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.model.rows import Access, Kind
+from bpfexit.model.grouping import Subject
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Line, Query, view
 
@@ -23,22 +23,9 @@ _SHORTEST_S = 1e-3
 Floats = NDArray[np.float64]
 
 
-class Key(NamedTuple):
-    """What a line is about: the same in every interval."""
-
-    vm: str | None
-    pid: int | None
-    vcpu: int | None
-    tid: int | None
-    reason: str | None
-    kind: Kind
-    access: Access
-    address: int | None
-
-
-def key_of(line: Line) -> Key:
-    """Return what tells a line of a view from the others."""
-    return Key(*(getattr(line, name) for name in Key._fields))
+def key_of(line: Line) -> Subject:
+    """Return what a line of a view is about, without its numbers: the same in every interval."""
+    return Subject(*(getattr(line, field.name) for field in fields(Subject)))
 
 
 class Timeline:
@@ -49,7 +36,7 @@ class Timeline:
         self._start = 0.0
         self._width_s = 0.0
         self._covered = np.zeros(BINS)  # seconds of a bin that intervals lie in
-        self._counts: dict[Key, Floats] = {}
+        self._counts: dict[Subject, Floats] = {}
         self._end_s = 0.0
 
     @property
