@@ -82,10 +82,6 @@ def top(
             click.echo(f"bpfexit: {replay} is not whole: {source.cut}", err=True)
 
 
-def _source(replay: Path | None, wanted: Filter, max_rows: int) -> Source:
-    return RecordingSource(replay, wanted) if replay else live_source(wanted, max_rows)
-
-
 def _show(
     source: Source,
     run: plain.Run,

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.model.guest import Guest
+from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.reasons import IDLE
 from bpfexit.model.rows import IDENTITY, NO_REASON, Rows, joined
 
@@ -58,6 +60,7 @@ class Origin:
     kernel: str = ""
     backend: str = ""  # the KVM vendor module
     emits_exits: bool = True  # whether that back end emits kvm_exit and kvm_entry
+    facts: HostFacts = field(default_factory=HostFacts)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Snapshot:
     lost: Lost = field(default_factory=Lost)
     in_flight: int = 0  # exits that had not ended when the interval did: counted in the next
     origin: Origin = field(default_factory=Origin)
+    guests: tuple[Guest, ...] = ()  # what is known of them, one for each process
 
     @property
     def exits(self) -> int:
@@ -130,7 +134,13 @@ def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
         rows=rows,
         vcpus=_summed_vcpus(named),
         lost=sum((snapshot.lost for snapshot in snapshots), Lost()),
+        guests=_latest(guest for snapshot in snapshots for guest in snapshot.guests),
     )
+
+
+def _latest(guests: Iterable[Guest]) -> tuple[Guest, ...]:
+    """Return what was said last of each guest."""
+    return tuple({guest.pid: guest for guest in guests}.values())
 
 
 def with_common_names(snapshots: Sequence[Snapshot]) -> list[Snapshot]:

@@ -1,0 +1,47 @@
+"""What is known of a guest beside its exits: its name, its machine, what lies at its addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bpfexit.model.rows import Kind
+
+
+class Layer(StrEnum):
+    """Who says what lies at an address: that guest's own memory map, or the platform's."""
+
+    QMP = "qmp"
+    LIBVIRT = "libvirt"
+    PLATFORM = "platform"
+
+
+@dataclass(frozen=True)
+class Region:
+    """Ports, guest physical addresses or MSRs from `first` to `last`, both inclusive."""
+
+    kind: Kind
+    first: int
+    last: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A guest by its process. All text is the guest owner's: not to be trusted.
+
+    `named_by` says which reader found the name, `vmm` which program runs it; both
+    are empty where that is not known. `options` are those of QEMU's command line
+    that say what machine the guest has, as (option without its dash, value), in
+    order; never one that may hold a secret. `regions` are the guest's own memory
+    map, in order of kind and address, and `mapped_by` who gave it.
+    """
+
+    pid: int
+    name: str
+    named_by: str = ""
+    vmm: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    regions: tuple[Region, ...] = ()
+    mapped_by: Layer | None = None
+    ended: bool = False
