@@ -10,6 +10,7 @@ import click
 from bpfexit.errors import BpfexitError
 from bpfexit.host import preflight
 from bpfexit.host.check import Check, Status
+from bpfexit.host.guests import Guests
 from bpfexit.sources.kernel import KernelSource, binding_version
 from bpfexit.sources.source import Filter
 from bpfexit.ui.checks import lines
@@ -55,7 +56,7 @@ def _programs(report: preflight.Report, binding: Check) -> Check:
     begun = time.monotonic()
     try:
         ready = report.ready()
-        KernelSource(ready.backend, ready.tracefs, Filter()).close()
+        KernelSource(ready.backend, ready.tracefs, Filter(), Guests()).close()
     except BpfexitError as error:
         return Check(name, Status.FAIL, str(error))
     took = time.monotonic() - begun

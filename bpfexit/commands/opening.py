@@ -20,6 +20,7 @@ def live_source(wanted: Filter, max_rows: int = MAX_ROWS) -> KernelSource:
     ready = preflight.ready()
     for note in [*ready.notes, *guests.doubts(wanted.pids)]:
         click.echo(f"bpfexit: {note}", err=True)
-    source = KernelSource(ready.backend, ready.tracefs, wanted, max_rows)
+    known = guests.Guests()
+    source = KernelSource(ready.backend, ready.tracefs, wanted, known, max_rows)
     click.echo(f"bpfexit: counting on {ready.backend.module}; Ctrl-C ends", err=True)
     return source

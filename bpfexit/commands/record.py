@@ -104,7 +104,7 @@ def _record(
 
 def _header(source: KernelSource, interval: float, pids: tuple[int, ...]) -> Header:
     running = [pid for pid in guests.running() if not pids or pid in pids]
-    found = tuple(Guest(guests.vm_name(pid), pid) for pid in running)
+    found = tuple(Guest(each.name, each.pid) for each in guests.Guests().update(running))
     return Header(__version__, source.origin, interval, time.time(), found)
 
 

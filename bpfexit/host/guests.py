@@ -1,33 +1,81 @@
-"""Names of guests, from what their processes say of themselves."""
+"""Guests: who runs one, and what is known of each, by process."""
 
 import os
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from bpfexit.errors import BpfexitError
+from bpfexit.host.guest_names import guest_name, guest_vmm
+from bpfexit.host.processes import Process, process
+from bpfexit.host.qemu_options import qemu_options
+from bpfexit.model.guest import Guest, Layer, Region
+
+Mapped = tuple[tuple[Region, ...], Layer | None]
+"""A guest's memory map, and who gave it."""
 
 
-def vm_name(pid: int, root: Path = Path("/")) -> str:
-    """Return QEMU's `-name`, else `pid:N`. The text is the guest owner's: not to be trusted."""
-    try:
-        command = (root / "proc" / str(pid) / "cmdline").read_bytes()
-    except OSError:
-        return f"pid:{pid}"
-    arguments = command.decode(errors="replace").split("\0")
-    for option, value in pairwise(arguments):
-        if option in ("-name", "--name") and value:
-            return _qemu_name(value) or f"pid:{pid}"
-    return f"pid:{pid}"
+def unmapped(guest: Guest) -> Mapped:
+    """Know of no memory map."""
+    del guest
+    return (), None
 
 
-def _qemu_name(value: str) -> str:
-    """Read QEMU's `[guest=]NAME[,option=...]`, in which a comma is written twice."""
-    parts = value.replace(",,", "\0").split(",")
-    for part in parts:
-        if part.startswith("guest="):
-            return part.removeprefix("guest=").replace("\0", ",")
-    return parts[0].replace("\0", ",") if "=" not in parts[0] else ""
+class Guests:
+    """What is known of the guests of processes, read again when the process is another one.
+
+    `maps` is asked for the memory map of each living guest at every update: it is
+    to keep what it found, and return the same tuple while nothing changes.
+    """
+
+    def __init__(self, maps: Callable[[Guest], Mapped] = unmapped, root: Path = Path("/")) -> None:
+        self._maps = maps
+        self._root = root
+        self._processes: dict[int, Process | None] = {}
+        self._of: dict[int, tuple[Guest, ...]] = {}
+        self._guests: tuple[Guest, ...] = ()
+
+    def update(self, pids: Iterable[int]) -> tuple[Guest, ...]:
+        """Look at these processes again; the same tuple comes back while nothing changes.
+
+        A guest whose process has ended stays, and says so, as long as its process is
+        asked for. Where a PID is another process's by now, or its own runs another
+        program, the one before comes first. A process that never was in sight (in
+        another PID namespace, say) is `pid:N`, and not taken for ended.
+        """
+        wanted = tuple(dict.fromkeys(pids))
+        self._of = {pid: self._now(pid) for pid in wanted}
+        self._processes = {pid: self._processes[pid] for pid in wanted}
+        guests = tuple(guest for pid in wanted for guest in self._of[pid])
+        if guests != self._guests:
+            self._guests = guests
+        return self._guests
+
+    def _now(self, pid: int) -> tuple[Guest, ...]:
+        """Return the guest of a process, and before it the last one of that PID."""
+        before, now = self._processes.get(pid), process(pid, self._root)
+        known = self._of.get(pid, ())
+        if not known or (now and not (before and before.is_still(now))):
+            self._processes[pid] = now
+            gone = [replace(guest, ended=True) for guest in known[-1:] if before]
+            return (*gone, self._mapped(self._read(pid, ended=bool(now and now.ended))))
+        ended = before is not None and (now is None or now.ended)
+        last = replace(known[-1], ended=True) if ended else self._mapped(known[-1])
+        return (*known[:-1], last)
+
+    def _read(self, pid: int, ended: bool) -> Guest:
+        name, named_by = guest_name(pid, self._root)
+        vmm = guest_vmm(pid, self._root)
+        options = qemu_options(pid, self._root) if vmm == "qemu" else ()
+        return Guest(pid, name, named_by, vmm, options, ended=ended)
+
+    def _mapped(self, guest: Guest) -> Guest:
+        if guest.ended:
+            return guest
+        regions, layer = self._maps(guest)
+        if (regions, layer) == (guest.regions, guest.mapped_by):
+            return guest
+        return replace(guest, regions=regions, mapped_by=layer)
 
 
 def doubts(pids: Iterable[int], root: Path = Path("/")) -> list[str]:

@@ -76,7 +76,7 @@ class Snapshot:
     lost: Lost = field(default_factory=Lost)
     in_flight: int = 0  # exits that had not ended when the interval did: counted in the next
     origin: Origin = field(default_factory=Origin)
-    guests: tuple[Guest, ...] = ()  # what is known of them, one for each process
+    guests: tuple[Guest, ...] = ()  # what is known of them; one that took a PID over comes later
 
     @property
     def exits(self) -> int:
@@ -139,8 +139,9 @@ def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
 
 
 def _latest(guests: Iterable[Guest]) -> tuple[Guest, ...]:
-    """Return what was said last of each guest."""
-    return tuple({guest.pid: guest for guest in guests}.values())
+    """Return what was said last of each guest; a PID's next process is another one."""
+    last = {(guest.pid, guest.name): guest for guest in guests}
+    return tuple(last.values())
 
 
 def with_common_names(snapshots: Sequence[Snapshot]) -> list[Snapshot]:

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.host import btf, kernel, tracefs
-from bpfexit.host.guests import vm_name
+from bpfexit.host.guests import Guests
 from bpfexit.host.kvm import Backend
+from bpfexit.model.guest import Guest
 from bpfexit.model.reasons import BUILT_IN, Reasons, parse_format
 from bpfexit.model.sample import Sample, difference, name_reasons
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
@@ -65,6 +66,7 @@ class KernelSource:
         backend: Backend,
         tracefs_root: Path,
         wanted: Filter,
+        guests: Guests,
         max_rows: int = MAX_ROWS,
         max_vcpus: int = MAX_VCPUS,
     ) -> None:
@@ -81,7 +83,7 @@ class KernelSource:
         self._vcpus = self._mapped("vcpus", max_vcpus)
         self._fill("free_rows", max_rows)
         self._fill("free_slots", max_vcpus)
-        self._names: dict[int, str] = {}
+        self._guests = guests
         self._origin = _origin(backend)
         self._program_fds = self._load()
         self._before = self._sample(None)
@@ -194,7 +196,8 @@ class KernelSource:
     def _snapshot(self, before: Sample, after: Sample) -> Snapshot:
         diff = difference(before, after)
         reasons = name_reasons(diff, self._reasons)
-        vms, vm_of_slot = self._vms(after.vcpus)
+        guests = self._guests.update(_watched_pids(after.vcpus))
+        vms, vm_of_slot = _vms(after.vcpus, guests)
         shown = self._threads.alive(after.vcpus) & (after.vcpus["watched"] != 0)
         self._unended += self._threads.update(before.vcpus, after.vcpus)
         diff.rows.fields["vm"] = vm_of_slot[diff.slots]
@@ -211,20 +214,23 @@ class KernelSource:
             lost=lost,
             in_flight=int((after.vcpus["exit_ns"] != 0)[self._threads.alive(after.vcpus)].sum()),
             origin=self._origin,
+            guests=guests,
         )
 
-    def _vms(self, vcpus: NDArray[Any]) -> tuple[tuple[str, ...], NDArray[np.uint32]]:
-        """Return the guests' names and for each vCPU the place of its guest's."""
-        pids = (vcpus["owner"] >> 32).tolist()
-        for pid in pids:
-            if pid not in self._names:
-                self._names[pid] = vm_name(pid)
-        known = list(dict.fromkeys(pids))
-        places = {pid: at for at, pid in enumerate(known)}
-        return (
-            tuple(self._names[pid] for pid in known),
-            np.array([places[pid] for pid in pids], np.uint32),
-        )
+
+def _watched_pids(vcpus: NDArray[Any]) -> list[int]:
+    pids: list[int] = (vcpus["owner"][vcpus["watched"] != 0] >> 32).tolist()
+    return pids
+
+
+def _vms(
+    vcpus: NDArray[Any], guests: tuple[Guest, ...]
+) -> tuple[tuple[str, ...], NDArray[np.uint32]]:
+    """Return the guests' names and for each vCPU the place of its guest's; 0 if not watched."""
+    names = {guest.pid: guest.name for guest in guests}
+    places = {pid: at for at, pid in enumerate(names)}
+    pids = (vcpus["owner"] >> 32).tolist()
+    return tuple(names.values()), np.array([places.get(pid, 0) for pid in pids], np.uint32)
 
 
 def _plan(backend: Backend, tracefs_root: Path, max_rows: int, max_vcpus: int) -> programs.Plan:

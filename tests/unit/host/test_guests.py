@@ -1,73 +1,115 @@
-"""Names of guests, as QEMU is told them; whoever starts a guest can write anything."""
+"""Guests by process: what is known of them, until when, and who runs one."""
 
-import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bpfexit.errors import BpfexitError
 from bpfexit.host import guests
-from bpfexit.host.guests import vm_name
+from bpfexit.host.guests import Guests, Mapped
+from bpfexit.model.guest import Guest, Layer, Region
+from bpfexit.model.rows import Kind
+from tests.unit.host.fake_processes import put
 
 PID = 4711
+WEB = Guest(PID, "web", "qemu", "qemu")
 
 
-def process(root: Path, *arguments: str | bytes) -> None:
-    folder = root / "proc" / str(PID)
-    folder.mkdir(parents=True, exist_ok=True)
-    raw = [os.fsencode(argument) for argument in arguments]
-    (folder / "cmdline").write_bytes(b"".join(argument + b"\0" for argument in raw))
+def gone(root: Path) -> None:
+    shutil.rmtree(root / "proc" / str(PID))
 
 
-@pytest.mark.parametrize(
-    ("value", "name"),
-    [
-        ("web1", "web1"),
-        ("web1,process=qemu:web1", "web1"),
-        ("guest=web1", "web1"),
-        ("guest=web1,debug-threads=on", "web1"),
-        ("debug-threads=on,guest=web1", "web1"),
-        ("guest=a,,b,debug-threads=on", "a,b"),
-        ("a,,b", "a,b"),
-        ("guest=a=b", "a=b"),
-        ("guest=,debug-threads=on", "pid:4711"),
-        ("debug-threads=on", "pid:4711"),
-        ("guest=\x1b[2Jx\n", "\x1b[2Jx\n"),  # cleaned where it is shown, not here
-    ],
-)
-@pytest.mark.parametrize("option", ["-name", "--name"])
-def test_the_name_that_qemu_is_given(tmp_path: Path, option: str, value: str, name: str) -> None:
-    process(tmp_path, "qemu-system-x86_64", "-m", "1G", option, value, "-nographic")
-    assert vm_name(PID, tmp_path) == name
+def test_nothing_changes_so_the_same_comes_back(tmp_path: Path) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    first = known.update([PID, PID])
+    assert first == (WEB,)
+    assert known.update([PID]) is first
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [(), ("qemu",), ("qemu", "-name"), ("qemu", "-name", ""), ("firecracker", "--id", "x")],
-)
-def test_without_a_name_the_process_is_it(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    process(tmp_path, *arguments)
-    assert vm_name(PID, tmp_path) == "pid:4711"
+def test_a_guest_that_starts_appears(tmp_path: Path) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    put(tmp_path, 4712, "qemu", "-name", "db")
+    known = Guests(root=tmp_path)
+    known.update([PID])
+    assert known.update([PID, 4712]) == (WEB, Guest(4712, "db", "qemu", "qemu"))
 
 
-def test_a_process_that_is_gone(tmp_path: Path) -> None:
-    assert vm_name(PID, tmp_path) == "pid:4711"
+@pytest.mark.parametrize("zombie", [True, False])
+def test_a_guest_that_ends_says_so_and_keeps_its_name(tmp_path: Path, zombie: bool) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    known.update([PID])
+    if zombie:
+        put(tmp_path, PID, state="Z", threads=1, memory=0)
+    else:
+        gone(tmp_path)
+    ended = (replace(WEB, ended=True),)
+    assert known.update([PID]) == ended
+    assert known.update([PID]) == ended
+    assert known.update([]) == ()
 
 
-def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
-    process(tmp_path, "qemu", "-name", b"guest=\xff\xfe")
-    assert vm_name(PID, tmp_path) == "\ufffd\ufffd"
+def test_threads_that_outlive_the_first_one_are_a_guest(tmp_path: Path) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    first = known.update([PID])
+    put(tmp_path, PID, state="Z", threads=2, memory=0)
+    assert known.update([PID]) is first
 
 
-@given(st.lists(st.binary().filter(lambda part: b"\0" not in part)))
-def test_no_command_line_breaks_it(
-    tmp_path_factory: pytest.TempPathFactory, arguments: list[bytes]
+@pytest.mark.parametrize("new", [{"started": 2000}, {"memory": 0x500000}])
+def test_a_pid_used_again_and_an_exec_are_another_guest(
+    tmp_path: Path, new: dict[str, int]
 ) -> None:
-    root = tmp_path_factory.mktemp("root")
-    process(root, "qemu", "-name", *arguments)
-    assert vm_name(PID, root)
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    known.update([PID])
+    put(tmp_path, PID, "qemu", "-name", "db", **new)  # type: ignore[arg-type]
+    both = (replace(WEB, ended=True), Guest(PID, "db", "qemu", "qemu"))
+    assert known.update([PID]) == both
+    assert known.update([PID]) == both
+    put(tmp_path, PID, "qemu", "-name", "mail", started=3000)
+    assert [(each.name, each.ended) for each in known.update([PID])] == [
+        ("db", True),
+        ("mail", False),
+    ]
+
+
+def test_a_process_that_never_was_in_sight_has_not_ended(tmp_path: Path) -> None:
+    known = Guests(root=tmp_path)
+    assert known.update([PID]) == (Guest(PID, "pid:4711"),)
+    assert known.update([PID]) == (Guest(PID, "pid:4711"),)
+    put(tmp_path, PID, "qemu", "-name", "web")
+    assert known.update([PID]) == (WEB,)
+
+
+def test_one_that_had_ended_before_it_was_seen_first(tmp_path: Path) -> None:
+    put(tmp_path, PID, state="Z", threads=1, memory=0)
+    assert Guests(root=tmp_path).update([PID]) == (Guest(PID, "pid:4711", ended=True),)
+
+
+def test_memory_maps_come_when_they_are_there_and_stay_after_the_end(tmp_path: Path) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    mapped: list[Mapped] = [((), None)]
+    known = Guests(lambda _: mapped[0], tmp_path)
+    assert known.update([PID]) == (WEB,)
+    region = Region(Kind.PIO, 0x608, 0x60B, "acpi-tmr")
+    mapped[0] = ((region,), Layer.QMP)
+    found = replace(WEB, regions=(region,), mapped_by=Layer.QMP)
+    assert known.update([PID]) == (found,)
+    gone(tmp_path)
+    mapped[0] = ((), None)
+    assert known.update([PID]) == (replace(found, ended=True),)
+
+
+@pytest.mark.parametrize("stat", ["", "x", "1 (a", "1 (a) S " + "x " * 60, "1 (a) S " + "1 " * 20])
+def test_a_stat_that_is_none_is_no_process(tmp_path: Path, stat: str) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    (tmp_path / "proc" / str(PID) / "stat").write_text(stat)
+    assert Guests(root=tmp_path).update([PID]) == (WEB,)
 
 
 def test_a_process_with_a_guest_holds_it_open(tmp_path: Path) -> None:

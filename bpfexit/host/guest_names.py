@@ -1,0 +1,164 @@
+"""Names of guests, from what their processes are started with: a chain of readers.
+
+Each reader takes a process and a root path and returns the name, or "" when it
+finds none. A name is the guest owner's text: not to be trusted.
+"""
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+
+from bpfexit.host.processes import command_line, process, program_name
+
+NAME_LIMIT = 256
+"""Characters of a name that are kept: it is written with every row. The rest is an ellipsis."""
+
+Reader = Callable[[int, Path], str]
+
+_VMMS = {"qemu": "qemu", "kvm": "qemu"} | {
+    name: name for name in ("firecracker", "cloud-hypervisor")
+}
+_KUBEVIRT = frozenset({"virt-launcher-monitor", "virt-launcher"})
+_ANCESTORS = 16
+"""KubeVirt's launcher is QEMU's parent, or that of the libvirt that started it."""
+
+
+def guest_name(pid: int, root: Path = Path("/")) -> tuple[str, str]:
+    """Return a guest's name and the reader that found it; `pid:N` and "" when none did."""
+    for reader, read in READERS.items():
+        name = read(pid, root)
+        if name.strip():
+            return (name if len(name) <= NAME_LIMIT else f"{name[: NAME_LIMIT - 1]}…"), reader
+    return f"pid:{pid}", ""
+
+
+def guest_vmm(pid: int, root: Path = Path("/")) -> str:
+    """Return the program that runs a guest: `qemu`, another one known here, or ""."""
+    name = program_name(command_line(pid, root))
+    return next((vmm for part, vmm in _VMMS.items() if part in name), "")
+
+
+def qemu_name(pid: int, root: Path) -> str:
+    """Read QEMU's `-name [guest=]NAME[,option=...]`, in which a comma is written twice."""
+    value = _option(command_line(pid, root), "-name", "--name")
+    parts = value.replace(",,", "\0").split(",")
+    named = [part.removeprefix("guest=") for part in parts if part.startswith("guest=")]
+    named += [part for part in parts[:1] if "=" not in part]
+    return named[0].replace("\0", ",") if named else ""
+
+
+_SCOPE = re.compile(r"machine-(.+)\.scope", re.DOTALL)
+_FOLDER = re.compile(r"_?(.+)\.libvirt-(?:qemu|ch)", re.DOTALL)
+_MACHINE = re.compile(r"(?:qemu|ch)-(?:embed-[0-9a-f]{8}-)?(?:[0-9]+-)?(.+)", re.DOTALL)
+
+
+def libvirt_name(pid: int, root: Path) -> str:
+    r"""Read libvirt's cgroup, v1 or v2: `…/machine-qemu\x2d3\x2dweb01.scope/libvirt/emulator`.
+
+    Without systemd it is `/machine/qemu-3-web01.libvirt-qemu`, of old without
+    the number. libvirt leaves out of a scope's name what no host name may have.
+    """
+    try:
+        text = (root / "proc" / str(pid) / "cgroup").read_text(errors="replace")
+    except OSError:
+        return ""
+    parts = (part for line in text.splitlines() for part in line.split(":", 2)[-1].split("/"))
+    return next(filter(None, map(_machine, parts)), "")
+
+
+def _machine(part: str) -> str:
+    """Return the guest that a folder of the cgroup file system is for; "" for any other."""
+    if scope := _SCOPE.fullmatch(part):
+        found = _MACHINE.fullmatch(_unescaped(scope[1]))
+        return found[1] if found else ""
+    if folder := _FOLDER.fullmatch(part):
+        found = _MACHINE.fullmatch(folder[1])
+        return found[1] if found else folder[1]
+    return ""
+
+
+def _unescaped(unit: str) -> str:
+    r"""Undo systemd's escapes: `-` stands for `/`, `\x2d` for the byte."""
+    raw = re.sub(
+        rb"\\x([0-9a-f]{2})",
+        lambda found: bytes([int(found[1], 16)]),
+        unit.replace("-", "/").encode(),
+    )
+    return raw.decode(errors="replace")
+
+
+def kubevirt_name(pid: int, root: Path) -> str:
+    """Read `--namespace` and `--name` of the KubeVirt launcher above: `namespace_name`.
+
+    That is the domain's name in KubeVirt's own libvirt, too.
+    """
+    for _ in range(_ANCESTORS):
+        arguments = command_line(pid, root)
+        if any(program_name((argument,)) in _KUBEVIRT for argument in arguments):
+            names = [_option(arguments, option) for option in ("--namespace", "--name")]
+            return "_".join(names) if all(names) else ""
+        about = process(pid, root)
+        if about is None or about.parent <= 1:
+            return ""
+        pid = about.parent
+    return ""
+
+
+def firecracker_name(pid: int, root: Path) -> str:
+    """Read Firecracker's `--id`, which its jailer passes on as `--id=…`."""
+    arguments = command_line(pid, root)
+    return _option(arguments, "--id") if "firecracker" in program_name(arguments) else ""
+
+
+_GENERIC = re.compile(r"(?:api|ch|clh|ch-api|clh-api|cloud-hypervisor|vmm)", re.IGNORECASE)
+_DEEP = 4
+"""From `/run/vc/vm/NAME` on, a folder is a guest's own."""
+
+
+def cloud_hypervisor_name(pid: int, root: Path) -> str:
+    """Read what Cloud Hypervisor's guest is told apart by, as it has no option for a name.
+
+    That is the API socket, `--api-socket [path=]…/NAME.sock`; where every guest's
+    is called the same, the folder of its own; else `--platform serial_number=…`
+    or `uuid=…`.
+    """
+    arguments = command_line(pid, root)
+    if "cloud-hypervisor" not in program_name(arguments):
+        return ""
+    return _of_socket(_option(arguments, "--api-socket")) or _of_platform(
+        _option(arguments, "--platform")
+    )
+
+
+def _of_socket(value: str) -> str:
+    path = PurePosixPath(value.removeprefix("path="))
+    if value.startswith("fd=") or not path.name:
+        return ""
+    if not _GENERIC.fullmatch(path.stem):
+        return path.stem
+    return path.parent.name if len(path.parent.parts) > _DEEP else ""
+
+
+def _of_platform(value: str) -> str:
+    about = dict(part.split("=", 1) for part in value.split(",") if "=" in part)
+    return about.get("serial_number") or about.get("uuid") or ""
+
+
+def _option(arguments: tuple[str, ...], *names: str) -> str:
+    """Return the value of the first of these options, as `--option VALUE` or `--option=VALUE`."""
+    for option, value in pairwise((*arguments[1:], "")):
+        name, equals, same = option.partition("=")
+        if name in names and (equals or value):
+            return same if equals else value
+    return ""
+
+
+READERS: dict[str, Reader] = {
+    "qemu": qemu_name,
+    "libvirt": libvirt_name,
+    "kubevirt": kubevirt_name,
+    "firecracker": firecracker_name,
+    "cloud-hypervisor": cloud_hypervisor_name,
+}
+"""In the order in which they are asked."""

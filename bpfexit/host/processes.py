@@ -1,0 +1,65 @@
+"""What `/proc` says of a process: who it is, whether it has ended, how it was started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMAND_LIMIT = 1 << 20
+"""Bytes of a command line that are read; the kernel takes 6 MiB, QEMU's has some thousands."""
+
+_STATE, _PARENT, _THREADS, _STARTED = 0, 1, 17, 19
+_CODE, _STACK, _ARGUMENTS = 23, 25, 45  # where they lie: elsewhere after an `exec`
+_ENDED = (b"Z", b"X")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process as it is now; a PID alone may be that of another one a moment later."""
+
+    parent: int
+    ended: bool  # only its parent has not asked for its exit code yet
+    started: int  # clock ticks since boot
+    memory: tuple[int, ...]  # addresses that an `exec` changes; zeros when it has none any more
+
+    def is_still(self, now: Process) -> bool:
+        """Say whether this is the same process, and runs the same program."""
+        kept = self.memory == now.memory or not any(now.memory)
+        return self.started == now.started and kept
+
+
+def process(pid: int, root: Path = Path("/")) -> Process | None:
+    """Read `/proc/PID/stat`; None when there is no such process in sight."""
+    try:
+        stat = (root / "proc" / str(pid) / "stat").read_bytes()
+    except OSError:
+        return None
+    fields = stat[stat.rfind(b")") + 1 :].split()  # the name before may hold anything
+    try:
+        state, (parent, threads, started, *memory) = fields[_STATE], map(int, _chosen(fields))
+    except (IndexError, ValueError):
+        return None
+    # The first thread may have ended and left others behind.
+    return Process(parent, state in _ENDED and threads <= 1, started, tuple(memory))
+
+
+def _chosen(fields: list[bytes]) -> list[bytes]:
+    return [fields[at] for at in (_PARENT, _THREADS, _STARTED, _CODE, _STACK, _ARGUMENTS)]
+
+
+def command_line(pid: int, root: Path = Path("/")) -> tuple[str, ...]:
+    """Return a process's arguments; none when it is gone. It can write anything there.
+
+    Bytes that are no UTF-8 become U+FFFD.
+    """
+    try:
+        with (root / "proc" / str(pid) / "cmdline").open("rb") as file:
+            raw = file.read(COMMAND_LIMIT)
+    except OSError:
+        return ()
+    return tuple(raw.decode(errors="replace").removesuffix("\0").split("\0")) if raw else ()
+
+
+def program_name(arguments: tuple[str, ...]) -> str:
+    """Return the name of the program a command line starts, without its folder."""
+    return arguments[0].rpartition("/")[2] if arguments else ""

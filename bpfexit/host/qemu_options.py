@@ -1,0 +1,142 @@
+"""Options of QEMU's command line that say what machine a guest has; none that holds a secret.
+
+Only options, and in most of them only properties, that are named here are taken,
+and only values that are words or numbers: no path, no address, no text.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bpfexit.host.processes import command_line
+
+Options = tuple[tuple[str, str], ...]
+
+MOST = 256
+"""Options of a guest that are kept."""
+
+LONGEST = 4096
+"""Characters of one value; a `-cpu` with all its flags has some 1,500."""
+
+CUT = ("…", "")
+"""Stands at the end for what is too much."""
+
+_TAME = re.compile(r"[\w.:+@-]{0,64}", re.ASCII)
+_SECRET = re.compile(r"secret|passw|token|key|osk", re.IGNORECASE)
+
+_DEVICE = re.compile(
+    "addr|ats|aw-bits|bus|caching-mode|chardev|chassis|disable-legacy|disable-modern|"
+    "drive|event_idx|host_mtu|id|indirect_desc|intr|intremap|ioeventfd|iommu_platform|"
+    "iothread|lost_tick_policy|modern-pio-notify|mq|mrg_rxbuf|multifunction|netdev|nr|"
+    "num-queues|num_queues|packed|page-per-vq|port|queue-size|rx_queue_size|tx_queue_size|"
+    "vectors|vhost"
+)
+_DRIVE = re.compile("if|format|media|cache|aio|index|id|bus|unit")
+_NETDEV = re.compile("model|vhost")
+
+
+def qemu_options(pid: int, root: Path = Path("/")) -> Options:
+    """Return (option without its dashes, value) in their order; the text is not to be trusted."""
+    found = list(_pairs(list(command_line(pid, root)[1:])))
+    kept = [(name, _cut(value)) for name, value in found[:MOST]]
+    return tuple(kept + [CUT] * (len(found) > MOST))
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
+
+
+def _pairs(arguments: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the options that are taken, with what is taken of their values."""
+    at = 0
+    while at < len(arguments):
+        name = _name(arguments[at])
+        at += 1
+        if name in _FLAGS:
+            yield name, ""
+        elif name and at < len(arguments) and (name in _VALUES or not _name(arguments[at])):
+            if name in _VALUES:
+                yield _ALIASES.get(name, name), _VALUES[name](arguments[at])
+            at += 1
+
+
+def _name(argument: str) -> str:
+    """Return the option's name; "" for what is none."""
+    if not argument.startswith("-"):
+        return ""
+    return argument[1:].removeprefix("-")
+
+
+def _any(value: str) -> str:
+    """Keep all properties."""
+    return ",".join(_tame(value))
+
+
+def _device(value: str) -> str:
+    """Keep the driver and the properties that say how it is driven."""
+    parts = list(_tame(_flat(value)))
+    return ",".join(part for part in parts if "=" not in part or _has(part, _DEVICE))
+
+
+def _drive(value: str) -> str:
+    return ",".join(part for part in _tame(value) if _has(part, _DRIVE))
+
+
+def _netdev(value: str) -> str:
+    """Keep the type, the model, and whether the host's kernel does the work."""
+    parts = list(_tame(_flat(value)))
+    return ",".join(parts[:1] + [part for part in parts[1:] if _has(part, _NETDEV)])
+
+
+def _type(value: str) -> str:
+    """Keep what kind of character device it is: `stdio`, `tcp`, `chardev`."""
+    word = value.partition(":")[0].partition(",")[0]
+    return word if _TAME.fullmatch(word) else ""
+
+
+def _tame(value: str) -> Iterator[str]:
+    """Yield the properties that are plain words and numbers and hold no secret."""
+    for part in value.replace(",,", "\0").split(","):
+        key, equals, text = part.partition("=")
+        if _TAME.fullmatch(key) and _TAME.fullmatch(text) and not (equals and _SECRET.search(key)):
+            yield part
+
+
+def _has(part: str, keys: re.Pattern[str]) -> bool:
+    return bool(keys.fullmatch(part.partition("=")[0]))
+
+
+def _flat(value: str) -> str:
+    """Turn libvirt's `{"driver":"e1000","id":"net0"}` into `e1000,id=net0`."""
+    if not value.startswith("{"):
+        return value
+    try:
+        properties = json.loads(value)
+    except (ValueError, RecursionError):
+        return ""
+    first = [str(properties.pop(key)) for key in ("driver", "type") if key in properties][:1]
+    return ",".join(first + [f"{key}={_text(each)}" for key, each in properties.items()])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+_FLAGS = frozenset({"enable-kvm", "no-hpet", "no-acpi", "nodefaults", "no-kvm-pit-reinjection"})
+_ALIASES = {"M": "machine"}
+_VALUES: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys(
+        ("machine", "M", "cpu", "accel", "smp", "m", "global", "overcommit", "rtc"), _any
+    ),
+    **dict.fromkeys(("vga", "watchdog"), _type),
+    "device": _device,
+    "drive": _drive,
+    "netdev": _netdev,
+    "nic": _netdev,
+    "net": _netdev,
+    "serial": _type,
+}
