@@ -25,7 +25,6 @@ DOCUMENT_FIELDS = [
     "emits_exits",
     "lost",
     "in_flight",
-    "ended",
     "vcpus",
     "rows",
 ]

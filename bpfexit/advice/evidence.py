@@ -1,0 +1,223 @@
+"""Evidence: what one guest did, and what is known of it and of its host; what rules ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from math import isnan, nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.advice.configuration import Configuration
+from bpfexit.model.grouping import ADDRESS_FIELDS, measures, subject, without_idle_time
+from bpfexit.model.guest import Guest
+from bpfexit.model.host_facts import HostFacts
+from bpfexit.model.rows import Access, Kind, Rows
+from bpfexit.model.snapshot import Snapshot, idle_rows
+from bpfexit.model.view import Line
+
+Mask = NDArray[np.bool_]
+Range = tuple[int, int]
+"""First and last address, both inclusive."""
+
+
+@dataclass(frozen=True)
+class Exits:
+    """Some of a guest's exits, over so many seconds."""
+
+    rows: Rows
+    seconds: float
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return int(self.rows["count"].sum())
+
+    @property
+    def per_s(self) -> float:
+        """How many a second; nan of no time at all."""
+        return self.count / self.seconds if self.seconds else nan
+
+    @property
+    def cost(self) -> float:
+        """The time they took, ns a second; nan where it is not known.
+
+        Where the back end emits no `kvm_exit`, it is that in user space: the least they took.
+        """
+        if not self.seconds:
+            return nan
+        if self.is_timed:
+            return float(self.rows["total_ns"].sum()) / self.seconds
+        in_user = float(self.rows["user_ns"].sum())
+        return in_user / self.seconds if in_user else nan
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the time from exit to entry is known."""
+        return bool(self.rows["timed"].any())
+
+    @property
+    def mean_ns(self) -> float:
+        """From exit to entry, mean, ns; nan where that is not known."""
+        timed = int(self.rows["timed"].sum())
+        return int(self.rows["total_ns"].sum()) / timed if timed else nan
+
+    @property
+    def user_mean_ns(self) -> float:
+        """In user space, mean of those that went there, ns."""
+        there = int(self.rows["user_count"].sum())
+        return int(self.rows["user_ns"].sum()) / there if there else nan
+
+    @property
+    def user_share(self) -> float:
+        """Which part of them went to user space."""
+        return min(1.0, int(self.rows["user_count"].sum()) / self.count) if self.count else nan
+
+    def take(self, mask: Mask) -> Exits:
+        """Return those where the mask is true."""
+        return Exits(self.rows.take(mask), self.seconds)
+
+    def vcpus(self) -> list[Exits]:
+        """Return them vCPU by vCPU."""
+        tids = self.rows["tid"]
+        return [self.take(tids == tid) for tid in np.unique(tids)]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One guest. HLT counts in `exits`, but its time is only in `halts`."""
+
+    vm: str
+    pid: int
+    guest: Guest
+    facts: HostFacts
+    emits_exits: bool
+    backend: str
+    seconds: float
+    rows: Rows
+    vcpus: NDArray[Any]
+    reasons: tuple[str, ...]
+
+    @cached_property
+    def idle(self) -> Mask:
+        """Which rows are idle time."""
+        return idle_rows(self.rows, self.reasons)
+
+    @cached_property
+    def exits(self) -> Exits:
+        """All exits, HLT without its time."""
+        return Exits(without_idle_time(self.rows, self.idle), self.seconds)
+
+    @cached_property
+    def halts(self) -> Exits:
+        """The guest's idle time: how often, and how long."""
+        return Exits(self.rows.take(self.idle), self.seconds)
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """What the guest's command line says."""
+        return Configuration(self.guest)
+
+    @property
+    def none(self) -> Mask:
+        """No row."""
+        return np.zeros(len(self.rows), bool)
+
+    def access(self, access: Access) -> Mask:
+        """Which rows are reads, or writes."""
+        mask: Mask = self.rows["access"] == access
+        return mask
+
+    def in_user_space(self) -> Mask:
+        """Which rows are served in user space, at least now and then."""
+        mask: Mask = self.rows["user_count"] > 0
+        return mask
+
+    def reason(self, *names: str) -> Mask:
+        """Which rows have one of these reasons."""
+        known = np.array([name in names for name in self.reasons] + [False], bool)
+        mask: Mask = known[self.rows["reason"]]
+        return mask
+
+    def kind(self, kind: Kind) -> Mask:
+        """Which rows are after a port, a guest physical address, an MSR, or nothing."""
+        mask: Mask = self.rows["kind"] == kind
+        return mask
+
+    def at(self, kind: Kind, *ranges: Range) -> Mask:
+        """Which rows are in one of these ranges of addresses."""
+        addresses = self.rows["address"]
+        found = self.none
+        for first, last in ranges:
+            found |= (addresses >= first) & (addresses <= last)
+        return found & self.kind(kind)
+
+    def device(self, kind: Kind, names: tuple[str, ...], *ranges: Range) -> Mask:
+        """Which rows are in a device: where the guest's map says so, else in these ranges.
+
+        `names` are how the names of the map's regions begin. Where the map names
+        something else at an address, the ranges have no say.
+        """
+        regions = [region for region in self.guest.regions if region.kind is kind]
+        named = [(r.first, r.last) for r in regions if r.name.startswith(names)] if names else []
+        others = [(r.first, r.last) for r in regions if not r.name.startswith(names)]
+        return self.at(kind, *named) | (self.at(kind, *ranges) & ~self.at(kind, *others))
+
+    def is_mapped(self, mask: Mask) -> bool:
+        """Whether the guest's own map names all addresses of these rows."""
+        regions = self.guest.regions
+        known = self.none
+        for kind in {region.kind for region in regions}:
+            known |= self.at(kind, *((r.first, r.last) for r in regions if r.kind is kind))
+        return bool(mask.any()) and bool(known[mask].all())
+
+    def take(self, mask: Mask) -> Exits:
+        """Return the exits where the mask is true."""
+        return self.exits.take(mask)
+
+    def lines(self, exits: Exits) -> tuple[Line, ...]:
+        """Return exits by reason and address, those that cost most first."""
+        fields = ("isa", "reason", *ADDRESS_FIELDS)
+        sums, _ = exits.rows.summed_by(fields)
+        numbers = measures(sums, self.seconds)
+        found = [
+            Line(
+                **vars(subject(row, fields, 0, (), self.reasons)),
+                numbers={name: float(column[at]) for name, column in numbers.items()},
+            )
+            for at, row in enumerate(sums.fields)
+        ]
+        return tuple(sorted(found, key=_weight, reverse=True))
+
+
+def _weight(line: Line) -> tuple[float, float]:
+    time = line.numbers["time"]
+    return (-1.0 if isnan(time) else time, line.numbers["count"])
+
+
+def gather(snapshot: Snapshot) -> Iterable[Evidence]:
+    """Yield the evidence of each guest that was seen."""
+    known = {guest.pid: guest for guest in snapshot.guests}
+    rows, vcpus = snapshot.rows, snapshot.vcpus
+    pairs = zip(
+        np.concatenate([rows["vm"], vcpus["vm"]]).tolist(),
+        np.concatenate([rows["pid"], vcpus["pid"]]).tolist(),
+        strict=True,
+    )
+    for place, pid in dict.fromkeys(pairs):
+        vm = snapshot.vms[place]
+        yield Evidence(
+            vm=vm,
+            pid=pid,
+            guest=known.get(pid) or Guest(pid, vm),
+            facts=snapshot.origin.facts,
+            emits_exits=snapshot.origin.emits_exits,
+            backend=snapshot.origin.backend,
+            seconds=snapshot.duration_s,
+            rows=rows.take((rows["vm"] == place) & (rows["pid"] == pid)),
+            vcpus=vcpus[(vcpus["vm"] == place) & (vcpus["pid"] == pid)],
+            reasons=snapshot.reasons,
+        )

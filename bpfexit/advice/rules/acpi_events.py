@@ -1,0 +1,62 @@
+"""ACPI events and hot-plug registers, polled."""
+
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+from bpfexit.model.rows import Kind
+
+NAMES = (
+    "acpi-gpe",
+    "acpi-cpu-hotplug",
+    "acpi-pci-hotplug",
+    "acpi-mem-hotplug",
+    "acpi-evt",
+    "acpi-cnt",
+    "acpi-smi",
+    "memory-hotplug",
+)
+PORTS = (
+    (0x600, 0x607),
+    (0x620, 0x62F),
+    (0xAE00, 0xAE17),
+    (0xAFE0, 0xAFE3),
+    (0xAF00, 0xAF1F),
+    (0xCD8, 0xCF7),
+    (0xA00, 0xA17),
+)
+PER_S = 200.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return accesses to their registers."""
+    return evidence.device(Kind.PIO, NAMES, *PORTS)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise to look at the guest's ACPI."""
+    del evidence, exits
+    return Advice(
+        title="The guest polls ACPI events or hot-plug registers",
+        changes=(
+            Change(Where.GUEST, "Linux: /sys/firmware/acpi/interrupts shows which event storms"),
+            Change(Where.HOST, "look for a device that is plugged in and out, or asked to leave"),
+        ),
+        expect="The accesses end with the event that is not acknowledged.",
+        confidence=Confidence.LOW,
+        because="only the guest knows why it asks",
+    )
+
+
+RULE = Rule(
+    name="acpi-events",
+    looks_for="accesses to ACPI event and hot-plug registers",
+    select=select,
+    per_s=PER_S,
+    because="events are rare: a plug, a power button",
+    why="The registers are emulated by QEMU. A guest reads them when an event comes, so many reads "
+    "mean an event that never ends, or a driver that polls.",
+    advise=advise,
+    remedy="Find the event; unplug what it is about.",
+    limits="Without the guest's memory map, the ports are those of QEMU's machines.",
+    references=("QEMU docs/specs/acpi_pci_hotplug", "QEMU docs/specs/acpi_cpu_hotplug"),
+)

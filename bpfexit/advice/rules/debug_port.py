@@ -1,0 +1,45 @@
+"""Ports that only take notes: POST codes and debug consoles."""
+
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+from bpfexit.model.rows import Kind
+
+NAMES = ("ioport80", "isa-debugcon", "isa-debug-exit")
+PORTS = ((0x80, 0x80), (0xE9, 0xE9), (0xED, 0xED), (0x402, 0x402))
+PER_S = 500.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return accesses to them."""
+    return evidence.device(Kind.PIO, NAMES, *PORTS)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise to turn the notes off."""
+    del exits
+    return Advice(
+        title="The guest writes to a debug port, or delays by one",
+        changes=(
+            Change(Where.GUEST, "Linux: io_delay=none (port 0x80 and 0xed are used for delays)"),
+            Change(Where.QEMU, "no -device isa-debugcon for a guest in production"),
+        ),
+        expect="The accesses end; nothing reads what is written there.",
+        confidence=Confidence.HIGH,
+        because="these ports have no other use",
+        context=evidence.configuration.devices("isa-debug")[:2],
+    )
+
+
+RULE = Rule(
+    name="debug-port",
+    looks_for="accesses to POST and debug ports (0x80, 0xe9, 0xed, 0x402)",
+    select=select,
+    per_s=PER_S,
+    because="firmware writes some hundreds at boot, a system none",
+    why="Each write is an exit to QEMU that does nothing for the guest.",
+    advise=advise,
+    remedy="io_delay=none in Linux guests; no debug console.",
+    limits="Firmware with debug output does this while it boots.",
+    references=("Linux Documentation/admin-guide/kernel-parameters: io_delay",),
+)

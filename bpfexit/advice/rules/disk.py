@@ -1,0 +1,53 @@
+"""Emulated IDE and AHCI disks."""
+
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+from bpfexit.model.rows import Kind
+
+PORT_NAMES = ("ide", "piix-bmdma", "bmdma", "ahci")
+PORTS = ((0x1F0, 0x1F7), (0x170, 0x177), (0x3F6, 0x3F6), (0x376, 0x376))
+MMIO_NAMES = ("ahci",)
+PER_S = 300.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return accesses to their registers; where AHCI's are, only a map can tell."""
+    ports = evidence.device(Kind.PIO, PORT_NAMES, *PORTS)
+    return ports | evidence.device(Kind.MMIO, MMIO_NAMES)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise virtio."""
+    del exits
+    known = evidence.is_mapped(select(evidence))
+    return Advice(
+        title="The guest's disk is an emulated IDE or SATA one",
+        changes=(
+            Change(
+                Where.LIBVIRT, "<target dev='vda' bus='virtio'/> instead of bus='ide' or 'sata'"
+            ),
+            Change(Where.QEMU, "-device virtio-blk-pci,drive=… (or virtio-scsi-pci)"),
+            Change(Where.GUEST, "Windows: install the virtio driver before the change"),
+        ),
+        expect="One notify for several requests, instead of several exits for each.",
+        confidence=Confidence.HIGH,
+        because="the guest's own memory map names it" if known else "the ports are those of IDE",
+        context=evidence.configuration.devices("ide-", "ahci", "ich9-ahci")[:3],
+    )
+
+
+RULE = Rule(
+    name="disk",
+    looks_for="accesses to an emulated IDE or SATA disk",
+    select=select,
+    per_s=PER_S,
+    because="a request takes about six; fewer than 50 requests a second are hardly a load",
+    why="Each request to an emulated disk takes several register accesses, and each is an exit to "
+    "QEMU on the vCPU's own thread.",
+    advise=advise,
+    remedy="A virtio disk.",
+    limits="AHCI and the bus-master ports are known by the guest's memory map only. A CD-ROM "
+    "counts as a disk.",
+    references=("libvirt domain XML: devices, disk, target bus",),
+)

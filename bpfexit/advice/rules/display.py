@@ -1,0 +1,48 @@
+"""The emulated display."""
+
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+from bpfexit.model.rows import Kind
+
+NAMES = ("vga", "cirrus", "qxl", "vbe", "bochs", "ati")
+PORTS = ((0x3B0, 0x3BB), (0x3C0, 0x3DF), (0x1CE, 0x1D0))
+WINDOW = (0xA0000, 0xBFFFF)
+PER_S = 1000.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return accesses to its registers and its old window."""
+    ports = evidence.device(Kind.PIO, NAMES, *PORTS)
+    return ports | evidence.device(Kind.MMIO, NAMES, WINDOW)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise another display, or none."""
+    del exits
+    return Advice(
+        title="The guest works an emulated VGA display",
+        changes=(
+            Change(Where.LIBVIRT, "<video><model type='virtio'/></video>, or type='none'"),
+            Change(Where.QEMU, "-device virtio-vga, or -vga none for a server"),
+            Change(Where.GUEST, "let the display sleep, or log in by network instead"),
+        ),
+        expect="A display with a linear frame buffer and a driver of its own takes few exits.",
+        confidence=Confidence.MEDIUM,
+        because="a text console or a driver without acceleration would do this",
+        context=evidence.configuration.devices("VGA", "cirrus-vga", "qxl", "bochs-display")[:2],
+    )
+
+
+RULE = Rule(
+    name="display",
+    looks_for="accesses to an emulated display",
+    select=select,
+    per_s=PER_S,
+    because="a blinking cursor makes a few",
+    why="Registers, and the banked window at 0xa0000, are emulated access by access in QEMU.",
+    advise=advise,
+    remedy="virtio-vga, or no display for a server.",
+    limits="Firmware menus and installers draw this way.",
+    references=("libvirt domain XML: devices, video",),
+)

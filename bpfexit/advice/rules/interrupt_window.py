@@ -1,0 +1,42 @@
+"""Interrupts that have to wait until the guest can take them."""
+
+from bpfexit.advice import apicv
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Confidence
+from bpfexit.advice.rule import Rule
+
+REASONS = ("INTERRUPT_WINDOW", "vintr", "TPR_BELOW_THRESHOLD")
+PER_S = 2000.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return the exits at which it can."""
+    return evidence.reason(*REASONS)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise APIC virtualization."""
+    del exits
+    return Advice(
+        title="Interrupts often wait until the guest can take them",
+        changes=apicv.changes(evidence),
+        expect="With APICv or AVIC, the CPU delivers them by itself when the guest is ready.",
+        confidence=Confidence.MEDIUM if apicv.is_on(evidence) is False else Confidence.LOW,
+        because=apicv.because(evidence),
+        context=apicv.state(evidence),
+    )
+
+
+RULE = Rule(
+    name="interrupt-window",
+    looks_for="interrupt-window exits",
+    select=select,
+    per_s=PER_S,
+    because="as many as the ticks of a guest at 1000 Hz and some device interrupts would be",
+    why="KVM has an interrupt for a guest that has them disabled, so it asks for an exit as soon "
+    "as they are enabled, and injects it then: an exit more for each.",
+    advise=advise,
+    remedy="APICv or AVIC.",
+    limits="A guest that keeps interrupts disabled for long makes more of them.",
+    references=("Linux arch/x86/kvm: module parameters enable_apicv, avic",),
+)

@@ -1,0 +1,53 @@
+"""Interrupts of the host that hit a running guest."""
+
+from bpfexit.advice import apicv
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+
+REASONS = ("EXTERNAL_INTERRUPT", "interrupt")
+PER_S = 4000.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return the exits for them."""
+    return evidence.reason(*REASONS)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise CPUs that have nothing else to do."""
+    del exits
+    return Advice(
+        title="Interrupts of the host stop the guest very often",
+        changes=(
+            *apicv.changes(evidence),
+            Change(
+                Where.HOST, "keep devices' interrupts off these CPUs: /proc/interrupts, irqbalance"
+            ),
+            Change(
+                Where.HOST, "pin vCPUs to CPUs with nohz_full= and isolcpus=, if it must be still"
+            ),
+        ),
+        expect="With posted interrupts, those meant for the guest need no exit.",
+        confidence=Confidence.LOW,
+        because="whether they are the host's tick, IPIs or devices is in /proc/interrupts",
+        context=apicv.state(evidence),
+    )
+
+
+RULE = Rule(
+    name="interrupts",
+    looks_for="exits for external interrupts",
+    select=select,
+    per_s=PER_S,
+    because="a host tick of 1000 Hz and the IPIs of a busy host stay below",
+    why="An interrupt that arrives while the guest runs ends its run: the host's tick, an IPI to "
+    "wake a vCPU, or a device whose interrupt is handled on this CPU.",
+    advise=advise,
+    remedy="APICv or AVIC with posted interrupts; interrupts of devices on other CPUs; nohz_full.",
+    limits="Which interrupt it was is not recorded.",
+    references=(
+        "Linux Documentation/admin-guide/kernel-parameters: nohz_full, isolcpus",
+        "Linux Documentation/core-api/irq/irq-affinity",
+    ),
+)

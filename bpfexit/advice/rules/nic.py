@@ -1,0 +1,46 @@
+"""Emulated network cards."""
+
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+from bpfexit.model.rows import Kind
+
+NAMES = ("e1000", "igb", "rtl8139", "pcnet", "ne2000", "eepro100", "tulip", "vmxnet3")
+PER_S = 1000.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return accesses to the registers of one."""
+    return evidence.device(Kind.MMIO, NAMES) | evidence.device(Kind.PIO, NAMES)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise virtio-net."""
+    del exits
+    return Advice(
+        title="The guest's network card is an emulated one",
+        changes=(
+            Change(Where.LIBVIRT, "<model type='virtio'/> in the <interface>"),
+            Change(Where.QEMU, "-device virtio-net-pci,netdev=… with -netdev tap,…,vhost=on"),
+            Change(Where.GUEST, "Windows: install the virtio driver before the change"),
+        ),
+        expect="With vhost, packets go past QEMU, and a notify serves many of them.",
+        confidence=Confidence.HIGH,
+        because="the guest's own memory map names it",
+        context=evidence.configuration.devices(*NAMES)[:3],
+    )
+
+
+RULE = Rule(
+    name="nic",
+    looks_for="accesses to an emulated network card (e1000, rtl8139 …)",
+    select=select,
+    per_s=PER_S,
+    because="an idle interface makes tens; a thousand are some hundred packets a second",
+    why="An emulated card takes several register accesses for each batch of packets and each "
+    "interrupt, all served by QEMU on the vCPU's own thread.",
+    advise=advise,
+    remedy="virtio-net, with vhost.",
+    limits="Known by the guest's memory map only (--qmp, --libvirt).",
+    references=("libvirt domain XML: devices, interface, model",),
+)

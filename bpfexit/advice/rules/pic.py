@@ -1,0 +1,48 @@
+"""The 8259 interrupt controllers of the PC."""
+
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+from bpfexit.model.rows import Kind
+
+NAMES = ("kvm-pic", "pic", "kvm-elcr", "elcr")
+PORTS = ((0x20, 0x21), (0xA0, 0xA1))
+PER_S = 1000.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return accesses to both."""
+    return evidence.device(Kind.PIO, NAMES, *PORTS)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise the APIC and MSI."""
+    del evidence, exits
+    return Advice(
+        title="The guest works the legacy interrupt controller",
+        changes=(
+            Change(Where.LIBVIRT, "<features><acpi/><apic/></features>"),
+            Change(Where.GUEST, "Linux: leave out noapic, nolapic and pci=nomsi at boot"),
+        ),
+        expect="With the APIC and MSI, an interrupt takes no port access.",
+        confidence=Confidence.MEDIUM,
+        because="the ports are fixed; why the guest takes this way is known there",
+    )
+
+
+RULE = Rule(
+    name="pic",
+    looks_for="accesses to the 8259 interrupt controllers",
+    select=select,
+    per_s=PER_S,
+    because="a guest on the APIC masks it once, at boot",
+    why="A guest that takes its interrupts from the 8259 masks, acknowledges and unmasks each "
+    "by ports, and every access is an exit.",
+    advise=advise,
+    remedy="ACPI and the APIC for the guest, and no boot option that turns them off.",
+    limits="Firmware and boot loaders use it by design.",
+    references=(
+        "libvirt domain XML: features",
+        "Linux Documentation/admin-guide/kernel-parameters",
+    ),
+)

@@ -1,0 +1,47 @@
+"""The PIT, as a clock or a tick."""
+
+from bpfexit.advice import hyperv
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+from bpfexit.model.rows import Kind
+
+NAMES = ("kvm-pit", "pit", "pcspk")
+PORTS = ((0x40, 0x43), (0x61, 0x61))
+PER_S = 500.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return accesses to its counters and its gate."""
+    return evidence.device(Kind.PIO, NAMES, *PORTS)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise a paravirtual clock."""
+    del exits
+    missing = hyperv.lacking(evidence.configuration, "stimer")
+    linux = Change(
+        Where.GUEST, "Linux: leave out notsc, noapic, nolapic_timer and clocksource=pit at boot"
+    )
+    return Advice(
+        title="The guest uses the PIT as a clock or for delays",
+        changes=(*hyperv.enabling(missing), linux),
+        expect="A guest with a paravirtual clock reads the PIT at boot only.",
+        confidence=Confidence.LOW,
+        because="no current system does this on purpose: look into the guest first",
+        context=hyperv.state(evidence.configuration, "time", "stimer"),
+    )
+
+
+RULE = Rule(
+    name="pit",
+    looks_for="accesses to the PIT (ports 0x40-0x43, 0x61)",
+    select=select,
+    per_s=PER_S,
+    because="once a guest has calibrated its TSC, it has no use for it",
+    why="Reading the PIT takes several accesses for one value, and each is an exit.",
+    advise=advise,
+    remedy="kvm-clock for Linux, hv-time and hv-stimer for Windows.",
+    limits="While a guest boots, it calibrates its TSC by the PIT: that is short and expected.",
+    references=(*hyperv.REFERENCES, "Linux Documentation/virt/kvm/x86/timekeeping"),
+)

@@ -1,0 +1,70 @@
+"""The ACPI PM timer, read as a clock."""
+
+from bpfexit.advice import hyperv
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+from bpfexit.model.rows import Access, Kind
+
+NAMES = ("acpi-tmr",)
+PORTS = ((0x608, 0x60B), (0xB008, 0xB00B))
+"""Where SeaBIOS and where OVMF have it on QEMU's `pc`; on `q35` both have it at the first."""
+
+PER_S = 1000.0
+LINUX = "Linux: clocksource kvm-clock (sysfs: current_clocksource)"
+WINDOWS = "Windows: bcdedit /deletevalue useplatformclock"
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return the reads of it."""
+    return evidence.device(Kind.PIO, NAMES, *PORTS) & evidence.access(Access.READ)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise a paravirtual clock, or say that the one it has is not used."""
+    del exits
+    configuration = evidence.configuration
+    missing = hyperv.lacking(configuration, "time")
+    sure, because = _confidence(evidence)
+    if not missing:
+        return Advice(
+            title="hv-time is on, but the guest still reads the ACPI PM timer",
+            changes=(Change(Where.GUEST, WINDOWS), Change(Where.GUEST, LINUX)),
+            expect="The reads end once the guest's own clock choice is undone.",
+            confidence=Confidence.MEDIUM,
+            because="hv-time is offered; why it is not taken is known in the guest alone",
+            context=hyperv.state(configuration, "time"),
+        )
+    kvmclock = configuration.cpu_says("kvmclock") is False or configuration.cpu_says("kvm") is False
+    hidden = ("the command line hides kvm-clock from Linux guests",) if kvmclock else ()
+    return Advice(
+        title="The guest uses the ACPI PM timer as its clock",
+        changes=(*hyperv.enabling(missing), Change(Where.GUEST, LINUX)),
+        expect="These exits end; the guest gets back nearly all of their time.",
+        confidence=sure,
+        because=because,
+        context=(*hyperv.state(configuration, "time"), *hidden),
+    )
+
+
+def _confidence(evidence: Evidence) -> tuple[Confidence, str]:
+    if evidence.is_mapped(select(evidence)):
+        return Confidence.HIGH, "the guest's own memory map names the port"
+    return Confidence.MEDIUM, "the port is QEMU's usual one; --qmp or --libvirt would confirm it"
+
+
+RULE = Rule(
+    name="pm-timer",
+    looks_for="reads of the ACPI PM timer",
+    select=select,
+    per_s=PER_S,
+    because="a guest that looks at it once a tick stays below",
+    why="A Windows guest without a Hyper-V clock, or a Linux guest on clocksource acpi_pm, asks "
+    "this timer for every timestamp. Each read leaves the guest and is answered by QEMU.",
+    advise=advise,
+    remedy="hv-time (libvirt: timer hypervclock) for Windows, kvm-clock for Linux: both are read "
+    "from a page of memory, without an exit.",
+    limits="What the guest runs is not known from outside: both remedies are given. A guest in "
+    "its firmware reads it, too.",
+    references=(*hyperv.REFERENCES, "Linux Documentation/virt/kvm/x86/timekeeping"),
+)

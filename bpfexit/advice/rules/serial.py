@@ -1,0 +1,46 @@
+"""The serial console."""
+
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+from bpfexit.model.rows import Kind
+
+NAMES = ("serial", "isa-serial")
+PORTS = ((0x3F8, 0x3FF), (0x2F8, 0x2FF), (0x3E8, 0x3EF), (0x2E8, 0x2EF))
+PER_S = 1000.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return accesses to the four UARTs of a PC."""
+    return evidence.device(Kind.PIO, NAMES, *PORTS)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise less output, or a virtio console."""
+    del evidence, exits
+    return Advice(
+        title="The guest talks much on its serial port",
+        changes=(
+            Change(Where.GUEST, "Linux: `quiet` or loglevel=4 at boot; console=hvc0 for virtio"),
+            Change(Where.LIBVIRT, "<console type='pty'><target type='virtio'/></console>"),
+            Change(Where.QEMU, "-device virtio-serial -device virtconsole,chardev=…"),
+        ),
+        expect="A virtio console takes a notify for a whole buffer, not two exits a character.",
+        confidence=Confidence.HIGH,
+        because="the ports are those of a PC's UARTs",
+    )
+
+
+RULE = Rule(
+    name="serial",
+    looks_for="accesses to the serial ports",
+    select=select,
+    per_s=PER_S,
+    because="a person's typing and a login prompt make tens",
+    why="An emulated UART takes at least two exits to QEMU for each character: is it ready, and "
+    "the character. A kernel that logs there waits for all of them.",
+    advise=advise,
+    remedy="Less on the console, or a virtio console.",
+    limits="A guest that boots with console=ttyS0 does this for some seconds.",
+    references=("libvirt domain XML: devices, console", "QEMU invocation: -device virtconsole"),
+)

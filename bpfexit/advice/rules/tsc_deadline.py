@@ -1,0 +1,47 @@
+"""The guest's own timer, set all the time."""
+
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+from bpfexit.model.rows import Access, Kind
+
+TSC_DEADLINE = (0x6E0, 0x6E0)
+REASONS = ("PREEMPTION_TIMER",)
+PER_S = 4000.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return the settings of the TSC deadline, and VMX's exits for its expiry."""
+    set_ = evidence.at(Kind.MSR, TSC_DEADLINE) & evidence.access(Access.WRITE)
+    return set_ | evidence.reason(*REASONS)
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise fewer timers."""
+    del evidence, exits
+    return Advice(
+        title="The guest sets its timer very often",
+        changes=(
+            Change(
+                Where.GUEST, "find who sets short timers: `perf trace`, timer events, sleep loops"
+            ),
+            Change(Where.GUEST, "Linux: CONFIG_HZ=250 or less, NO_HZ_IDLE"),
+        ),
+        expect="An exit less for each timer that is not set, and one for its expiry.",
+        confidence=Confidence.MEDIUM,
+        because="which program sets them is known in the guest alone",
+    )
+
+
+RULE = Rule(
+    name="tsc-deadline",
+    looks_for="writes of the TSC deadline MSR 0x6e0, and its expiries",
+    select=select,
+    per_s=PER_S,
+    because="a 1000 Hz tick makes 2000 with its expiries; twice that is more than a tick",
+    why="Each timer the guest sets is an exit, and its expiry is another.",
+    advise=advise,
+    remedy="Fewer, longer timers in the guest; a lower tick rate.",
+    limits="It is what a timer costs; only the rate is a fault.",
+    references=("Linux Documentation/timers/no_hz",),
+)

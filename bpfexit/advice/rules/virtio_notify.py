@@ -1,0 +1,37 @@
+"""virtio notifies: the guest tells the device of new requests. Expected."""
+
+from bpfexit.advice import virtio
+from bpfexit.advice.evidence import Evidence, Exits
+from bpfexit.advice.finding import Advice
+from bpfexit.advice.rule import Rule
+from bpfexit.advice.rules import virtio_user_notify
+
+PER_S = 1.0
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice | None:
+    """Say that they are expected, unless user space serves too many of them."""
+    slow = evidence.take(virtio_user_notify.select(evidence))
+    if any(virtio_user_notify.RULE.is_worth(each) for each in slow.vcpus()):
+        return None
+    where = "in user space, few enough" if exits.user_share > 0.5 else "in the kernel"
+    return Advice(
+        title=f"virtio notify: the guest's way to say there are new requests; served {where}",
+        expected=True,
+    )
+
+
+RULE = Rule(
+    name="virtio-notify",
+    looks_for="virtio notifies, which are expected",
+    select=virtio.notifies,
+    per_s=PER_S,
+    because="fewer are not worth a line",
+    least_share=0.0,
+    why="A virtio guest tells the device of new requests by one write. It is the price of I/O, "
+    "and cheap where an ioeventfd takes it in the kernel.",
+    advise=advise,
+    remedy="None is needed; larger requests, or more of them at once, need fewer notifies.",
+    limits=virtio.LIMITS,
+    references=("QEMU hw/virtio: virtio-pci property ioeventfd",),
+)

@@ -1,0 +1,58 @@
+"""virtio notifies that user space serves: no ioeventfd takes them in the kernel."""
+
+from bpfexit.advice import virtio
+from bpfexit.advice.evidence import Evidence, Exits, Mask
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.rule import Rule
+
+PER_S = 1000.0
+
+
+def select(evidence: Evidence) -> Mask:
+    """Return the notifies that went to user space."""
+    return virtio.notifies(evidence) & evidence.in_user_space()
+
+
+def advise(evidence: Evidence, exits: Exits) -> Advice:
+    """Advise ioeventfd, or modern virtio."""
+    del exits
+    off = [text for text in evidence.configuration.devices("virtio-") if "ioeventfd=off" in text]
+    known = evidence.is_mapped(select(evidence))
+    ioeventfd = (
+        Change(Where.LIBVIRT, "<driver … ioeventfd='on'/> of the disk, interface or controller"),
+        Change(Where.QEMU, "-device virtio-…,ioeventfd=on, which is the default"),
+    )
+    modern = (
+        Change(Where.LIBVIRT, "model='virtio-non-transitional' of the disk or interface"),
+        Change(Where.QEMU, "-device virtio-…,disable-legacy=on,disable-modern=off"),
+    )
+    return Advice(
+        title="virtio notifies are served in user space",
+        changes=ioeventfd if off else modern,
+        expect="The vCPU goes on at once; an I/O thread or vhost takes the request.",
+        confidence=Confidence.HIGH if off and known else Confidence.MEDIUM,
+        because="the command line says ioeventfd=off"
+        if off
+        else "ioeventfd is QEMU's default, "
+        "so the device or its driver is in a state that cannot use it",
+        context=tuple(off[:2]),
+    )
+
+
+RULE = Rule(
+    name="virtio-user-notify",
+    looks_for="virtio notifies served by QEMU on the vCPU's own thread",
+    select=select,
+    per_s=PER_S,
+    because="fewer cost less than a hundredth of a vCPU at 10 µs each",
+    why="With an ioeventfd, a notify ends in the kernel and another thread does the I/O. Without, "
+    "the vCPU itself goes to QEMU and submits the request there while the guest stands still.",
+    advise=advise,
+    remedy="ioeventfd=on (QEMU's default), an IOThread, vhost for the network; modern virtio.",
+    limits=virtio.LIMITS,
+    references=(
+        "libvirt domain XML: devices, driver ioeventfd",
+        "libvirt domain XML: virtio device models",
+        "QEMU hw/virtio: virtio-pci property ioeventfd",
+    ),
+)

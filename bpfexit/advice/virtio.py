@@ -1,0 +1,21 @@
+"""Where virtio devices are told of new requests."""
+
+from bpfexit.advice.evidence import Evidence, Mask
+from bpfexit.model.rows import Access, Kind
+
+PORTS = (0xC000, 0xFFFF)
+"""Where firmware puts the ports of PCI devices on QEMU."""
+
+NOTIFY_BYTES = 2
+LIMITS = (
+    "Without the guest's memory map, 16-bit writes to ports from 0xc000 on are taken for "
+    "notifies of legacy devices, and those of modern ones are not known."
+)
+
+
+def notifies(evidence: Evidence) -> Mask:
+    """Return writes to notify registers: a region of their own, or 16 bits of a legacy device."""
+    legacy = evidence.device(Kind.PIO, ("virtio-pci",), PORTS)
+    legacy &= evidence.rows["size"] == NOTIFY_BYTES
+    modern = evidence.device(Kind.MMIO, ("virtio-pci-notify", "virtio-pci-notify-pio"))
+    return (legacy | modern) & evidence.access(Access.WRITE)

@@ -1,0 +1,101 @@
+"""Every rule speaks at its threshold, on each back end, and is silent just under it."""
+
+import pytest
+
+from bpfexit.advice.diagnosis import diagnose
+from bpfexit.advice.finding import CostOf, Finding
+from bpfexit.advice.registry import RULES, rule
+from bpfexit.advice.rules.slow_user_space import SLOW_NS
+from bpfexit.model.snapshot import Snapshot
+from tests.unit.advice.cases import CASES, PVM, enough_ns, seen
+
+SHAPES = [(name, backend) for name, case in CASES.items() for backend in case.backends]
+PRICED = [
+    (name, backend)
+    for name, backend in SHAPES
+    if (known := rule(name)) and known.least_share and name != "halts"
+    if backend != PVM or CASES[name].user
+]
+"""Those whose cost is known."""
+
+
+def findings(snapshot: Snapshot) -> dict[str, Finding]:
+    """Return what is said of the one guest, by rule, what is expected included."""
+    (guest,) = diagnose(snapshot).guests
+    return {each.rule: each for each in (*guest.findings, *guest.expected)}
+
+
+def made(name: str, backend: str, count: int, ns: int) -> Snapshot:
+    case = CASES[name]
+    return seen(case.exits(backend, count, ns), backend=backend, regions=case.regions)
+
+
+def threshold(name: str) -> tuple[int, int]:
+    """Return how many exits a second are just enough, and how long each is to last, ns."""
+    known = rule(name)
+    assert known
+    ns = max(enough_ns(name), SLOW_NS if name == "slow-user-space" else 0)
+    count = -(-int(known.least_share * 1e9) // ns) if name == "slow-user-space" else 0
+    return max(int(known.per_s), count), ns
+
+
+def test_every_rule_has_a_case_and_no_other() -> None:
+    assert set(CASES) == {each.name for each in RULES}
+    assert len(RULES) == len({each.name for each in RULES})
+
+
+@pytest.mark.parametrize(("name", "backend"), SHAPES)
+def test_it_speaks_at_its_threshold(name: str, backend: str) -> None:
+    count, ns = threshold(name)
+    found = findings(made(name, backend, count, ns))
+    finding = found[name]
+    assert finding.exits.count == count
+    assert sum(line.numbers["count"] for line in finding.lines) == count
+    assert finding.advice.title
+    assert finding.advice.expected or (finding.advice.expect and finding.advice.because)
+    expected = CostOf.EXITS if backend != PVM else CostOf.UNKNOWN
+    if CASES[name].user and backend == PVM:
+        expected = CostOf.USER
+    if name == "halts":
+        expected = CostOf.UNKNOWN
+    assert finding.cost_of is expected
+
+
+@pytest.mark.parametrize(("name", "backend"), SHAPES)
+def test_it_is_silent_just_under_it(name: str, backend: str) -> None:
+    count, ns = threshold(name)
+    assert name not in findings(made(name, backend, count - 1, ns))
+
+
+@pytest.mark.parametrize(("name", "backend"), PRICED)
+def test_it_is_silent_where_the_exits_cost_too_little(name: str, backend: str) -> None:
+    known = rule(name)
+    assert known
+    count, _ = threshold(name)
+    cheap = int(known.least_share * 1e9 / count) - 1
+    assert name not in findings(made(name, backend, count, cheap))
+
+
+@pytest.mark.parametrize("each", RULES, ids=lambda each: each.name)
+def test_it_says_all_that_explain_shows(each: object) -> None:
+    texts = {name: value for name, value in vars(each).items() if isinstance(value, str)}
+    assert all(text.strip() for text in texts.values())
+    assert vars(each)["references"]
+    assert vars(each)["per_s"] > 0
+
+
+def test_thresholds_are_those_of_one_vcpu() -> None:
+    known = rule("pm-timer")
+    assert known
+    half, ns = int(known.per_s) // 2, enough_ns("pm-timer") * 2
+    case = CASES["pm-timer"]
+    rows = [case.exits("kvm_amd", half, ns) for _ in range(2)]
+    apart = [type(row)(**{**vars(row), "tid": 101 + at}) for at, row in enumerate(rows)]
+    assert "pm-timer" in findings(seen(*rows, backend="kvm_amd"))
+    assert "pm-timer" not in findings(seen(*apart, backend="kvm_amd"))
+
+
+def test_a_recording_of_no_time_gives_no_finding() -> None:
+    count, ns = threshold("pm-timer")
+    case = CASES["pm-timer"]
+    assert findings(seen(case.exits("kvm_amd", count, ns), duration_s=0.0)) == {}
