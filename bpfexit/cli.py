@@ -12,6 +12,7 @@ from bpfexit import __version__
 from bpfexit.errors import BpfexitError
 
 COMMANDS = {
+    "diagnose": "Say what makes guests slow, what to change and what to expect of it.",
     "diff": "Compare two recordings: what a change saved or cost, line by line.",
     "doctor": "Say what this host offers and what is missing.",
     "guest": "Run a tiny KVM guest that takes exits of known kinds and numbers.",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.opening import live_source, max_rows_option
+from bpfexit.commands.opening import counted, max_rows_option
 from bpfexit.commands.options import SECONDS, dimensions, filter_options
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats import (
@@ -24,10 +24,9 @@ from bpfexit.model.histogram import POWERS_OF_TWO_NS
 from bpfexit.model.sample import LONGEST_INTERVAL_S
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import ADDRESS_KINDS, DIMENSIONS, Query, default_dimensions
-from bpfexit.sources.recording import Adding, total
+from bpfexit.sources.recording import total
 from bpfexit.sources.source import Filter
 from bpfexit.ui import plain
-from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.tables import LOSSES, NOT_COUNTED
 
 ENCODERS: dict[str, Callable[[Sequence[Distribution]], str]] = {
@@ -158,18 +157,9 @@ def _counted(
     wanted: Filter, duration: float | None, max_rows: int, needs_latencies: bool
 ) -> Snapshot:
     """Count on this host; return all of it."""
-    with Interrupts() as interrupts:
-        backend = preflight.ready().backend
-        _refuse_blind(Origin("", "", backend.module, backend.emits_exits), needs_latencies)
-        source = live_source(wanted, max_rows)
-        adding = Adding()
-        run = plain.Run(LONGEST_INTERVAL_S, duration=duration)
-        try:
-            for snapshot in plain.intervals(source, run, interrupts):
-                adding.add(snapshot)
-        finally:
-            source.close()
-    return adding.sum()
+    backend = preflight.ready().backend
+    _refuse_blind(Origin("", "", backend.module, backend.emits_exits), needs_latencies)
+    return counted(wanted, plain.Run(LONGEST_INTERVAL_S, duration=duration), max_rows)
 
 
 def _say_lost(snapshot: Snapshot) -> None:

@@ -1,10 +1,17 @@
 """Opening the live kernel, with the notes and the one line that say so."""
 
+from collections.abc import Callable
+from contextlib import closing
+
 import click
 
 from bpfexit.host import guests, preflight
+from bpfexit.model.snapshot import Snapshot
 from bpfexit.sources.kernel import MAX_ROWS, KernelSource
+from bpfexit.sources.recording import Adding
 from bpfexit.sources.source import Filter
+from bpfexit.ui import plain
+from bpfexit.ui.interrupts import Interrupts
 
 max_rows_option = click.option(
     "--max-rows",
@@ -24,3 +31,22 @@ def live_source(wanted: Filter, max_rows: int = MAX_ROWS) -> KernelSource:
     source = KernelSource(ready.backend, ready.tracefs, wanted, known, max_rows)
     click.echo(f"bpfexit: counting on {ready.backend.module}; Ctrl-C ends", err=True)
     return source
+
+
+def counted(
+    wanted: Filter,
+    run: plain.Run,
+    max_rows: int = MAX_ROWS,
+    note: Callable[[Snapshot], object] | None = None,
+) -> Snapshot:
+    """Count on this host until the run's end or Ctrl-C; return all of it as one snapshot.
+
+    `note` is called with each interval.
+    """
+    adding = Adding()
+    with Interrupts() as interrupts, closing(live_source(wanted, max_rows)) as source:
+        for snapshot in plain.intervals(source, run, interrupts):
+            adding.add(snapshot)
+            if note:
+                note(snapshot)
+    return adding.sum()

@@ -72,9 +72,9 @@ class Grouped(Protocol):
 
 def header(snapshot: Snapshot, title: str = "") -> RenderableType:
     """Return the lines above the table: where, how much, where the time went, what is lost."""
-    lines = [_where(snapshot, title), _how_much(snapshot), _time(snapshot), _lost(snapshot)]
+    lines = [where(snapshot, title), how_much(snapshot), _time(snapshot), lost(snapshot)]
     if not snapshot.origin.emits_exits:
-        lines.append(_blind(snapshot))
+        lines.append(blind(snapshot))
     return Group(*lines)
 
 
@@ -116,7 +116,8 @@ def below(view: Grouped) -> list[Text]:
     return []
 
 
-def _where(snapshot: Snapshot, title: str) -> Text:
+def where(snapshot: Snapshot, title: str = "") -> Text:
+    """Return host, kernel, back end, how many guests, and when it ended."""
     origin = snapshot.origin
     guests, vcpus = len(set(snapshot.vcpus["vm"].tolist())), len(snapshot.vcpus)
     clock = time.strftime("%H:%M:%S", time.localtime(snapshot.start + snapshot.duration_s))
@@ -129,7 +130,8 @@ def _where(snapshot: Snapshot, title: str) -> Text:
     return text
 
 
-def _how_much(snapshot: Snapshot) -> Text:
+def how_much(snapshot: Snapshot) -> Text:
+    """Return the exits a second, and all of them."""
     unit = "exits" if snapshot.origin.emits_exits else "accesses"
     per_second = snapshot.exits / snapshot.duration_s if snapshot.duration_s else float("nan")
     text = Text(f"{numbers.rate(per_second)} {unit}/s", style="bold", no_wrap=True)
@@ -153,7 +155,8 @@ def _time(snapshot: Snapshot) -> Text:
     )
 
 
-def _lost(snapshot: Snapshot) -> Text:
+def lost(snapshot: Snapshot) -> Text:
+    """Return what was lost, or that nothing was."""
     losses = {name: number for name, number in asdict(snapshot.lost).items() if number}
     text = Text(no_wrap=True, overflow="ellipsis")
     if not losses:
@@ -167,7 +170,8 @@ def _lost(snapshot: Snapshot) -> Text:
     return text
 
 
-def _blind(snapshot: Snapshot) -> Text:
+def blind(snapshot: Snapshot) -> Text:
+    """Return what a back end without exits does not tell."""
     backend = clean(snapshot.origin.backend)
     return Text(
         f"{backend} emits no kvm_exit: no reasons, no latencies; the rest is exact", "yellow"

@@ -1,0 +1,109 @@
+"""`bpfexit diagnose`."""
+
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+from rich.console import RenderableType
+
+from bpfexit.advice.diagnosis import diagnose as judged
+from bpfexit.advice.registry import RULES
+from bpfexit.advice.registry import rule as rule_named
+from bpfexit.commands.opening import counted, max_rows_option
+from bpfexit.commands.options import SECONDS, filter_options
+from bpfexit.errors import UsageError
+from bpfexit.formats import diagnosis_json
+from bpfexit.model.snapshot import Snapshot
+from bpfexit.sources.recording import total
+from bpfexit.sources.source import Filter
+from bpfexit.ui import findings, plain
+from bpfexit.ui.console import PlainConsole
+from bpfexit.ui.countdown import Countdown
+from bpfexit.ui.rules import explained, rules_table
+from bpfexit.ui.text import clean
+
+DURATION_S = 10.0
+PROGRESS_S = 1.0
+
+EPILOG = """\b
+Examples:
+  bpfexit diagnose                        ten seconds of all guests
+  bpfexit diagnose -d 60 -p 4711          a minute of one
+  bpfexit diagnose --input run.jsonl.gz   what was recorded
+  bpfexit diagnose --explain pm-timer     what a rule looks for, and why
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "-d", "--duration", type=SECONDS, help=f"Count for so many seconds [{DURATION_S:.0f}]."
+)
+@filter_options
+@click.option(
+    "--input",
+    "recording",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Judge this recording instead of this host.",
+)
+@max_rows_option
+@click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON lines.")
+@click.option("--rules", "lists", is_flag=True, help="List the rules.")
+@click.option("--explain", metavar="RULE", help="Say what a rule looks for, and why.")
+def diagnose(
+    duration: float | None,
+    pids: tuple[int, ...],
+    vcpus: tuple[int, ...],
+    reasons: tuple[str, ...],
+    recording: Path | None,
+    max_rows: int,
+    as_json: bool,
+    lists: bool,
+    explain: str | None,
+) -> None:
+    """Say what makes the guests slow, what to change, and what to expect of that.
+
+    Counts for -d seconds, or until Ctrl-C, and judges what there is; or reads a
+    recording. Findings come by what they cost. What the host and the guests'
+    command lines have on already is not advised.
+    """
+    console = PlainConsole()
+    if lists or explain is not None:
+        console.print(_explained(explain) if explain is not None else rules_table(RULES))
+        return
+    if recording and duration is not None:
+        raise UsageError("--duration is for counting on this host: a recording is read whole")
+    wanted = Filter(pids, vcpus, reasons)
+    snapshot = _read(recording, wanted) if recording else _counted(wanted, duration, max_rows)
+    found = judged(snapshot)
+    if as_json:
+        for line in diagnosis_json.encode(found):
+            click.echo(line)
+        return
+    console.print(findings.diagnosis(found))
+
+
+def _explained(name: str) -> RenderableType:
+    known = rule_named(name)
+    if known is None:
+        close = get_close_matches(name, [each.name for each in RULES], 1)
+        hint = f": {close[0]}?" if close else ""
+        raise UsageError(f"there is no rule {clean(name)}{hint} (--rules lists them)")
+    return explained(known)
+
+
+def _counted(wanted: Filter, duration: float | None, max_rows: int) -> Snapshot:
+    """Count on this host, with a line on a terminal that says how far it is."""
+    lasts = DURATION_S if duration is None else duration
+    shown = Countdown(sys.stderr, lasts)
+    try:
+        return counted(wanted, plain.Run(PROGRESS_S, duration=lasts), max_rows, shown.show)
+    finally:
+        shown.end()
+
+
+def _read(path: Path, wanted: Filter) -> Snapshot:
+    whole = total(path, wanted)
+    if whole.cut:
+        click.echo(f"bpfexit: {clean(str(path))} is not whole: {whole.cut}", err=True)
+    return whole.snapshot

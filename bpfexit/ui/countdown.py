@@ -1,0 +1,37 @@
+"""How long counting still takes: one line, rewritten on a terminal, nothing elsewhere."""
+
+from contextlib import suppress
+from typing import TextIO
+
+from bpfexit.model.snapshot import Snapshot
+from bpfexit.ui import numbers
+
+_CLEAR = "\r\x1b[K"
+
+
+class Countdown:
+    """Adds up what was counted and shows it with the seconds that are left."""
+
+    def __init__(self, stream: TextIO, lasts_s: float) -> None:
+        self._stream = stream
+        self._lasts_s = lasts_s
+        self._elapsed_s = 0.0
+        self._exits = 0
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Take note of an interval."""
+        self._elapsed_s += snapshot.duration_s
+        self._exits += snapshot.exits
+        left = max(0.0, self._lasts_s - self._elapsed_s)
+        self._write(f"{_CLEAR}{numbers.count(self._exits)} counted, {left:.0f} s to go")
+
+    def end(self) -> None:
+        """Take the line away."""
+        self._write(_CLEAR)
+
+    def _write(self, text: str) -> None:
+        if not self._stream.isatty():
+            return
+        with suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
