@@ -12,7 +12,7 @@ import click
 from bpfexit import __version__
 from bpfexit.commands.opening import live_source
 from bpfexit.commands.options import INTERVAL, SECONDS, filter_options
-from bpfexit.formats.recording_json import Guest, Header
+from bpfexit.formats.recording_json import Header
 from bpfexit.host import guests
 from bpfexit.model.snapshot import Lost
 from bpfexit.sources.kernel import KernelSource
@@ -104,7 +104,7 @@ def _record(
 
 def _header(source: KernelSource, interval: float, pids: tuple[int, ...]) -> Header:
     running = [pid for pid in guests.running() if not pids or pid in pids]
-    found = tuple(Guest(each.name, each.pid) for each in guests.Guests().update(running))
+    found = guests.Guests().update(running)
     return Header(__version__, source.origin, interval, time.time(), found)
 
 

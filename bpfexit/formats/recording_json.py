@@ -1,23 +1,19 @@
-"""`bpfexit.recording/1`: the line a recording begins with; `bpfexit.snapshot/1` lines follow."""
+"""`bpfexit.recording/1`: the line a recording begins with.
+
+`bpfexit.guest/1` and `bpfexit.snapshot/1` lines follow.
+"""
 
 import json
-from dataclasses import dataclass
-from math import isfinite
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bpfexit.errors import BpfexitError
+from bpfexit.formats.json_values import MAX_ID, document_of, seconds, whole
+from bpfexit.model.guest import Guest
+from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin
 
 SCHEMA = "bpfexit.recording/1"
-_MARK = f'"{SCHEMA}"'
-
-
-@dataclass(frozen=True)
-class Guest:
-    """A guest that ran when the recording began."""
-
-    vm: str
-    pid: int
 
 
 @dataclass(frozen=True)
@@ -28,7 +24,7 @@ class Header:
     origin: Origin
     interval_s: float
     start: float  # unix time, s
-    guests: tuple[Guest, ...] = ()
+    guests: tuple[Guest, ...] = ()  # that ran when the recording began
 
 
 def encode(header: Header) -> str:
@@ -43,23 +39,20 @@ def encode(header: Header) -> str:
         "emits_exits": origin.emits_exits,
         "interval_s": header.interval_s,
         "start": header.start,
-        "guests": [{"vm": guest.vm, "pid": guest.pid} for guest in header.guests],
+        "facts": asdict(origin.facts),
+        "guests": [{"vm": guest.name, "pid": guest.pid} for guest in header.guests],
     }
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
 
 def decode(line: str) -> Header | None:
     """Read a header back; None for a line that is something else. Raises `BpfexitError`."""
-    if _MARK not in line:  # a guest's name in a snapshot may hold it, too: see below
-        return None
     try:
-        document = json.loads(line)
-        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-            return None
-        return _header(document)
+        document = document_of(line, SCHEMA)
+        return None if document is None else _header(document)
     except RecursionError:
         raise BpfexitError("it is nested too deeply") from None
-    except (ValueError, TypeError, OverflowError, KeyError):
+    except (ValueError, TypeError, OverflowError, KeyError, AttributeError):
         raise BpfexitError("it is no whole header of a recording") from None
 
 
@@ -71,15 +64,22 @@ def _header(document: dict[str, Any]) -> Header:
             str(document.get("kernel", "")),
             str(document.get("backend", "")),
             bool(document.get("emits_exits", True)),
+            _facts(document.get("facts", {})),
         ),
-        interval_s=_seconds(document["interval_s"]),
-        start=_seconds(document["start"]),
-        guests=tuple(Guest(str(each["vm"]), int(each["pid"])) for each in document["guests"]),
+        interval_s=seconds(document["interval_s"]),
+        start=seconds(document["start"]),
+        guests=tuple(
+            Guest(whole(each["pid"], MAX_ID), str(each["vm"])) for each in document["guests"]
+        ),
     )
 
 
-def _seconds(value: Any) -> float:
-    seconds = float(value)
-    if not (isfinite(seconds) and 0 <= seconds < 1e12):
-        raise ValueError(f"{value} is no time")
-    return seconds
+def _facts(document: dict[str, Any]) -> HostFacts:
+    """Read the host's facts; recordings of before have none."""
+    return HostFacts(
+        cpu=str(document.get("cpu", "")),
+        cpus=whole(document.get("cpus", 0), MAX_ID),
+        clocksource=str(document.get("clocksource", "")),
+        hugepages=str(document.get("hugepages", "")),
+        parameters={key: str(value) for key, value in document.get("parameters", {}).items()},
+    )

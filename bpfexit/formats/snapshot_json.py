@@ -1,5 +1,6 @@
 """`bpfexit.snapshot/1`: one snapshot, one line of JSON; what `top -j` prints and replays.
 
+`ended` are the processes of guests that have ended, in that interval or before.
 A number that is not known is null: `reason` where the back end gives none,
 `total_ns` and `max_ns` of a row in which no exit has a latency, `guest_ns`
 where no `kvm_entry` is emitted.
@@ -13,6 +14,15 @@ from typing import Any
 import numpy as np
 
 from bpfexit.errors import BpfexitError
+from bpfexit.formats.json_values import (
+    MAX_ADDRESS,
+    MAX_COUNT,
+    MAX_ID,
+    refusing,
+    seconds,
+    whole,
+)
+from bpfexit.model.guest import Guest
 from bpfexit.model.histogram import LOWER_NS, buckets
 from bpfexit.model.reasons import Isa
 from bpfexit.model.rows import NO_REASON, NO_VCPU, Access, Kind, Rows, no_rows
@@ -27,11 +37,8 @@ _ISA_OF = {name: value for value, name in _ISAS.items()}
 _KIND_OF = {name: value for value, name in _KINDS.items()}
 _ACCESS_OF = {name: value for value, name in _ACCESSES.items()}
 _BUCKET_OF = {int(lower): place for place, lower in enumerate(LOWER_NS)}
-_MAX_COUNT = 2**63 - 1
-_MAX_ID = 2**32 - 1
 _MAX_VCPU = 2**31 - 1
 _MAX_SIZE = 2**8 - 1
-_MAX_ADDRESS = 2**64 - 1
 
 
 def encode(snapshot: Snapshot) -> str:
@@ -47,6 +54,7 @@ def encode(snapshot: Snapshot) -> str:
         "emits_exits": origin.emits_exits,
         "lost": asdict(snapshot.lost),
         "in_flight": snapshot.in_flight,
+        "ended": sorted(snapshot.ended),
         "vcpus": [_vcpu(each, snapshot) for each in snapshot.vcpus.tolist()],
         "rows": list(_rows(snapshot)),
     }
@@ -88,21 +96,11 @@ def _rows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
 
 def decode(line: str) -> Snapshot:
     """Read a line back. Raises `BpfexitError` for whatever is not such a line."""
-    try:
+    with refusing():
         document = json.loads(line)
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise BpfexitError(f"it is not of the schema {SCHEMA}")
         return _snapshot(document)
-    except RecursionError:
-        raise BpfexitError("it is nested too deeply") from None
-    except KeyError as error:
-        raise BpfexitError(f"{_short(error.args[0])} is missing or not known") from None
-    except (ValueError, TypeError, OverflowError, IndexError, AttributeError) as error:
-        raise BpfexitError(f"it does not parse ({_short(error)})") from None
-
-
-def _short(what: object) -> str:
-    return ascii(str(what))[1:-1][:80]
 
 
 def _snapshot(document: dict[str, Any]) -> Snapshot:
@@ -111,8 +109,8 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
     reasons = _names(str(each["reason"]) for each in rows if each["reason"] is not None)
     lost = {name: _count(value) for name, value in document["lost"].items()}
     return Snapshot(
-        start=_seconds(document["start"]),
-        duration_s=_seconds(document["duration_s"]),
+        start=seconds(document["start"]),
+        duration_s=seconds(document["duration_s"]),
         rows=_decoded_rows(rows, vms, reasons),
         vcpus=np.array([_vcpu_values(each, vms) for each in vcpus], VCPU_FIELDS),
         vms=tuple(vms),
@@ -125,29 +123,23 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
             str(document.get("backend", "")),
             bool(document.get("emits_exits", True)),
         ),
+        guests=_ended(document.get("ended", []), rows, vcpus),
     )
+
+
+def _ended(pids: list[Any], rows: list[Any], vcpus: list[Any]) -> tuple[Guest, ...]:
+    """Return the guests that have ended, by name as far as they have a part in the interval."""
+    names = {each["pid"]: str(each["vm"]) for each in [*rows, *vcpus]}
+    ended = (whole(pid, MAX_ID) for pid in dict.fromkeys(pids))
+    return tuple(Guest(pid, names.get(pid, f"pid:{pid}"), ended=True) for pid in ended)
 
 
 def _names(names: Iterable[str]) -> dict[str, int]:
     return {name: place for place, name in enumerate(dict.fromkeys(names))}
 
 
-def _seconds(value: Any) -> float:
-    seconds = float(value)
-    if not 0 <= seconds < 1e12:
-        raise ValueError(f"{value} is no time")
-    return seconds
-
-
-def _whole(value: Any, most: int) -> int:
-    """Return a whole number; a boolean is none."""
-    if type(value) is not int or not 0 <= value <= most:
-        raise ValueError(f"{value} is no whole number from 0 to {most}")
-    return value
-
-
 def _count(value: Any) -> int:
-    return _whole(value, _MAX_COUNT)
+    return whole(value, MAX_COUNT)
 
 
 def _count_or_null(value: Any) -> int:
@@ -158,9 +150,9 @@ def _thread(each: dict[str, Any]) -> tuple[int, int, int]:
     """Return pid, tid and the vCPU's number."""
     vcpu = each["vcpu"]
     return (
-        _whole(each["pid"], _MAX_ID),
-        _whole(each["tid"], _MAX_ID),
-        NO_VCPU if vcpu is None else _whole(vcpu, _MAX_VCPU),
+        whole(each["pid"], MAX_ID),
+        whole(each["tid"], MAX_ID),
+        NO_VCPU if vcpu is None else whole(vcpu, _MAX_VCPU),
     )
 
 
@@ -198,8 +190,8 @@ def _row_values(
         NO_REASON if reason is None else reasons[str(reason)],
         _KIND_OF[row["kind"]],
         _ACCESS_OF[row["access"]],
-        0 if size is None else _whole(size, _MAX_SIZE),
-        0 if address is None else _whole(address, _MAX_ADDRESS),
+        0 if size is None else whole(size, _MAX_SIZE),
+        0 if address is None else whole(address, MAX_ADDRESS),
         _count(row["count"]),
         timed,
         _count_or_null(row["total_ns"]),

@@ -74,6 +74,11 @@ def _any(value: str) -> str:
     return ",".join(_tame(value))
 
 
+def _global(value: str) -> str:
+    """Keep all, or nothing: one property's value may stand apart from its name."""
+    return "" if _SECRET.search(value) else _any(value)
+
+
 def _device(value: str) -> str:
     """Keep the driver and the properties that say how it is driven."""
     parts = list(_tame(_flat(value)))
@@ -129,10 +134,9 @@ def _text(value: Any) -> str:
 _FLAGS = frozenset({"enable-kvm", "no-hpet", "no-acpi", "nodefaults", "no-kvm-pit-reinjection"})
 _ALIASES = {"M": "machine"}
 _VALUES: dict[str, Callable[[str], str]] = {
-    **dict.fromkeys(
-        ("machine", "M", "cpu", "accel", "smp", "m", "global", "overcommit", "rtc"), _any
-    ),
+    **dict.fromkeys(("machine", "M", "cpu", "accel", "smp", "m", "overcommit", "rtc"), _any),
     **dict.fromkeys(("vga", "watchdog"), _type),
+    "global": _global,
     "device": _device,
     "drive": _drive,
     "netdev": _netdev,

@@ -84,6 +84,12 @@ class Snapshot:
         return int(self.rows["count"].sum())
 
     @property
+    def ended(self) -> frozenset[int]:
+        """The processes of guests that have ended, but for those whose PID is another's by now."""
+        living = {guest.pid for guest in self.guests if not guest.ended}
+        return frozenset(guest.pid for guest in self.guests if guest.ended) - living
+
+    @property
     def idle(self) -> NDArray[np.bool_]:
         """Which rows are the guest's idle time, shape (n,)."""
         return idle_rows(self.rows, self.reasons)

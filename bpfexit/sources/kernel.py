@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.host import btf, kernel, tracefs
+from bpfexit.host.facts import host_facts
 from bpfexit.host.guests import Guests
 from bpfexit.host.kvm import Backend
 from bpfexit.model.guest import Guest
@@ -331,4 +332,5 @@ def _seen_vcpus(
 
 
 def _origin(backend: Backend) -> Origin:
-    return Origin(socket.gethostname(), os.uname().release, backend.module, backend.emits_exits)
+    host, release = socket.gethostname(), os.uname().release
+    return Origin(host, release, backend.module, backend.emits_exits, host_facts())

@@ -16,8 +16,9 @@ from pathlib import Path
 from stat import S_ISREG
 
 from bpfexit.errors import BpfexitError
-from bpfexit.formats import recording_json, snapshot_json
+from bpfexit.formats import guest_json, recording_json, snapshot_json
 from bpfexit.formats.recording_json import Header
+from bpfexit.model.guest import Guest
 from bpfexit.model.snapshot import Snapshot
 
 SYNC_S = 5.0
@@ -33,6 +34,7 @@ class Recorder:
         """Create the file, or with `append` go on with one. Raises `BpfexitError`."""
         self._path = path
         self._header = header
+        self._guests: tuple[Guest, ...] = ()  # that the file tells of, since its last header
         self._fd = _opened(path, append)
         self._begin()
 
@@ -42,8 +44,19 @@ class Recorder:
         return self._size
 
     def write(self, snapshot: Snapshot) -> None:
-        """Append an interval, whole or not at all. Raises `BpfexitError` when it cannot."""
-        self._append(snapshot_json.encode(snapshot))
+        """Append an interval, whole or not at all. Raises `BpfexitError` when it cannot.
+
+        Before it goes what is new of its guests.
+        """
+        self._append(*self._news(snapshot.guests), snapshot_json.encode(snapshot))
+        self._guests = snapshot.guests
+
+    def _news(self, guests: tuple[Guest, ...]) -> list[str]:
+        """Return the lines for guests of whom that is not written yet."""
+        if guests is self._guests:  # so it is nearly always
+            return []
+        written = set(self._guests)
+        return [guest_json.encode(guest) for guest in guests if guest not in written]
 
     def reopen(self) -> None:
         """Open the path again, where somebody may have moved the file away from."""
@@ -66,10 +79,11 @@ class Recorder:
     def _begin(self) -> None:
         self._size = os.fstat(self._fd).st_size
         self._synced = 0.0
+        self._guests = ()
         self._append(recording_json.encode(self._header()))
 
-    def _append(self, line: str) -> None:
-        data = f"{line}\n".encode()
+    def _append(self, *lines: str) -> None:
+        data = "".join(f"{line}\n" for line in lines).encode()
         if self._path.suffix == ".gz":
             data = gzip.compress(data, mtime=0)
         try:

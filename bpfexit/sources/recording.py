@@ -1,6 +1,7 @@
 """A recording: snapshots read back from JSON lines, gzip when the name ends in .gz.
 
-A header line may come first, and again wherever the recorder went on with the file.
+A header line may come first, and again wherever the recorder went on with the file;
+lines about the guests before the snapshots they are in.
 """
 
 import gzip
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import IO
 
 from bpfexit.errors import BpfexitError
-from bpfexit.formats import recording_json, snapshot_json
+from bpfexit.formats import guest_json, recording_json, snapshot_json
 from bpfexit.model.snapshot import Snapshot, merged
+from bpfexit.sources.known import Known
 from bpfexit.sources.source import Filter, kept
 
 LINE_LIMIT = 256 << 20
@@ -31,6 +33,7 @@ class RecordingSource:
         self.cut: str | None = None
         self.header: recording_json.Header | None = None
         """The last header read; `top -j` writes none."""
+        self._known = Known()
         self._line = 0
         self._snapshots = self._read()
         self._ahead: Snapshot | None = None
@@ -101,11 +104,14 @@ class RecordingSource:
                 yield snapshot
 
     def _snapshot(self, line: str) -> Snapshot | None:
-        """Decode a line; None for a header, which is kept."""
-        header = recording_json.decode(line)
-        if header is None:
-            return snapshot_json.decode(line)
-        self.header = header
+        """Decode a line; None for a header or a guest, which are kept for what follows."""
+        if header := recording_json.decode(line):
+            self.header = header
+            self._known = Known(header.origin.facts)
+        elif guest := guest_json.decode(line):
+            self._known.add(guest)
+        else:
+            return self._known.put_into(snapshot_json.decode(line))
         return None
 
 

@@ -19,7 +19,7 @@ class Filter:
 
 
 def kept(snapshot: Snapshot, wanted: Filter) -> Snapshot:
-    """Return the snapshot with only the rows and vCPUs that are wanted."""
+    """Return the snapshot with only the rows, vCPUs and guests that are wanted."""
     rows, vcpus = snapshot.rows, snapshot.vcpus
     keep = _chosen(rows["pid"], wanted.pids) & _chosen(rows["vcpu"], wanted.vcpus)
     if wanted.reasons:
@@ -27,7 +27,10 @@ def kept(snapshot: Snapshot, wanted: Filter) -> Snapshot:
         known = np.array([name.lower() in names for name in snapshot.reasons] + [False], bool)
         keep &= known[rows["reason"]]
     seen = _chosen(vcpus["pid"], wanted.pids) & _chosen(vcpus["vcpu"], wanted.vcpus)
-    return replace(snapshot, rows=rows.take(keep), vcpus=vcpus[seen])
+    guests = snapshot.guests
+    if wanted.pids:
+        guests = tuple(guest for guest in guests if guest.pid in wanted.pids)
+    return replace(snapshot, rows=rows.take(keep), vcpus=vcpus[seen], guests=guests)
 
 
 def _chosen(values: NDArray[Any], wanted: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from bpfexit.model.guest import Guest, Layer, Region
 from bpfexit.model.histogram import BUCKETS, bucket_of
 from bpfexit.model.reasons import Isa
 from bpfexit.model.rows import IDENTITY, NO_REASON, NO_VCPU, SUMS, Access, Kind, Rows, no_rows
@@ -51,6 +52,7 @@ def snapshot(
     lost: Lost | None = None,
     in_flight: int = 0,
     origin: Origin | None = None,
+    guests: tuple[Guest, ...] = (),
 ) -> Snapshot:
     """Return a snapshot with a row for each; every vCPU ran in the guest for `guest_ns`."""
     vms = tuple(dict.fromkeys(each.vm for each in exits))
@@ -65,6 +67,7 @@ def snapshot(
         lost=lost or Lost(),
         in_flight=in_flight,
         origin=origin or Origin("host", "6.18.0", "kvm_intel", emits_exits=True),
+        guests=guests,
     )
 
 
@@ -185,4 +188,27 @@ def snapshots(draw: st.DrawFn, isa: Isa | None = None) -> Snapshot:
         lost=draw(_LOSSES),
         in_flight=draw(st.integers(0, 9)),
         origin=Origin(draw(HOSTILE), "6.18.0", "kvm_x", emits_exits=bool(isa)),
+    )
+
+
+@st.composite
+def guests(draw: st.DrawFn) -> Guest:
+    """Return what may be known of a guest; its owner chose the words."""
+    regions_of = st.builds(
+        Region,
+        st.sampled_from([Kind.PIO, Kind.MMIO, Kind.MSR]),
+        st.sampled_from([0x70, 0x608]),
+        st.sampled_from([0x608, 2**64 - 1]),
+        HOSTILE,
+    )
+    regions = draw(st.lists(regions_of, max_size=3))
+    return Guest(
+        pid=draw(st.integers(100, 103)),
+        name=draw(st.sampled_from(["alpha", "beta"]) | HOSTILE),
+        named_by=draw(st.sampled_from(["", "qemu", "libvirt"])),
+        vmm=draw(st.sampled_from(["", "qemu"])),
+        options=tuple(draw(st.lists(st.tuples(HOSTILE, HOSTILE), max_size=3))),
+        regions=tuple(sorted(regions, key=lambda each: (each.kind, each.first))),
+        mapped_by=draw(st.sampled_from([None, *Layer])),
+        ended=draw(st.booleans()),
     )

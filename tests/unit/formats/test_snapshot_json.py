@@ -25,6 +25,7 @@ DOCUMENT_FIELDS = [
     "emits_exits",
     "lost",
     "in_flight",
+    "ended",
     "vcpus",
     "rows",
 ]

@@ -84,6 +84,7 @@ SECRETS = [
     ("-device", "isa-applesmc,osk=hunter2"),
     ("-machine", "pc,memory-encryption-key=hunter2"),
     ("-global", "isa-applesmc.osk=hunter2"),
+    ("-global", "driver=isa-applesmc,property=osk,value=hunter2"),
     ("-serial", "tcp:hunter2:4444"),
     ("-netdev", "user,id=n,guestfwd=hunter2"),
     ("-uuid", "hunter2"),

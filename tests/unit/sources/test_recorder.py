@@ -3,13 +3,18 @@
 import gzip
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bpfexit.errors import BpfexitError
+from bpfexit.formats import guest_json
 from bpfexit.formats.recording_json import Header
 from bpfexit.formats.snapshot_json import encode
+from bpfexit.model.guest import Guest, Layer, Region
+from bpfexit.model.host_facts import HostFacts
+from bpfexit.model.rows import Kind
 from bpfexit.model.snapshot import Origin
 from bpfexit.sources.recorder import Recorder
 from bpfexit.sources.recording import RecordingSource, total
@@ -20,14 +25,23 @@ NAMES = ["exits.jsonl", "exits.jsonl.gz"]
 MUTATIONS = 5000
 
 
+REGIONS = (Region(Kind.PIO, 0x608, 0x60B, "acpi-tmr"), Region(Kind.MMIO, 0, 9, "ram"))
+WEB = Guest(100, "alpha", "qemu", "qemu", (("machine", "pc"),), REGIONS, Layer.QMP)
+DB = Guest(101, "db", "libvirt")
+
+
 def header() -> Header:
-    return Header("0.1.0", Origin("host", "6.18.0", "kvm_amd"), 1.0, 1000.0)
+    facts = HostFacts("Some CPU", 4, "tsc", "always", {"kvm.halt_poll_ns": "0"})
+    origin = Origin("host", "6.18.0", "kvm_amd", facts=facts)
+    return Header("0.1.0", origin, 1.0, 1000.0, (Guest(100, "alpha"),))
 
 
 def recorded(path: Path, number: int = 3, append: bool = False) -> bytes:
     recorder = Recorder(path, header, append)
     for n in range(number):
-        recorder.write(snapshot(pio(n, ns=(n,)), Exits("HLT", (5,)), start=1000.0 + n))
+        known = (replace(WEB, ended=n == 2), *([DB] if n else []))
+        exits = (pio(n, ns=(n,)), Exits("HLT", (5,)))
+        recorder.write(snapshot(*exits, start=1000.0 + n, guests=known))
     assert recorder.size == path.stat().st_size
     recorder.close()
     recorder.close()
@@ -122,6 +136,7 @@ def test_a_mutated_recording_gives_an_error_or_a_part(tmp_path: Path, name: str)
             outcomes.add("error")
         else:
             encode(found.snapshot)
+            assert all(guest_json.encode(guest) for guest in found.snapshot.guests)
             outcomes.add("part")
     assert outcomes == {"error", "part"}
 

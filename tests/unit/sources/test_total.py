@@ -10,14 +10,24 @@ from hypothesis import strategies as st
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats import recording_json, snapshot_json
-from bpfexit.formats.recording_json import Guest, Header
+from bpfexit.formats.recording_json import Header
+from bpfexit.model.guest import Guest
+from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin, Snapshot, merged
 from bpfexit.sources import recording
 from bpfexit.sources.recording import Adding, RecordingSource, total, within
 from bpfexit.sources.source import Filter
 from tests.unit.builders import pio, snapshot, snapshots, tally, vcpu_tally
 
-HEADER = Header("0.1.0", Origin("host", "6.18.0", "kvm_amd"), 1.0, 1000.0, (Guest("alpha", 100),))
+HEADER = Header("0.1.0", Origin("host", "6.18.0", "kvm_amd"), 1.0, 1000.0, (Guest(100, "alpha"),))
+
+
+FACTLESS = ',"interval_s":1,"start":0,"guests":[],"facts":{"parameters":[]}}'
+OLD_HEADER = (
+    '{"schema":"bpfexit.recording/1","version":"0.1.0","host":"host","kernel":"6.18.0",'
+    '"backend":"kvm_amd","emits_exits":true,"interval_s":1.0,"start":1000.0,'
+    '"guests":[{"vm":"alpha","pid":100}]}'
+)
 
 
 def seconds(number: int) -> list[Snapshot]:
@@ -57,22 +67,37 @@ def test_a_header_alone_is_no_recording(tmp_path: Path) -> None:
         total(recorded(tmp_path, []), Filter())
 
 
+FACTS = st.builds(
+    HostFacts,
+    st.text(),
+    st.integers(0, 2**16),
+    st.text(),
+    st.text(),
+    st.dictionaries(st.text(), st.text()),
+)
+
+
 @given(
     st.builds(
         Header,
         st.text(),
-        st.builds(Origin, st.text(), st.text(), st.text(), st.booleans()),
+        st.builds(Origin, st.text(), st.text(), st.text(), st.booleans(), FACTS),
         st.floats(0, 1e6),
         st.floats(0, 1e10),
-        st.lists(st.builds(Guest, st.text(), st.integers(0, 2**31))).map(tuple),
+        st.lists(st.builds(Guest, st.integers(0, 2**31), st.text())).map(tuple),
     )
 )
 def test_a_header_comes_back(header: Header) -> None:
     assert recording_json.decode(recording_json.encode(header)) == header
 
 
+def test_a_header_of_before_there_were_facts_is_read() -> None:
+    assert recording_json.decode(OLD_HEADER) == HEADER
+
+
 @pytest.mark.parametrize(
-    "rest", ["}", ',"interval_s":1}', ',"interval_s":1e999,"start":0,"guests":[]}', "", ":" * 9]
+    "rest",
+    ["}", ',"interval_s":1}', ',"interval_s":1e999,"start":0,"guests":[]}', FACTLESS, "", ":" * 9],
 )
 def test_half_a_header_is_refused(rest: str) -> None:
     with pytest.raises(BpfexitError, match="no whole header"):

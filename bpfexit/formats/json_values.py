@@ -1,0 +1,58 @@
+"""Values of JSON that somebody else wrote, checked: numbers in their range, and errors in words."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bpfexit.errors import BpfexitError
+
+MAX_COUNT = 2**63 - 1
+MAX_ID = 2**32 - 1
+MAX_ADDRESS = 2**64 - 1
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn whatever goes wrong with a document into a `BpfexitError` that says what."""
+    try:
+        yield
+    except RecursionError:
+        raise BpfexitError("it is nested too deeply") from None
+    except KeyError as error:
+        raise BpfexitError(f"{_short(error.args[0])} is missing or not known") from None
+    except (ValueError, TypeError, OverflowError, IndexError, AttributeError) as error:
+        raise BpfexitError(f"it does not parse ({_short(error)})") from None
+
+
+def document_of(line: str, schema: str) -> dict[str, Any] | None:
+    """Parse a line; None when it is of another schema. Raises as JSON does.
+
+    A line that does not hold the schema's name is not parsed at all; one of another
+    schema may hold it, too, as a guest's name.
+    """
+    if f'"{schema}"' not in line:
+        return None
+    document = json.loads(line)
+    if not isinstance(document, dict) or document.get("schema") != schema:
+        return None
+    return document
+
+
+def seconds(value: Any) -> float:
+    """Return a time in seconds, which is finite and not negative."""
+    number = float(value)
+    if not 0 <= number < 1e12:
+        raise ValueError(f"{value} is no time")
+    return number
+
+
+def whole(value: Any, most: int) -> int:
+    """Return a whole number; a boolean is none."""
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"{value} is no whole number from 0 to {most}")
+    return value
+
+
+def _short(what: object) -> str:
+    return ascii(str(what))[1:-1][:80]
