@@ -43,6 +43,7 @@ static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 addre
 	vcpu->what = (vcpu->what & ~(u64)ACCESS_MASK) | access;
 	vcpu->address = address;
 	count_untimed(vcpu);
+	tell_if_slow(vcpu, 0, vcpu->user_ns);
 	vcpu->accessed = 1;
 	vcpu->charged = vcpu->user_ns != 0;
 	vcpu->user_ns = 0;
@@ -75,5 +76,6 @@ static __always_inline void add_user_time(struct vcpu *vcpu, u64 ns)
 	row->user_count += !vcpu->charged;
 	row->user_ns += ns;
 	end_count(row);
+	tell_if_slow(vcpu, 0, ns);
 	vcpu->charged = 1;
 }

@@ -47,6 +47,9 @@ int on_kvm_exit(void *ctx)
 	vcpu->address = vcpu->early ? vcpu->early_address : 0;
 	vcpu->early = 0;
 	vcpu->exit_ns = now;
+#ifdef SLOW_NS
+	vcpu->rip = RECORD(u64, EXIT_GUEST_RIP_OFFSET);
+#endif
 	return 0;
 }
 
@@ -60,6 +63,7 @@ int on_kvm_entry(void *ctx)
 
 	if (vcpu->exit_ns) {
 		count_exit(vcpu, now - vcpu->exit_ns);
+		tell_if_slow(vcpu, now - vcpu->exit_ns, vcpu->user_ns);
 		vcpu->exit_ns = 0;
 	}
 	vcpu->early = 0;

@@ -79,4 +79,22 @@ struct vcpu {
 	u32 accessed;    /* emulation.c: this instruction has made an access */
 	u32 charged;     /* emulation.c: and that access has been to user space */
 	struct cached_row cache[CACHED_ROWS];
+	u64 rip;          /* slow.h: where the guest was, at the exit in progress */
+	u64 slow_second;  /* slow.h: the second in which it last told of a slow exit */
+	u64 slow_told;    /* slow.h: of so many, in that second */
+	u64 slow_limited; /* slow.h: slow exits beyond what a second may hold */
+	u64 slow_dropped; /* slow.h: slow exits for which the buffer had no room */
+};
+
+/* One slow exit, as the ring buffer carries it. */
+struct slow_exit {
+	u64 owner; /* as in struct vcpu */
+	u64 what;  /* as in struct row */
+	u64 address;
+	u64 rip;    /* 0 where there is no kvm_exit */
+	u64 end_ns; /* CLOCK_MONOTONIC */
+	u64 ns;     /* from exit to entry; 0 where there is no kvm_exit */
+	u64 user_ns;
+	u32 vcpu_id;
+	u32 isa;
 };

@@ -17,7 +17,19 @@ _FIELD = re.compile(r"(\w+)=(0x[0-9a-f]+|-?[0-9a-f]+)\b")
 _BARE_HEX = "ecx"
 """trace-cmd prints this field in hexadecimal without a prefix."""
 _WANTED = frozenset(
-    {"exit_reason", "port", "gpa", "ecx", "rw", "size", "type", "write", "load", "reason"}
+    {
+        "exit_reason",
+        "guest_rip",
+        "port",
+        "gpa",
+        "ecx",
+        "rw",
+        "size",
+        "type",
+        "write",
+        "load",
+        "reason",
+    }
 )
 
 

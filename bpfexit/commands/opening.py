@@ -6,6 +6,7 @@ from contextlib import closing
 import click
 
 from bpfexit.host import guests, preflight
+from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.sources.kernel import MAX_ROWS, KernelSource
 from bpfexit.sources.recording import Adding
@@ -22,13 +23,17 @@ max_rows_option = click.option(
 )
 
 
-def live_source(wanted: Filter, max_rows: int = MAX_ROWS) -> KernelSource:
+def live_source(
+    wanted: Filter, max_rows: int = MAX_ROWS, threshold: Threshold | None = None
+) -> KernelSource:
     """Attach to this host's KVM. Raises `BpfexitError` where that cannot be."""
     ready = preflight.ready()
     for note in [*ready.notes, *guests.doubts(wanted.pids)]:
         click.echo(f"bpfexit: {note}", err=True)
     known = guests.Guests()
-    source = KernelSource(ready.backend, ready.tracefs, wanted, known, max_rows)
+    source = KernelSource(
+        ready.backend, ready.tracefs, wanted, known, max_rows, threshold=threshold
+    )
     click.echo(f"bpfexit: counting on {ready.backend.module}; Ctrl-C ends", err=True)
     return source
 

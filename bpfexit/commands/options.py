@@ -1,5 +1,6 @@
 """Options that several commands share, and how their values are read."""
 
+import re
 from collections.abc import Callable
 from math import isnan
 from typing import Any
@@ -57,6 +58,36 @@ class Seconds(click.FloatRange):
 
 SECONDS = Seconds(min=0.01, max=86400 * 366)
 INTERVAL = Seconds(min=SHORTEST_INTERVAL_S, max=LONGEST_INTERVAL_S)
+
+_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
+
+
+def nanoseconds(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """Read a time with its unit, `200us`, `1.5ms`, `2s`: from a nanosecond to an hour."""
+    del ctx, param
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(ns|us|µs|ms|s)", value.strip(), re.ASCII)
+    ns = round(float(found[1]) * _UNITS[found[2]]) if found else 0
+    if not 1 <= ns <= 3600 * 10**9:
+        raise click.BadParameter(f"{value!r} is no time such as 200us, 1ms or 2s, up to an hour")
+    return ns
+
+
+than_option = click.option(
+    "--than",
+    "than_ns",
+    metavar="TIME",
+    callback=nanoseconds,
+    default="1ms",
+    show_default=True,
+    help="Exits are slow that take so long or longer.",
+)
+rate_option = click.option(
+    "--rate",
+    type=click.IntRange(min=1, max=1_000_000),
+    default=100,
+    show_default=True,
+    help="Tell of so many a vCPU and second at most; the others are counted.",
+)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -11,9 +11,16 @@ import click
 
 from bpfexit import __version__
 from bpfexit.commands.opening import live_source
-from bpfexit.commands.options import INTERVAL, SECONDS, filter_options
+from bpfexit.commands.options import (
+    INTERVAL,
+    SECONDS,
+    filter_options,
+    rate_option,
+    than_option,
+)
 from bpfexit.formats.recording_json import Header
 from bpfexit.host import guests
+from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Lost
 from bpfexit.sources.kernel import KernelSource
 from bpfexit.sources.recorder import Recorder
@@ -32,6 +39,9 @@ Examples:
   bpfexit record -o sleep.jsonl -- sleep 2
                                           while a command runs
   bpfexit report night.jsonl.gz           and what was recorded
+  bpfexit record --events slow --than 5ms -d 60 -o slow.jsonl
+                                          and each single exit of 5 ms or longer
+  bpfexit slow --input slow.jsonl         which are these
 """
 
 
@@ -50,6 +60,13 @@ Examples:
 @click.option("--append", is_flag=True, help="Go on with a file that exists.")
 @click.option("-i", "--interval", type=INTERVAL, default=1.0, help="Seconds an interval [1].")
 @click.option("-d", "--duration", type=SECONDS, help="Stop after so many seconds.")
+@click.option(
+    "--events",
+    type=click.Choice(["slow"]),
+    help="Record these single events, too: every slow exit.",
+)
+@than_option
+@rate_option
 @filter_options
 def record(
     command: tuple[str, ...],
@@ -57,6 +74,9 @@ def record(
     append: bool,
     interval: float,
     duration: float | None,
+    events: str | None,
+    than_ns: int,
+    rate: int,
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
     reasons: tuple[str, ...],
@@ -68,9 +88,10 @@ def record(
     """
     must_exist(command)
     wanted = Filter(pids, vcpus, reasons)
+    threshold = Threshold(than_ns, rate) if events else None
     path = output or _default_path()
     with Interrupts(hangup_reopens=True) as interrupts, ExitStack() as stack:
-        source = live_source(wanted)
+        source = live_source(wanted, threshold=threshold)
         stack.callback(source.close)
         recorder = Recorder(path, lambda: _header(source, interval, pids), append)
         stack.enter_context(closing(recorder))

@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from bpfexit.errors import BpfexitError
+from bpfexit.model.rows import NO_VCPU
 
 MAX_COUNT = 2**63 - 1
 MAX_ID = 2**32 - 1
+_MAX_VCPU = 2**31 - 1
 MAX_ADDRESS = 2**64 - 1
 
 
@@ -52,6 +54,21 @@ def whole(value: Any, most: int) -> int:
     if type(value) is not int or not 0 <= value <= most:
         raise ValueError(f"{value} is no whole number from 0 to {most}")
     return value
+
+
+def count(value: Any) -> int:
+    """Return a whole number that fits a counter. Raises `ValueError`."""
+    return whole(value, MAX_COUNT)
+
+
+def thread(each: dict[str, Any]) -> tuple[int, int, int]:
+    """Return pid, tid and the vCPU's number. Raises `ValueError`."""
+    vcpu = each["vcpu"]
+    return (
+        whole(each["pid"], MAX_ID),
+        whole(each["tid"], MAX_ID),
+        NO_VCPU if vcpu is None else whole(vcpu, _MAX_VCPU),
+    )
 
 
 def _short(what: object) -> str:

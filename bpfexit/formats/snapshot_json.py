@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from bpfexit.errors import BpfexitError
+from bpfexit.formats import slow_json
 from bpfexit.formats.json_values import (
     MAX_ADDRESS,
-    MAX_COUNT,
     MAX_ID,
+    count,
     refusing,
     seconds,
+    thread,
     whole,
 )
 from bpfexit.model.guest import Guest
@@ -37,7 +39,6 @@ _ISA_OF = {name: value for value, name in _ISAS.items()}
 _KIND_OF = {name: value for value, name in _KINDS.items()}
 _ACCESS_OF = {name: value for value, name in _ACCESSES.items()}
 _BUCKET_OF = {int(lower): place for place, lower in enumerate(LOWER_NS)}
-_MAX_VCPU = 2**31 - 1
 _MAX_SIZE = 2**8 - 1
 
 
@@ -58,6 +59,8 @@ def encode(snapshot: Snapshot) -> str:
         "vcpus": [_vcpu(each, snapshot) for each in snapshot.vcpus.tolist()],
         "rows": list(_rows(snapshot)),
     }
+    if snapshot.slow:
+        document["slow"] = slow_json.document(snapshot.slow)
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
 
@@ -107,7 +110,7 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
     rows, vcpus = document["rows"], document["vcpus"]
     vms = _names(str(each["vm"]) for each in [*vcpus, *rows])
     reasons = _names(str(each["reason"]) for each in rows if each["reason"] is not None)
-    lost = {name: _count(value) for name, value in document["lost"].items()}
+    lost = {name: count(value) for name, value in document["lost"].items()}
     return Snapshot(
         start=seconds(document["start"]),
         duration_s=seconds(document["duration_s"]),
@@ -116,7 +119,7 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
         vms=tuple(vms),
         reasons=tuple(reasons),
         lost=Lost(**{name: lost.get(name, 0) for name in asdict(Lost())}),
-        in_flight=_count(document.get("in_flight", 0)),
+        in_flight=count(document.get("in_flight", 0)),
         origin=Origin(
             str(document.get("host", "")),
             str(document.get("kernel", "")),
@@ -124,6 +127,7 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
             bool(document.get("emits_exits", True)),
         ),
         guests=_ended(document.get("ended", []), rows, vcpus),
+        slow=slow_json.decoded(document.get("slow")),
     )
 
 
@@ -138,26 +142,12 @@ def _names(names: Iterable[str]) -> dict[str, int]:
     return {name: place for place, name in enumerate(dict.fromkeys(names))}
 
 
-def _count(value: Any) -> int:
-    return whole(value, MAX_COUNT)
-
-
 def _count_or_null(value: Any) -> int:
-    return 0 if value is None else _count(value)
-
-
-def _thread(each: dict[str, Any]) -> tuple[int, int, int]:
-    """Return pid, tid and the vCPU's number."""
-    vcpu = each["vcpu"]
-    return (
-        whole(each["pid"], MAX_ID),
-        whole(each["tid"], MAX_ID),
-        NO_VCPU if vcpu is None else whole(vcpu, _MAX_VCPU),
-    )
+    return 0 if value is None else count(value)
 
 
 def _vcpu_values(each: dict[str, Any], vms: dict[str, int]) -> tuple[int, ...]:
-    return (vms[str(each["vm"])], *_thread(each), _count_or_null(each["guest_ns"]))
+    return (vms[str(each["vm"])], *thread(each), _count_or_null(each["guest_ns"]))
 
 
 def _decoded_rows(rows: list[Any], vms: dict[str, int], reasons: dict[str, int]) -> Rows:
@@ -170,12 +160,12 @@ def _decoded_rows(rows: list[Any], vms: dict[str, int], reasons: dict[str, int])
 
 def _fill_histogram(hist: Any, row: dict[str, Any]) -> int:
     """Return the number of exits in it: those of the row that have a latency."""
-    left = _count(row["count"])
-    for lower, _, count in row["hist"]:
-        left -= _count(count)
+    left = count(row["count"])
+    for lower, _, exits in row["hist"]:
+        left -= count(exits)
         if left < 0:
             raise ValueError("a histogram holds more exits than its row")
-        hist[_BUCKET_OF[lower]] += count
+        hist[_BUCKET_OF[lower]] += exits
     return int(row["count"]) - left
 
 
@@ -185,17 +175,17 @@ def _row_values(
     reason, size, address = row["reason"], row.get("size"), row["address"]
     return (
         vms[str(row["vm"])],
-        *_thread(row),
+        *thread(row),
         _ISA_OF[row["isa"]],
         NO_REASON if reason is None else reasons[str(reason)],
         _KIND_OF[row["kind"]],
         _ACCESS_OF[row["access"]],
         0 if size is None else whole(size, _MAX_SIZE),
         0 if address is None else whole(address, MAX_ADDRESS),
-        _count(row["count"]),
+        count(row["count"]),
         timed,
         _count_or_null(row["total_ns"]),
         _count_or_null(row["max_ns"]),
-        _count(row["user_count"]),
-        _count(row["user_ns"]),
+        count(row["user_count"]),
+        count(row["user_ns"]),
     )

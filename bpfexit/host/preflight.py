@@ -33,7 +33,7 @@ EVENTS = (
     "kvm_userspace_exit",
     "kvm_fpu",
 )
-EXIT_FIELDS = ("exit_reason", "isa", "vcpu_id")
+EXIT_FIELDS = ("exit_reason", "isa", "vcpu_id", "guest_rip")
 """What is read from the record of `kvm_exit`; its other fields differ between kernels."""
 
 NOT_CHECKED = "not checked, because of what fails above"

@@ -42,6 +42,7 @@ class Sample:
     vcpus: NDArray[Any]
     slots_full: int  # exits of vCPUs for which there was no slot
     missed: int  # runs of a program that the kernel skipped, for recursion
+    slow: NDArray[Any] | None = None  # of `model.slow.RECORD`: told of since the previous sample
 
 
 @dataclass(frozen=True)

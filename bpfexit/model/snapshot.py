@@ -14,6 +14,7 @@ from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.reasons import IDLE
 from bpfexit.model.rows import IDENTITY, NO_REASON, Rows, joined
+from bpfexit.model.slow import Slow
 
 VCPU_FIELDS = np.dtype(
     [
@@ -77,6 +78,7 @@ class Snapshot:
     in_flight: int = 0  # exits that had not ended when the interval did: counted in the next
     origin: Origin = field(default_factory=Origin)
     guests: tuple[Guest, ...] = ()  # what is known of them; one that took a PID over comes later
+    slow: Slow | None = None  # single slow exits, where they were asked for
 
     @property
     def exits(self) -> int:
@@ -130,7 +132,10 @@ def times(snapshot: Snapshot) -> Times:
 
 
 def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
-    """Add consecutive snapshots up to one; at least one must be given."""
+    """Add consecutive snapshots up to one; at least one must be given.
+
+    Single slow exits are no sums: they are not in it.
+    """
     named = with_common_names(snapshots)
     rows, _ = joined([each.rows for each in named]).summed_by(IDENTITY)
     return replace(
@@ -140,6 +145,7 @@ def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
         rows=rows,
         vcpus=_summed_vcpus(named),
         lost=sum((snapshot.lost for snapshot in snapshots), Lost()),
+        slow=None,
         guests=_latest(guest for snapshot in snapshots for guest in snapshot.guests),
     )
 

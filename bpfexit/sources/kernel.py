@@ -24,11 +24,13 @@ from bpfexit.host.facts import host_facts
 from bpfexit.host.guests import Guests
 from bpfexit.host.kvm import Backend
 from bpfexit.model.guest import Guest
-from bpfexit.model.reasons import BUILT_IN, Reasons, parse_format
+from bpfexit.model.reasons import BUILT_IN, IDLE, Reasons, parse_format
 from bpfexit.model.sample import Sample, difference, name_reasons
+from bpfexit.model.slow import Slow, Threshold, slow_exits
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
 from bpfexit.sources import programs
 from bpfexit.sources.mapped import copied, mapped_array, restart_maxima
+from bpfexit.sources.slow_ring import SlowRing
 from bpfexit.sources.source import Filter
 from bpfexit.sources.threads import Threads
 
@@ -70,6 +72,7 @@ class KernelSource:
         guests: Guests,
         max_rows: int = MAX_ROWS,
         max_vcpus: int = MAX_VCPUS,
+        threshold: Threshold | None = None,
     ) -> None:
         """Compile, load and attach. Raises `BpfexitError` when the kernel or bcc refuses."""
         self._bcc = import_bcc()
@@ -79,7 +82,12 @@ class KernelSource:
         self._plan = _plan(backend, tracefs_root, max_rows, max_vcpus)
         self._plan.macros.update(programs.watched_macro(wanted.pids, wanted.vcpus))
         self._plan.macros.update(_reason_filter(backend, self._reasons, wanted.reasons))
+        if threshold:
+            idle = [code for name in IDLE for code in self._reasons.codes(backend.isa, name)]
+            self._plan.macros.update(programs.slow_macros(threshold, idle))
         self._bpf = _compiled(self._bcc, self._plan)
+        self._threshold = threshold
+        self._ring = SlowRing(self._bpf) if threshold else None
         self._rows = self._mapped("rows", max_rows)
         self._vcpus = self._mapped("vcpus", max_vcpus)
         self._fill("free_rows", max_rows)
@@ -182,14 +190,15 @@ class KernelSource:
 
     def _sample(self, before: Sample | None) -> Sample:
         taken_ns = time.monotonic_ns()
+        # Before the vCPUs, as are the rows: whoever is in either has a slot.
+        slow = self._ring.read() if self._ring else None
         shared = self._rows[: int(self._vcpus["rows"].sum())]
         rows = copied(shared, before.rows if before else shared[:0])
         restart_maxima(shared, rows)
-        # After the rows: whoever has a row has a slot.
         used = np.flatnonzero(self._vcpus["owner"])
         vcpus = self._vcpus[: int(used[-1]) + 1 if len(used) else 0].copy()
         slots_full = sum(self._bpf["slots_full"][0])
-        return Sample(taken_ns, rows, vcpus, slots_full, self._missed())
+        return Sample(taken_ns, rows, vcpus, slots_full, self._missed(), slow)
 
     def _missed(self) -> int:
         return sum(_recursion_misses(fd) for fd in self._program_fds)
@@ -216,6 +225,18 @@ class KernelSource:
             in_flight=int((after.vcpus["exit_ns"] != 0)[self._threads.alive(after.vcpus)].sum()),
             origin=self._origin,
             guests=guests,
+            slow=self._slow(before, after, guests),
+        )
+
+    def _slow(self, before: Sample, after: Sample, guests: tuple[Guest, ...]) -> Slow | None:
+        if self._threshold is None or after.slow is None:
+            return None
+        names = {guest.pid: guest.name for guest in guests}
+        return Slow(
+            self._threshold.than_ns,
+            slow_exits(after.slow, self._reasons, names, time.time() - time.monotonic()),
+            limited=_grown(before, after, "slow_limited"),
+            dropped=_grown(before, after, "slow_dropped"),
         )
 
 
@@ -232,6 +253,10 @@ def _vms(
     places = {pid: at for at, pid in enumerate(names)}
     pids = (vcpus["owner"] >> 32).tolist()
     return tuple(names.values()), np.array([places.get(pid, 0) for pid in pids], np.uint32)
+
+
+def _grown(before: Sample, after: Sample, field: str) -> int:
+    return int(after.vcpus[field].sum()) - int(before.vcpus[field].sum())
 
 
 def _plan(backend: Backend, tracefs_root: Path, max_rows: int, max_vcpus: int) -> programs.Plan:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bpfexit.model.reasons import VMX_CODE_MASK, Isa
+from bpfexit.model.slow import Threshold
 
-COMMON = ("wire.h", "maps.h", "vcpu.h", "rows.h")
+COMMON = ("wire.h", "maps.h", "vcpu.h", "rows.h", "slow.h")
 WITH_EXITS = (*COMMON, "exits.c", "accesses.c", "userspace.c")
 WITHOUT_EXITS = (*COMMON, "emulation.c", "accesses.c", "userspace.c")
 
 FIELDS = {
-    "kvm_exit": ("exit_reason", "vcpu_id", "isa"),
+    "kvm_exit": ("exit_reason", "vcpu_id", "isa", "guest_rip"),
     "kvm_pio": ("rw", "port", "size"),
     "kvm_mmio": ("type", "len", "gpa"),
     "kvm_fast_mmio": ("gpa",),
@@ -23,6 +24,9 @@ FIELDS = {
 
 WITHIN_AN_EXIT = tuple(event for event in FIELDS if event != "kvm_exit")
 """Events between an exit and its entry. The kernel may be preempted there."""
+
+SLOW_PAGES = 256
+"""Size of the ring buffer for slow exits: 1 MiB, room for some 13,000 between two readings."""
 
 Records = Mapping[str, Mapping[str, int]]
 """Offsets in bytes of the fields of an event's record, by event and field."""
@@ -111,6 +115,18 @@ def reason_macro(isa: Isa, codes: list[int]) -> dict[str, str]:
         return {}
     value = f"((r)&{VMX_CODE_MASK})" if isa is Isa.VMX else "(r)"
     return {"REASON_WATCHED(r)": _any_of(value, tuple(codes))}
+
+
+def slow_macros(threshold: Threshold, idle_codes: list[int]) -> dict[str, str]:
+    """Return the macros by which single slow exits are told of; never those of idle time."""
+    macros = {
+        "SLOW_NS": f"{threshold.than_ns}ULL",
+        "SLOW_RATE": str(threshold.rate),
+        "SLOW_PAGES": str(SLOW_PAGES),
+    }
+    if idle_codes:
+        macros["SLOW_IDLE(r)"] = _any_of("(r)", tuple(idle_codes))
+    return macros
 
 
 def _sizes(max_rows: int, max_vcpus: int) -> dict[str, str]:

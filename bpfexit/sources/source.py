@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.model.slow import Slow
 from bpfexit.model.snapshot import Snapshot
 
 
@@ -30,7 +31,23 @@ def kept(snapshot: Snapshot, wanted: Filter) -> Snapshot:
     guests = snapshot.guests
     if wanted.pids:
         guests = tuple(guest for guest in guests if guest.pid in wanted.pids)
-    return replace(snapshot, rows=rows.take(keep), vcpus=vcpus[seen], guests=guests)
+    slow = snapshot.slow and _kept_slow(snapshot.slow, wanted)
+    return replace(snapshot, rows=rows.take(keep), vcpus=vcpus[seen], guests=guests, slow=slow)
+
+
+def _kept_slow(slow: Slow, wanted: Filter) -> Slow:
+    """Return it with only the exits that are wanted; whose the others were is not known."""
+    reasons = {name.lower() for name in wanted.reasons}
+    return replace(
+        slow,
+        exits=tuple(
+            each
+            for each in slow.exits
+            if (not wanted.pids or each.pid in wanted.pids)
+            and (not wanted.vcpus or each.vcpu in wanted.vcpus)
+            and (not reasons or (each.reason or "").lower() in reasons)
+        ),
+    )
 
 
 def _chosen(values: NDArray[Any], wanted: tuple[int, ...]) -> NDArray[np.bool_]:

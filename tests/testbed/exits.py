@@ -1,13 +1,16 @@
 """Scenarios of the session inside: the guest under `bpfexit top -j`, one way and another."""
 
 import itertools
+import json
+import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.counting import Counted, count, keep_moving, tids
+from tests.counting import BPFEXIT, Counted, count, keep_moving, tids
 from tests.ftrace import recording
+from tests.slow_guest import record_slow_guest
 from tests.testbed.truth import EVENTS, exits
 
 PRIMES = (
@@ -16,6 +19,7 @@ PRIMES = (
     "apic-read=719,cpuid=1013,msr-read=1019,msr-write=1021,hlt=101"
 )
 MOVED = "pio-read-kernel=9973,pio-read-user=1999,cpuid=1997,hlt=101"
+SLOW = "pio-read-user=13,pio-write-user=7,mmio-read-user=11,pio-read-kernel=97,cpuid=23,hlt=5"
 FILTERED = "pio-read-kernel=401,pio-read-user=409,cpuid=419,msr-read=421"
 ADDRESSES = ",".join(f"mmio-read-user@{0xD0000000 + 16 * i:#x}=3" for i in range(100))
 
@@ -40,6 +44,20 @@ def primes() -> dict[str, Any]:
         )
     found, unended = exits(truth.events, threads)
     return _as_json(result) | {"exits": [asdict(each) for each in found], "unended": unended}
+
+
+def slow() -> dict[str, Any]:
+    """Take exits that are slow, and some that are not, under ftrace as well."""
+    threads: set[int] = set()
+    with TemporaryDirectory() as name, recording(EVENTS, Path(name)) as truth:
+        path = Path(name) / "slow.jsonl.gz"
+        record_slow_guest(SLOW, path, during=lambda ready: threads.update(tids(ready)))
+        lines = subprocess.run(
+            [*BPFEXIT, "slow", "--input", str(path), "-j"], check=True, stdout=subprocess.PIPE
+        ).stdout
+    found, _ = exits(truth.events, threads)
+    told = [json.loads(line) for line in lines.splitlines()]
+    return {"told": told, "exits": [asdict(each) for each in found]}
 
 
 def moved() -> dict[str, Any]:

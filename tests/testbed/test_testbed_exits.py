@@ -9,6 +9,7 @@ import pytest
 
 from bpfexit.model.histogram import LOWER_NS, bucket_of
 from tests.counting import CONTROL_PORT, HLT_TIMER_REGISTERS, Counted, Place
+from tests.slow_guest import DELAY_US
 from tests.testbed.conftest import Findings
 
 REASONS = {"pio": "io", "mmio": "npf", "msr": "msr"}
@@ -205,6 +206,24 @@ def test_what_finds_no_room_is_counted_as_lost(findings: Findings) -> None:
     taken = sum(done(result).values())
     # What got no row besides is the host's interrupts and the page faults of the start.
     assert taken <= sum(seen.values()) - besides + result.lost["map_full"] <= taken + 10
+
+
+def test_slow_exits_are_told_of_one_by_one_and_no_halt_is(findings: Findings) -> None:
+    result = findings("slow")
+    told = Counter(
+        (each["reason"], Place(each["kind"], each["access"], each["address"]), each["rip"])
+        for each in result["told"]
+        if each["user_ns"] >= DELAY_US * 1000
+    )
+    truth = Counter(
+        (each["reason"], Place(*each["place"]), each["rip"])
+        for each in result["exits"]
+        if each["user_ns"] >= DELAY_US * 1000
+    )
+    assert sorted(truth.values()) == [7, 11, 13]
+    assert told == truth
+    assert all(each["ns"] >= each["user_ns"] for each in result["told"])
+    assert "hlt" not in {each["reason"] for each in result["told"]}
 
 
 def test_guest_time_and_exit_time_fill_the_clock(primes: Any) -> None:

@@ -40,6 +40,7 @@ class Exit:
     place: Place
     ns: int
     user_ns: int
+    rip: int
 
 
 def exits(events: Iterable[Event], tids: set[int]) -> tuple[list[Exit], int]:
@@ -82,6 +83,7 @@ def _exit(events: list[Event], entry: Event) -> Exit:
         places[0] if places else Place(None, None, None),
         entry.ns - first.ns,
         _user_ns(events),
+        first.fields["guest_rip"],
     )
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpfexit.model.reasons import Isa
+from bpfexit.model.slow import Threshold
 from bpfexit.sources import programs
 
 RECORDS = {
@@ -87,11 +88,24 @@ def test_offsets_and_sizes_become_macros() -> None:
         "EXIT_EXIT_REASON_OFFSET": "8",
         "EXIT_VCPU_ID_OFFSET": "16",
         "EXIT_ISA_OFFSET": "24",
+        "EXIT_GUEST_RIP_OFFSET": "32",
         "MAX_ROWS": "1024",
         "MAX_VCPUS": "16",
     }
     assert PLANS["without exits"].macros["VCPU_ID_OFFSET"] == "48"
     assert PLANS["with exits, preempted"].macros["PIO_PORT_OFFSET"] == "16"
+
+
+def test_slow_exits_are_never_those_of_idle_time() -> None:
+    macros = programs.slow_macros(Threshold(10**6, 100), [0x78, 0xA6])
+    assert macros.pop("SLOW_NS") == "1000000ULL"
+    assert macros.pop("SLOW_RATE") == "100"
+    pages = int(macros.pop("SLOW_PAGES"))
+    assert pages & (pages - 1) == 0  # as the kernel wants a ring buffer
+    assert holds(macros, r=0x78)
+    assert holds(macros, r=0xA6)
+    assert not holds(macros, r=0x7B)
+    assert "SLOW_IDLE(r)" not in programs.slow_macros(Threshold(1, 1), [])
 
 
 def holds(macros: dict[str, str], **values: int) -> bool:

@@ -1,2 +1,3 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-#pragma once
+/* BCC's BPF_RINGBUF_OUTPUT counts in pages. */
+#define PAGE_SIZE 4096

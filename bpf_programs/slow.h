@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Single slow exits, through a ring buffer (Linux 5.8). Compiled in only when they
+ * are asked for: SLOW_NS is the threshold, SLOW_RATE how many a vCPU may tell of in
+ * a second, SLOW_PAGES the buffer's size. Whatever is not told is counted.
+ */
+#ifdef SLOW_NS
+BPF_RINGBUF_OUTPUT(slow_exits, SLOW_PAGES);
+
+#ifndef SLOW_IDLE
+#define SLOW_IDLE(reason) 0
+#endif
+
+/* A second is 2^30 ns here. */
+static __always_inline int may_tell(struct vcpu *vcpu, u64 now)
+{
+	u64 second = now >> 30;
+
+	if (vcpu->slow_second != second) {
+		vcpu->slow_second = second;
+		vcpu->slow_told = 0;
+	}
+	if (vcpu->slow_told >= SLOW_RATE) {
+		vcpu->slow_limited += 1;
+		return 0;
+	}
+	vcpu->slow_told += 1;
+	return 1;
+}
+
+/* `ns` from exit to entry, 0 where that is not known; `user_ns` of it in user space. */
+static __always_inline void tell_if_slow(struct vcpu *vcpu, u64 ns, u64 user_ns)
+{
+	if ((ns < SLOW_NS && user_ns < SLOW_NS) || SLOW_IDLE((u32)(vcpu->what >> REASON_SHIFT)))
+		return;
+	u64 now = bpf_ktime_get_ns();
+	if (!may_tell(vcpu, now))
+		return;
+	struct slow_exit told = {
+		.owner = vcpu->owner,
+		.what = vcpu->what,
+		.address = vcpu->address,
+		.rip = vcpu->rip,
+		.end_ns = now,
+		.ns = ns,
+		.user_ns = user_ns,
+		.vcpu_id = vcpu->vcpu_id,
+		.isa = vcpu->isa,
+	};
+	/* No wake-up: user space looks at its own pace. */
+	if (slow_exits.ringbuf_output(&told, sizeof(told), BPF_RB_NO_WAKEUP))
+		vcpu->slow_dropped += 1;
+}
+#else
+#define tell_if_slow(vcpu, ns, user_ns)
+#endif

@@ -1,0 +1,116 @@
+"""`bpfexit slow`."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from bpfexit.commands.opening import live_source, max_rows_option
+from bpfexit.commands.options import SECONDS, filter_options, rate_option, than_option
+from bpfexit.errors import BpfexitError
+from bpfexit.formats import slow_json
+from bpfexit.model.slow import Slow, SlowExit, Threshold
+from bpfexit.sources.recording import RecordingSource
+from bpfexit.sources.source import Filter, Source
+from bpfexit.ui import plain
+from bpfexit.ui.interrupts import Interrupts
+from bpfexit.ui.slow import HEADINGS, line, summary, untold
+from bpfexit.ui.text import clean
+
+EPILOG = """\b
+Examples:
+  bpfexit slow                           every exit of 1 ms or longer, until Ctrl-C
+  bpfexit slow --than 200us -d 10        ten seconds of those over 200 µs
+  bpfexit slow --reason io,npf -j        two reasons, as JSON lines
+  bpfexit record --events slow --than 5ms -o night.jsonl.gz
+  bpfexit slow --input night.jsonl.gz    those of a recording
+"""
+
+READ_EVERY_S = 0.25
+"""How late a line may be."""
+
+
+@click.command(epilog=EPILOG)
+@click.option("-d", "--duration", type=SECONDS, help="Stop after so many seconds.")
+@than_option
+@rate_option
+@filter_options
+@click.option("-j", "--json", "as_json", is_flag=True, help="Print a JSON object an exit.")
+@click.option(
+    "--input",
+    "recording",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Print those in this recording instead, whatever --than and --rate.",
+)
+@max_rows_option
+def slow(
+    duration: float | None,
+    than_ns: int,
+    rate: int,
+    pids: tuple[int, ...],
+    vcpus: tuple[int, ...],
+    reasons: tuple[str, ...],
+    as_json: bool,
+    recording: Path | None,
+    max_rows: int,
+) -> None:
+    """Print each slow exit: when, whose, how long, in user space of that, and at what.
+
+    Exits in which the guest waits (HLT) are never slow. On a back end without
+    exits (PVM), it is the trips to user space that are looked at.
+    """
+    wanted = Filter(pids, vcpus, reasons)
+    with Interrupts() as interrupts:
+        source: Source = (
+            RecordingSource(recording, wanted)
+            if recording
+            else live_source(wanted, max_rows, Threshold(than_ns, rate))
+        )
+        try:
+            run = plain.Run(READ_EVERY_S, None, duration)
+            printed = _Printed(slow_json.encode_line if as_json else line)
+            if not as_json:
+                _write(HEADINGS)
+            for snapshot in plain.intervals(source, run, interrupts):
+                printed.add(snapshot.slow)
+        finally:
+            source.close()
+    if printed.than_ns is None:
+        raise BpfexitError(
+            f"{recording} holds no slow exits: record them with `bpfexit record --events slow`"
+        )
+    _say(summary(printed.count, printed.told, printed.than_ns))
+    if source.cut:
+        _say(f"{clean(str(recording), 4096)} is not whole: {source.cut}")
+
+
+class _Printed:
+    """Prints slow exits as they come, and counts them."""
+
+    def __init__(self, write: Callable[[SlowExit], str]) -> None:
+        self._write = write
+        self.than_ns: int | None = None
+        self.count = 0
+        self.told = 0
+
+    def add(self, slow: Slow | None) -> None:
+        """Print those of an interval; say at once when some are missing."""
+        if slow is None:
+            return
+        self.than_ns = slow.than_ns
+        self.count += slow.count
+        self.told += len(slow.exits)
+        for each in slow.exits:
+            _write(self._write(each))
+        if missing := untold(slow):
+            _say(missing)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _say(note: str) -> None:
+    click.echo(f"bpfexit: {note}", err=True)

@@ -1,0 +1,126 @@
+"""Single slow exits: the outliers behind a p99, each with the moment and the place it happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.model.reasons import Isa, Reasons
+from bpfexit.model.rows import Access, Kind
+from bpfexit.model.sample import (
+    ACCESS_MASK,
+    ACCESS_SHIFT,
+    KIND_MASK,
+    REASON_SHIFT,
+    SIZE_MASK,
+    SIZE_SHIFT,
+)
+
+RECORD = np.dtype(
+    [
+        ("owner", "u8"),
+        ("what", "u8"),
+        ("address", "u8"),
+        ("rip", "u8"),
+        ("end_ns", "u8"),
+        ("ns", "u8"),
+        ("user_ns", "u8"),
+        ("vcpu_id", "u4"),
+        ("isa", "u4"),
+    ]
+)
+"""`struct slow_exit` of `bpf_programs/wire.h`; a test compares them."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Which exits are slow, and of how many a vCPU tells in a second (of 2**30 ns)."""
+
+    than_ns: int
+    rate: int
+
+
+@dataclass(frozen=True)
+class SlowExit:
+    """One exit that took long; on a back end without exits, one trip to user space.
+
+    `ns` is from exit to entry and None where no exit is emitted, as are `reason`
+    and `rip`, the guest's instruction pointer; `user_ns` of it went by in user
+    space. `address` is None where the exit has none.
+    """
+
+    end: float  # unix time, s
+    vm: str
+    pid: int
+    tid: int
+    vcpu: int
+    reason: str | None
+    kind: Kind
+    access: Access
+    size: int
+    address: int | None
+    rip: int | None
+    ns: int | None
+    user_ns: int
+
+    @property
+    def took_ns(self) -> int:
+        """How long it took as far as that is known: in all, or in user space."""
+        return self.user_ns if self.ns is None else self.ns
+
+
+@dataclass(frozen=True)
+class Slow:
+    """The slow exits of an interval, in the order in which they ended.
+
+    `limited` more were not told of, since their vCPU had told of its number for
+    that second; for `dropped` more the buffer had no room. Both are exact.
+    """
+
+    than_ns: int
+    exits: tuple[SlowExit, ...] = ()
+    limited: int = 0
+    dropped: int = 0
+
+    @property
+    def count(self) -> int:
+        """Every exit that was slow, told of or not."""
+        return len(self.exits) + self.limited + self.dropped
+
+
+def slow_exits(
+    records: NDArray[Any], reasons: Reasons, vms: Mapping[int, str], clock_offset_s: float
+) -> tuple[SlowExit, ...]:
+    """Name what the ring buffer carried: `records` of dtype `RECORD`, and VM names by process.
+
+    `clock_offset_s` is what CLOCK_MONOTONIC lacks of unix time.
+    """
+    ordered = records[np.argsort(records["end_ns"], kind="stable")]
+    return tuple(_slow_exit(each, reasons, vms, clock_offset_s) for each in ordered)
+
+
+def _slow_exit(
+    record: Any, reasons: Reasons, vms: Mapping[int, str], clock_offset_s: float
+) -> SlowExit:
+    what, isa, owner = int(record["what"]), Isa(int(record["isa"])), int(record["owner"])
+    kind = Kind(what & KIND_MASK)
+    known = isa is not Isa.NONE
+    return SlowExit(
+        end=int(record["end_ns"]) / 1e9 + clock_offset_s,
+        vm=vms[owner >> 32],
+        pid=owner >> 32,
+        tid=owner & 0xFFFFFFFF,
+        vcpu=int(record["vcpu_id"]),
+        reason=reasons.name(isa, what >> REASON_SHIFT),
+        kind=kind,
+        access=Access(what >> ACCESS_SHIFT & ACCESS_MASK),
+        size=what >> SIZE_SHIFT & SIZE_MASK,
+        address=int(record["address"]) if kind else None,
+        rip=int(record["rip"]) if known else None,
+        ns=int(record["ns"]) if known else None,
+        user_ns=int(record["user_ns"]),
+    )

@@ -1,0 +1,82 @@
+"""Records of the ring buffer become slow exits, with names and in order."""
+
+from typing import Any
+
+import numpy as np
+
+from bpfexit.model.reasons import BUILT_IN, Isa
+from bpfexit.model.rows import Access, Kind
+from bpfexit.model.slow import RECORD, Slow, SlowExit, slow_exits
+from tests.unit import wire
+
+C = wire.defines()
+READ_OF_4 = C["ACCESS_READ"] | C["KIND_PIO"] | 4 << C["SIZE_SHIFT"]
+IO, HLT = 0x7B, 0x78
+
+
+def records(*each: dict[str, int]) -> Any:
+    array = np.zeros(len(each), RECORD)
+    for at, values in enumerate(each):
+        for name, value in values.items():
+            array[at][name] = value
+    return array
+
+
+def test_the_record_is_that_of_the_programs() -> None:
+    assert wire.struct("slow_exit") == RECORD
+
+
+def test_a_record_says_who_when_where_and_how_long() -> None:
+    array = records(
+        {
+            "owner": 500 << 32 | 600,
+            "what": IO << C["REASON_SHIFT"] | 3 << C["SLOT_SHIFT"] | READ_OF_4,
+            "address": 0x608,
+            "rip": 0xFFFFFFFF81000000,
+            "end_ns": 2_000_000_000,
+            "ns": 1_500_000,
+            "user_ns": 1_400_000,
+            "vcpu_id": 7,
+            "isa": Isa.SVM,
+        }
+    )
+    assert slow_exits(array, BUILT_IN, {500: "web"}, 1000.0) == (
+        SlowExit(
+            end=1002.0,
+            vm="web",
+            pid=500,
+            tid=600,
+            vcpu=7,
+            reason="io",
+            kind=Kind.PIO,
+            access=Access.READ,
+            size=4,
+            address=0x608,
+            rip=0xFFFFFFFF81000000,
+            ns=1_500_000,
+            user_ns=1_400_000,
+        ),
+    )
+
+
+def test_what_a_back_end_without_exits_does_not_tell_is_none() -> None:
+    array = records({"what": READ_OF_4, "user_ns": 3_000_000, "isa": Isa.NONE})
+    (found,) = slow_exits(array, BUILT_IN, {0: "web"}, 0.0)
+    assert (found.reason, found.rip, found.ns) == (None, None, None)
+    assert found.took_ns == 3_000_000
+
+
+def test_an_exit_without_an_access_has_no_address() -> None:
+    array = records({"what": HLT << C["REASON_SHIFT"], "ns": 5, "isa": Isa.SVM, "rip": 16})
+    (found,) = slow_exits(array, BUILT_IN, {0: "web"}, 0.0)
+    assert (found.kind, found.access, found.address) == (Kind.NONE, Access.NONE, None)
+
+
+def test_they_come_in_the_order_in_which_they_ended() -> None:
+    array = records(*({"end_ns": end, "owner": end << 32} for end in (30, 10, 20)))
+    found = slow_exits(array, BUILT_IN, {30: "c", 10: "a", 20: "b"}, 0.0)
+    assert [each.vm for each in found] == ["a", "b", "c"]
+
+
+def test_what_was_not_told_is_in_the_count() -> None:
+    assert Slow(10**6, (), limited=3, dropped=4).count == 7

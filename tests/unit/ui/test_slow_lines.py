@@ -1,0 +1,58 @@
+"""A slow exit as a line: readable, in columns, and harmless."""
+
+from dataclasses import replace
+
+from bpfexit.model.rows import NO_VCPU, Access, Kind
+from bpfexit.model.slow import Slow, SlowExit
+from bpfexit.ui.slow import HEADINGS, line, summary, untold
+
+EXIT = SlowExit(
+    end=1000.25,
+    vm="web",
+    pid=500,
+    tid=600,
+    vcpu=7,
+    reason="io",
+    kind=Kind.PIO,
+    access=Access.READ,
+    size=4,
+    address=0x608,
+    rip=0x7C12,
+    ns=1_500_000,
+    user_ns=1_400_000,
+)
+BLIND = replace(EXIT, reason=None, rip=None, ns=None)
+
+
+def test_everything_known_of_it_is_in_its_line() -> None:
+    shown = line(EXIT).split()
+    assert shown[0].endswith(".250000")
+    assert shown[1:] == [
+        "1.50ms", "1.40ms", "7", "web", "0x0000000000007c12", "io", "0x0608", "read",
+    ]  # fmt: skip
+
+
+def test_what_is_not_known_stays_blank() -> None:
+    assert line(BLIND).split()[1:] == ["1.40ms", "7", "web", "0x0608", "read"]
+    assert line(replace(EXIT, vcpu=NO_VCPU)).split()[3] == "web"
+    assert line(replace(EXIT, kind=Kind.NONE, address=None)).endswith(" io")
+
+
+def test_columns_stand_under_their_headings() -> None:
+    for each in (EXIT, BLIND):
+        shown = line(each)
+        assert shown.index("web") == HEADINGS.index("guest")
+        assert shown.index("0x0608") >= HEADINGS.index("reason, address")
+
+
+def test_a_name_is_harmless() -> None:
+    hostile = line(replace(EXIT, vm="\x1b[31m[bold]\n\u202e", reason="\x07"))
+    assert hostile.isprintable()
+
+
+def test_what_has_no_line_is_said() -> None:
+    assert untold(Slow(1)) == ""
+    assert "1,000 more slow exits, beyond --rate" in untold(Slow(1, limited=1000))
+    assert "2 more slow exits, for which the buffer was full" in untold(Slow(1, dropped=2))
+    assert summary(1, 1, 10**6) == "1 exit took 1.00ms or longer"
+    assert summary(1013, 13, 10**6).endswith("1,000 of them not printed")
