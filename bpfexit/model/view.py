@@ -76,11 +76,12 @@ class Line(Subject):
 
 @dataclass(frozen=True)
 class View:
-    """The lines, and how many more there are that the limit leaves out."""
+    """The lines, how many more there are that the limit leaves out, and which processes ended."""
 
     query: Query
     lines: list[Line]
     hidden: int
+    ended: frozenset[int] = frozenset()
 
 
 def view(snapshot: Snapshot, query: Query) -> View:
@@ -94,7 +95,7 @@ def view(snapshot: Snapshot, query: Query) -> View:
         fields = fields_of(query.groups) or ADDRESS_FIELDS
         lines = measure.lines(rows, fields, 0)
     limit = query.limit or len(lines)
-    return View(query, lines[:limit], max(0, len(lines) - limit))
+    return View(query, lines[:limit], max(0, len(lines) - limit), snapshot.ended)
 
 
 def wanted_rows(snapshot: Snapshot, query: Query) -> Rows:

@@ -19,7 +19,9 @@ from bpfexit.ui.tables import header, table
 from bpfexit.ui.text import clean
 
 _CHROME = 8
-"""Screen lines that are not the table's: 5 of header, headings, hidden lines, keys."""
+"""Screen lines that are not the table's: 5 of header, headings, hidden lines, keys.
+
+One more says which guests have ended."""
 
 _FIRST_S = 0.5
 """The first interval is no longer than this: nobody likes to look at an empty screen."""
@@ -106,7 +108,7 @@ class LiveScreen:
         snapshot = self.total if self.state.total else self.snapshot
         if snapshot is None:
             return Group(Text("counting …", style="dim"), Text(), self._footer())
-        room = max(1, self._console.height - _CHROME)
+        room = max(1, self._console.height - _CHROME - bool(snapshot.ended))
         query = self.state.query
         limit = min(query.limit or room, room)
         shown = view(snapshot, replace(query, limit=limit))

@@ -73,6 +73,8 @@ class Grouped(Protocol):
 def header(snapshot: Snapshot, title: str = "") -> RenderableType:
     """Return the lines above the table: where, how much, where the time went, what is lost."""
     lines = [where(snapshot, title), how_much(snapshot), _time(snapshot), lost(snapshot)]
+    if snapshot.ended:
+        lines.append(_ended(snapshot))
     if not snapshot.origin.emits_exits:
         lines.append(blind(snapshot))
     return Group(*lines)
@@ -81,7 +83,7 @@ def header(snapshot: Snapshot, title: str = "") -> RenderableType:
 def table(view: View, width: int) -> RenderableType:
     """Return the view's lines as a table, with a last line for those that are hidden."""
     query = view.query
-    wanted = labels(view)
+    wanted = labels(view, view.ended)
     shown = _shown(view, width)
     is_tree = bool(query.groups and query.kinds)
     grid = Table(box=None, padding=(0, 1, 0, 0), header_style="reverse", expand=True)
@@ -178,15 +180,24 @@ def blind(snapshot: Snapshot) -> Text:
     )
 
 
+def _ended(snapshot: Snapshot) -> Text:
+    names = {guest.pid: guest.name for guest in snapshot.guests if guest.pid in snapshot.ended}
+    said = ", ".join(map(clean, names.values()))
+    return Text(f"ended: {said}", "yellow", no_wrap=True, overflow="ellipsis")
+
+
 Label = tuple[str, Callable[[Subject], Text]]
 
 
-def labels(view: Grouped) -> list[Label]:
-    """Return the label columns a view needs: titles, and what a line has there."""
+def labels(view: Grouped, ended: frozenset[int] = frozenset()) -> list[Label]:
+    """Return the label columns a view needs: titles, and what a line has there.
+
+    Guests of the processes in `ended` are said to have ended.
+    """
     query = view.query
     found: list[Label] = []
     if "vm" in query.by or "vcpu" in query.by:
-        found.append(("guest", partial(_guest, _shared_names(view))))
+        found.append(("guest", partial(_guest, _shared_names(view), ended)))
     if "vcpu" in query.by:
         found.append(("vCPU", _vcpu))
     if "reason" in query.by or query.kinds:
@@ -211,11 +222,12 @@ def _shared_names(view: Grouped) -> set[str]:
     return {vm for vm, guests_of_that_name in counts.items() if guests_of_that_name > 1}
 
 
-def _guest(shared: set[str], line: Subject) -> Text:
+def _guest(shared: set[str], ended: frozenset[int], line: Subject) -> Text:
     """Return the guest's name, with the process where the name alone is not enough."""
     if line.vm is None or line.depth:
         return Text("")
-    return Text(clean(line.vm) + (f" ({line.pid})" if line.vm in shared else ""))
+    process = f" ({line.pid})" if line.vm in shared else ""
+    return Text(clean(line.vm) + process + (" (ended)" if line.pid in ended else ""))
 
 
 def _vcpu(line: Subject) -> Text:

@@ -21,7 +21,7 @@ _NUMBERS_WIDTH = 18
 
 def timeline_table(view: View, timeline: Timeline, start: float, width: int) -> RenderableType:
     """Return the table for a terminal of `width` columns; `start` is unix time, s."""
-    wanted = labels(view)
+    wanted = labels(view, view.ended)
     sizes = [
         min(_LABEL_LIMIT, max([len(title), *(label(line).cell_len for line in view.lines)]))
         for title, label in wanted

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
+from bpfexit.model.guest import Guest
 from bpfexit.model.reasons import Isa
 from bpfexit.model.rows import Access, Kind
 from bpfexit.model.snapshot import Lost, Origin, Snapshot
@@ -203,3 +204,43 @@ def test_guests_of_one_name_are_told_apart_by_their_process() -> None:
     assert "alpha (4)" in lines
     assert "alpha (5)" in lines
     assert "b (" not in lines
+
+
+def restarted() -> Snapshot:
+    """Return a host on which a guest has ended, another has taken a PID over, a third runs."""
+    return snapshot(
+        pio(1, ns=(1,), vm="web", pid=100),
+        pio(1, ns=(1,), vm="web", pid=101),
+        pio(1, ns=(1,), vm="old", pid=102),
+        pio(1, ns=(1,), vm="new", pid=102),
+        guests=(
+            Guest(100, "web", ended=True),
+            Guest(101, "web"),
+            Guest(102, "old", ended=True),
+            Guest(102, "new"),
+        ),
+    )
+
+
+@pytest.mark.parametrize("by", [("vm",), ("vcpu",)])
+def test_a_guest_that_has_ended_says_so(by: tuple[str, ...]) -> None:
+    names = [line[:20].split("  ")[0] for line in shown(restarted(), Query(by, "name"))[1:]]
+    assert sorted(names) == ["new", "old", "web (100) (ended)", "web (101)"]
+    assert "ended: web" in rendered(header(restarted()))
+
+
+def test_a_host_on_which_none_has_ended_says_nothing_of_it() -> None:
+    assert not any(line.startswith("ended") for line in rendered(header(host())))
+
+
+def test_a_hostile_name_of_an_ended_guest_is_harmless() -> None:
+    ended = snapshot(guests=(Guest(100, EVIL, ended=True), Guest(101, "b", ended=True)))
+    assert rendered(header(ended))[-1] == f"ended: {HARMLESS}, b"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_many_that_have_ended_take_one_line(width: int) -> None:
+    many = snapshot(guests=tuple(Guest(pid, f"web{pid}", ended=True) for pid in range(100)))
+    last = rendered(header(many), width)[-1]
+    assert cell_len(last) <= width
+    assert last.endswith("…")
