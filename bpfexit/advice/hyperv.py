@@ -34,7 +34,7 @@ def enabling(names: tuple[str, ...]) -> tuple[Change, ...]:
     if "time" in names:
         xml.append("<clock><timer name='hypervclock' present='yes'/></clock>")
     flags = ",".join(f"hv-{name}=on" for name in names)
-    return (Change(Where.LIBVIRT, " ".join(xml)), Change(Where.QEMU, f"-cpu …,{flags}"))
+    return (*(Change(Where.LIBVIRT, each) for each in xml), Change(Where.QEMU, f"-cpu …,{flags}"))
 
 
 def state(configuration: Configuration, *names: str) -> tuple[str, ...]:

@@ -1,52 +1,126 @@
-"""A real QEMU whose guest is a boot sector that reads the ACPI PM timer all the time."""
+"""A real QEMU whose guest is a boot sector that reads clocks and the APIC page all the time."""
 
+import json
+import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 PM_TIMER = 0x608
 VIRTIO_NOTIFY = 0xC050
-READS_PER_NOTIFY = 1000
+APIC_TPR = 0xFEE00080
+APIC_EOI = 0xFEE000B0
+HPET_COUNTER = 0xFED000F0
+
+TIMER_READS = 4
+TPR_READS = 8
+ROUNDS_PER_NOTIFY = 250
+READS_PER_NOTIFY = TIMER_READS * ROUNDS_PER_NOTIFY
+"""A round reads the timer and the TPR so often, and writes EOI and reads the HPET once."""
+
+PATIENCE = 240
+"""Intervals of half a second to wait for the firmware: it takes 3 s on an idle machine."""
+
 IMAGE_BYTES = 1 << 20
 """SeaBIOS reads nothing from a disk of a single sector."""
 
-# 16-bit code: read the timer so many times, kick the virtio queue once, for ever.
-_CODE = bytes.fromhex(
+_ORIGIN = 0x7C00
+_FLAT_CODE = 0x00CF9B000000FFFF
+_FLAT_DATA = 0x00CF93000000FFFF
+
+# 16-bit code: into protected mode, flat, with a GDT whose place is not known yet.
+_ENTER = (
     "fa"  # cli
-    "66b9"
-    + READS_PER_NOTIFY.to_bytes(4, "little").hex()  # mov ecx, READS_PER_NOTIFY
-    + "ba"
-    + PM_TIMER.to_bytes(2, "little").hex()  # mov dx, PM_TIMER
-    + "66ed"  # in eax, dx
-    "6649"  # dec ecx
-    "75fa"  # jnz to the in
-    "ba"
-    + VIRTIO_NOTIFY.to_bytes(2, "little").hex()  # mov dx, VIRTIO_NOTIFY
-    + "31c0"  # xor ax, ax
-    "ef"  # out dx, ax
-    "ebe9"  # jmp to the mov ecx
+    "31c0"  # xor ax, ax
+    "8ed8"  # mov ds, ax
+    "0f0116{gdtr}"  # lgdt [gdtr]
+    "0f20c0"  # mov eax, cr0
+    "0c01"  # or al, 1
+    "0f22c0"  # mov cr0, eax
+    "ea{protected}0800"  # jmp 0x08:protected
 )
+_ENTER_BYTES = len(bytes.fromhex(_ENTER.format(gdtr="0000", protected="0000")))
 
 
-def boot_sector() -> bytes:
+def boot_sector(reads_timer: bool = True) -> bytes:
     """Return the 512 bytes that a BIOS takes for bootable."""
-    return _CODE.ljust(510, b"\0") + b"\x55\xaa"
+    code = _protected(reads_timer)
+    gdt = _ENTER_BYTES + len(code)
+    gdtr = gdt + 3 * 8
+    enter = _ENTER.format(gdtr=_u16(_ORIGIN + gdtr), protected=_u16(_ORIGIN + _ENTER_BYTES))
+    tables = struct.pack("<QQQHI", 0, _FLAT_CODE, _FLAT_DATA, 3 * 8 - 1, _ORIGIN + gdt)
+    return (bytes.fromhex(enter) + code + tables).ljust(510, b"\0") + b"\x55\xaa"
+
+
+def _protected(reads_timer: bool) -> bytes:
+    """Return the 32-bit code: rounds of accesses, then one notify, for ever."""
+    timer = "ba" + _u32(PM_TIMER) + "ed" * TIMER_READS  # mov edx, PM_TIMER; in eax, dx
+    a_round = bytes.fromhex(
+        (timer if reads_timer else "")
+        + ("a1" + _u32(APIC_TPR)) * TPR_READS  # mov eax, [APIC_TPR]
+        + "31c0"  # xor eax, eax
+        + "a3"
+        + _u32(APIC_EOI)  # mov [APIC_EOI], eax
+        + "a1"
+        + _u32(HPET_COUNTER)  # mov eax, [HPET_COUNTER]
+        + "4b"  # dec ebx
+    )
+    rounds = bytes.fromhex("bb" + _u32(ROUNDS_PER_NOTIFY)) + a_round + b"\x75"  # jnz to the round
+    notify = "31c0" + "ba" + _u32(VIRTIO_NOTIFY) + "66ef"  # eax = 0; out dx, ax
+    body = rounds + _back(len(a_round) + 2) + bytes.fromhex(notify) + b"\xeb"  # jmp to the rounds
+    return bytes.fromhex("66b810008ed8") + body + _back(len(body) + 1)  # ax = ds = 0x10
+
+
+def _back(distance: int) -> bytes:
+    return struct.pack("<b", -distance)
+
+
+def _u16(number: int) -> str:
+    return number.to_bytes(2, "little").hex()
+
+
+def _u32(number: int) -> str:
+    return number.to_bytes(4, "little").hex()
 
 
 @contextmanager
-def running(folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    folder: Path, name: str, *options: str, reads_timer: bool = True
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run QEMU on KVM with a legacy virtio disk, whose registers are at port 0xc040."""
     image = folder / "boot.img"
-    image.write_bytes(boot_sector().ljust(IMAGE_BYTES, b"\0"))
+    image.write_bytes(boot_sector(reads_timer).ljust(IMAGE_BYTES, b"\0"))
     command = [
         *("qemu-system-x86_64", "-name", name, "-accel", "kvm", "-machine", "pc", "-m", "64"),
         *("-nodefaults", "-display", "none"),
         *("-drive", f"file={image},format=raw,if=none,id=d0"),
         *("-device", "virtio-blk-pci,drive=d0,disable-modern=on,addr=5"),
+        *options,
     ]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         try:
             yield process
         finally:
             process.terminate()
+
+
+def intervals(pid: int, notifies: int) -> list[dict[str, Any]]:
+    """Count from the firmware on until the boot sector has notified so often."""
+    top = [sys.executable, "-m", "bpfexit", "top", "-j", "-p", str(pid), "0.5", str(PATIENCE)]
+    found: list[dict[str, Any]] = []
+    with subprocess.Popen(top, stdout=subprocess.PIPE, text=True) as counting:
+        assert counting.stdout
+        for line in counting.stdout:
+            found.append(json.loads(line))
+            notifies -= sum(
+                row["count"]
+                for row in found[-1]["rows"]
+                if row["kind"] == "pio" and row["address"] == VIRTIO_NOTIFY
+            )
+            if notifies <= 0:
+                break
+        counting.terminate()
+    return found

@@ -1,6 +1,5 @@
 """`bpfexit top` beside a real QEMU: the ports of the case it exists for."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -16,8 +15,6 @@ from tests.integration import qemu
 from tests.requirements import lacking
 
 NAME = "guest=win\x1b[31m [bold]dows,,1,debug-threads=on"
-PATIENCE = 240
-"""Intervals of half a second to wait for the firmware: it takes 3 s on an idle machine."""
 
 
 @pytest.fixture(scope="module")
@@ -32,19 +29,12 @@ def counts(
 
 
 def _after_firmware(pid: int) -> tuple[Counter[Place], set[str]]:
-    command = [*BPFEXIT, "top", "-j", "-p", str(pid), "0.5", str(PATIENCE)]
     places: Counter[Place] = Counter()
     names = set()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as top:
-        assert top.stdout
-        for line in top.stdout:
-            rows = json.loads(line)["rows"]
-            names |= {row["vm"] for row in rows}
-            for row in rows:
-                places[Place(row["kind"], row["access"], row["address"])] += row["count"]
-            if places[Place("pio", "write", qemu.VIRTIO_NOTIFY)] >= 30:
-                break
-        top.terminate()
+    for interval in qemu.intervals(pid, notifies=30):
+        names |= {row["vm"] for row in interval["rows"]}
+        for row in interval["rows"]:
+            places[Place(row["kind"], row["access"], row["address"])] += row["count"]
     return places, names
 
 
