@@ -28,7 +28,7 @@ _SECRET = re.compile(r"secret|passw|token|key|osk", re.IGNORECASE)
 
 _DEVICE = re.compile(
     "addr|ats|aw-bits|bus|caching-mode|chardev|chassis|disable-legacy|disable-modern|"
-    "drive|event_idx|host_mtu|id|indirect_desc|intr|intremap|ioeventfd|iommu_platform|"
+    "drive|event_idx|host_mtu|id|index|indirect_desc|intr|intremap|iobase|ioeventfd|iommu_platform|"
     "iothread|lost_tick_policy|modern-pio-notify|mq|mrg_rxbuf|multifunction|netdev|nr|"
     "num-queues|num_queues|packed|page-per-vq|port|queue-size|rx_queue_size|tx_queue_size|"
     "vectors|vhost"
@@ -114,9 +114,9 @@ def _has(part: str, keys: re.Pattern[str]) -> bool:
 
 
 def _flat(value: str) -> str:
-    """Turn libvirt's `{"driver":"e1000","id":"net0"}` into `e1000,id=net0`."""
+    """Turn libvirt's `{"driver":"e1000","id":"net0"}` into `e1000,id=net0`; `driver=e1000`, too."""
     if not value.startswith("{"):
-        return value
+        return value.removeprefix("driver=").removeprefix("type=")
     try:
         properties = json.loads(value)
     except (ValueError, RecursionError):

@@ -57,6 +57,12 @@ def options(root: Path, *arguments: str) -> Options:
             ),
             ("device", "virtio-net-pci,host_mtu=1500,mq=on,packed=off,netdev=hostnet0,id=net0"),
         ),
+        (("-device", "driver=e1000,netdev=n"), ("device", "e1000,netdev=n")),
+        (
+            ("-device", "isa-debugcon,iobase=0x402,chardev=c"),
+            ("device", "isa-debugcon,iobase=0x402,chardev=c"),
+        ),
+        (("-netdev", "type=user,id=n"), ("netdev", "user")),
         (("-device", "isa-applesmc,osk=abc"), ("device", "isa-applesmc")),
         (("-device", '{"driver":"vfio-pci","host":{"a":"/x"}}'), ("device", "vfio-pci")),
         (("-device", '{"driver"'), ("device", "")),
