@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from bpfexit import __version__
-from bpfexit.commands.opening import live_source
+from bpfexit.commands.opening import live_source, max_rows_option
 from bpfexit.commands.options import (
     INTERVAL,
     SECONDS,
@@ -68,6 +68,7 @@ Examples:
 @than_option
 @rate_option
 @filter_options
+@max_rows_option
 def record(
     command: tuple[str, ...],
     output: Path | None,
@@ -80,6 +81,7 @@ def record(
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
     reasons: tuple[str, ...],
+    max_rows: int,
 ) -> int:
     """Write what the guests do to a file, an interval a line, until Ctrl-C or a COMMAND's end.
 
@@ -91,7 +93,7 @@ def record(
     threshold = Threshold(than_ns, rate) if events else None
     path = output or _default_path()
     with Interrupts(hangup_reopens=True) as interrupts, ExitStack() as stack:
-        source = live_source(wanted, threshold=threshold)
+        source = live_source(wanted, max_rows, threshold)
         stack.callback(source.close)
         recorder = Recorder(path, lambda: _header(source, interval, pids), append)
         stack.enter_context(closing(recorder))

@@ -7,8 +7,9 @@ where no `kvm_entry` is emitted.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,10 @@ from bpfexit.formats.json_values import (
     whole,
 )
 from bpfexit.model.guest import Guest
-from bpfexit.model.histogram import LOWER_NS, buckets
+from bpfexit.model.histogram import LOWER_NS
+from bpfexit.model.histograms import Histograms
 from bpfexit.model.reasons import Isa
-from bpfexit.model.rows import NO_REASON, NO_VCPU, Access, Kind, Rows, no_rows
+from bpfexit.model.rows import FIELDS, NO_REASON, NO_VCPU, Access, Kind, Rows
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
 
 SCHEMA = "bpfexit.snapshot/1"
@@ -40,10 +42,16 @@ _KIND_OF = {name: value for value, name in _KINDS.items()}
 _ACCESS_OF = {name: value for value, name in _ACCESSES.items()}
 _BUCKET_OF = {int(lower): place for place, lower in enumerate(LOWER_NS)}
 _MAX_SIZE = 2**8 - 1
+_ROWS_A_PIECE = 1024
 
 
 def encode(snapshot: Snapshot) -> str:
     """Return the line, without its newline."""
+    return "".join(pieces(snapshot))
+
+
+def pieces(snapshot: Snapshot) -> Iterator[str]:
+    """Yield the line, without its newline, piece by piece: whole, it may take much memory."""
     origin = snapshot.origin
     document = {
         "schema": SCHEMA,
@@ -57,10 +65,17 @@ def encode(snapshot: Snapshot) -> str:
         "in_flight": snapshot.in_flight,
         "ended": sorted(snapshot.ended),
         "vcpus": [_vcpu(each, snapshot) for each in snapshot.vcpus.tolist()],
-        "rows": list(_rows(snapshot)),
     }
     if snapshot.slow:
         document["slow"] = slow_json.document(snapshot.slow)
+    yield _json(document).removesuffix("}") + ',"rows":['
+    for first in range(0, len(snapshot.rows), _ROWS_A_PIECE):
+        rows = snapshot.rows.part(first, first + _ROWS_A_PIECE)
+        yield "," * bool(first) + _json(list(_rows(snapshot, rows)))[1:-1]
+    yield "]}"
+
+
+def _json(document: Any) -> str:
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
 
@@ -76,9 +91,11 @@ def _vcpu(values: tuple[int, ...], snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _rows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
-    names = snapshot.rows.fields.dtype.names or ()
-    for values, hist in zip(snapshot.rows.fields.tolist(), snapshot.rows.hist, strict=True):
+def _rows(snapshot: Snapshot, rows: Rows) -> Iterable[dict[str, Any]]:
+    names = rows.fields.dtype.names or ()
+    buckets = rows.hist.buckets(rows["max_ns"]).tolist()
+    spans = pairwise(rows.hist.starts().tolist())
+    for values, (first, end) in zip(rows.fields.tolist(), spans, strict=True):
         row = dict(zip(names, values, strict=True))
         timed, kind = row.pop("timed"), row["kind"]
         yield row | {
@@ -93,7 +110,7 @@ def _rows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
             "total_ns": row["total_ns"] if timed else None,
             "max_ns": row["max_ns"] if timed else None,
             "untimed": row["count"] - timed,
-            "hist": buckets(hist, row["max_ns"]),
+            "hist": buckets[first:end],
         }
 
 
@@ -151,22 +168,22 @@ def _vcpu_values(each: dict[str, Any], vms: dict[str, int]) -> tuple[int, ...]:
 
 
 def _decoded_rows(rows: list[Any], vms: dict[str, int], reasons: dict[str, int]) -> Rows:
-    decoded = no_rows(len(rows))
-    for place, row in enumerate(rows):
-        timed = _fill_histogram(decoded.hist[place], row)
-        decoded.fields[place] = _row_values(row, timed, vms, reasons)
-    return decoded
+    entries = [(place, *each) for place, row in enumerate(rows) for each in _histogram(row)]
+    at, bucket, exits = zip(*entries, strict=True) if entries else ((), (), ())
+    hist = Histograms.added_up(
+        len(rows), np.array(at, np.uint32), np.array(bucket, np.uint8), np.array(exits, np.uint64)
+    )
+    timed = hist.totals().tolist()
+    values = [_row_values(row, timed[at], vms, reasons) for at, row in enumerate(rows)]
+    return Rows(np.array(values, FIELDS), hist)
 
 
-def _fill_histogram(hist: Any, row: dict[str, Any]) -> int:
-    """Return the number of exits in it: those of the row that have a latency."""
-    left = count(row["count"])
-    for lower, _, exits in row["hist"]:
-        left -= count(exits)
-        if left < 0:
-            raise ValueError("a histogram holds more exits than its row")
-        hist[_BUCKET_OF[lower]] += exits
-    return int(row["count"]) - left
+def _histogram(row: dict[str, Any]) -> list[tuple[int, int]]:
+    """Return buckets and the exits in them: those of the row that have a latency."""
+    found = [(_BUCKET_OF[lower], count(exits)) for lower, _, exits in row["hist"]]
+    if sum(exits for _, exits in found) > count(row["count"]):
+        raise ValueError("a histogram holds more exits than its row")
+    return found
 
 
 def _row_values(

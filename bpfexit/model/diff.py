@@ -247,7 +247,8 @@ class _Part:
         )
 
     def _latencies(self, tests: int) -> Iterable[Latency]:
-        larger, p = (column.tolist() for column in rank_sum(self.before.hist, self.after.hist))
+        hists = (self.before.hist.dense(), self.after.hist.dense())
+        larger, p = (column.tolist() for column in rank_sum(*hists))
         timed = [np.where(self.idle, 0, rows["timed"]) for rows in (self.before, self.after)]
         for at, counts in enumerate(zip(*(column.tolist() for column in timed), strict=True)):
             means = (_mean(rows, at) for rows in (self.before, self.after))
@@ -263,10 +264,9 @@ def _mean(sums: Rows, at: int) -> float:
 
 
 def _placed(sums: Rows, place: NDArray[np.intp], n: int) -> Rows:
-    rows = no_rows(n)
-    rows.fields[place] = sums.fields
-    rows.hist[place] = sums.hist
-    return rows
+    fields = no_rows(n).fields
+    fields[place] = sums.fields
+    return Rows(fields, sums.hist.summed(place, n))
 
 
 def _sides(sums: Rows, seconds: float, idle: NDArray[np.bool_], in_user: bool) -> Iterable[Side]:

@@ -94,7 +94,8 @@ def distributions(snapshot: Snapshot, query: Query) -> list[Distribution]:
     if query.kinds:
         fields += ADDRESS_FIELDS
     sums, _ = rows.summed_by(fields)
-    found = [_distribution(snapshot, sums, at, fields) for at in range(len(sums))]
+    counts = sums.hist.dense()
+    found = [_distribution(snapshot, sums, at, counts[at], fields) for at in range(len(sums))]
     return sorted(found, key=_rank)
 
 
@@ -111,13 +112,15 @@ def _without_other_addresses(rows: Rows, query: Query) -> Rows:
     return Rows(fields, rows.hist)
 
 
-def _distribution(snapshot: Snapshot, sums: Rows, at: int, fields: tuple[str, ...]) -> Distribution:
+def _distribution(
+    snapshot: Snapshot, sums: Rows, at: int, counts: Counts, fields: tuple[str, ...]
+) -> Distribution:
     row = sums.fields[at]
     return Distribution(
         labels={name: _label(snapshot, row, name) for name in LABELS if name in fields},
         exits=int(row["count"]),
         edges_ns=LOWER_NS,
-        counts=sums.hist[at],
+        counts=counts,
         total_ns=int(row["total_ns"]),
         max_ns=int(row["max_ns"]),
     )

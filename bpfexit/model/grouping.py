@@ -71,15 +71,15 @@ def measures(sums: Rows, seconds: float) -> dict[str, NDArray[np.float64]]:
     user_mean: how long those were there, ns.
     """
     count, timed, max_ns = sums["count"], sums["timed"], sums["max_ns"]
-    known = timed > 0
+    known, hist = timed > 0, sums.hist.dense()
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         return {
             "count": count.astype(float),
             "rate": count / seconds if seconds else np.full(len(count), np.nan),
             "time": np.where(known, sums["total_ns"], np.nan),
             "mean": sums["total_ns"] / np.where(known, timed, np.nan),
-            "p50": quantiles(sums.hist, 0.5, max_ns),
-            "p99": quantiles(sums.hist, 0.99, max_ns),
+            "p50": quantiles(hist, 0.5, max_ns),
+            "p99": quantiles(hist, 0.99, max_ns),
             "max": np.where(known, max_ns, np.nan),
             "user": np.where(count > 0, np.minimum(sums["user_count"] / count, 1), np.nan),
             "user_mean": sums["user_ns"] / sums["user_count"],
@@ -88,8 +88,7 @@ def measures(sums: Rows, seconds: float) -> dict[str, NDArray[np.float64]]:
 
 def without_idle_time(rows: Rows, idle: NDArray[np.bool_]) -> Rows:
     """HLT still counts as an exit, but its time is in no sum that mixes reasons."""
-    fields, hist = rows.fields.copy(), rows.hist.copy()
+    fields = rows.fields.copy()
     for name in ("timed", "total_ns", "max_ns", "user_ns", "user_count"):
         fields[name][idle] = 0
-    hist[idle] = 0
-    return Rows(fields, hist)
+    return Rows(fields, rows.hist.without(idle))

@@ -35,12 +35,6 @@ def bucket_of(ns: NDArray[np.uint64]) -> NDArray[np.intp]:
     return np.searchsorted(LOWER_NS, ns, side="right") - 1
 
 
-def upper_ns(max_ns: int) -> NDArray[np.uint64]:
-    """Return each bucket's upper edge, exclusive; the last one's is just above `max_ns`."""
-    last = max(max_ns, int(LOWER_NS[OVERFLOW])) + 1
-    return np.append(LOWER_NS[1:], np.uint64(last))
-
-
 def quantiles(counts: Counts, q: float, max_ns: NDArray[np.uint64]) -> NDArray[np.float64]:
     """Return the `q` quantile in ns of each histogram in `counts`, shape (n, BUCKETS).
 
@@ -62,13 +56,6 @@ def quantiles(counts: Counts, q: float, max_ns: NDArray[np.uint64]) -> NDArray[n
     with np.errstate(invalid="ignore", divide="ignore"):
         value = lower + (upper - lower) * (ranks - before - 0.5) / inside
     return np.where(totals > 0, np.minimum(value, max_ns), np.nan)
-
-
-def buckets(counts: Counts, max_ns: int) -> list[tuple[int, int, int]]:
-    """Return (lower ns, upper ns, count) of each bucket of one histogram that is not empty."""
-    used = np.flatnonzero(counts)
-    upper = upper_ns(max_ns)
-    return [(int(LOWER_NS[i]), int(upper[i]), int(counts[i])) for i in used]
 
 
 def rebucketed(counts: Counts, edges_ns: NDArray[np.uint64]) -> Counts:

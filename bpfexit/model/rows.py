@@ -1,7 +1,7 @@
 """Rows: exits that share VM, vCPU thread, reason, access and address, with their sums.
 
 `Rows` is what every later stage works on: one structured array and, beside it,
-the histograms as one matrix, so that adding up is a sort and a `reduceat`.
+the histograms, so that adding up is a sort and a `reduceat`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.model.histogram import BUCKETS, Counts
+from bpfexit.model.histograms import Histograms, joined_histograms, no_histograms
 
 NO_REASON = -1
 NO_VCPU = -1
@@ -67,10 +67,10 @@ FIELDS = np.dtype(
 
 @dataclass(frozen=True)
 class Rows:
-    """`fields`: structured, dtype `FIELDS`, shape (n,); `hist`: counts, shape (n, BUCKETS)."""
+    """`fields`: structured, dtype `FIELDS`, shape (n,); `hist`: as many histograms."""
 
     fields: NDArray[Any]
-    hist: Counts
+    hist: Histograms
 
     def __len__(self) -> int:
         return len(self.fields)
@@ -81,8 +81,13 @@ class Rows:
         return column
 
     def take(self, at: NDArray[Any]) -> Rows:
-        """Return the rows at these places, or where this mask is true."""
-        return Rows(self.fields[at], self.hist[at])
+        """Return the rows at these places, each once at most, or where this mask is true."""
+        return Rows(self.fields[at], self.hist.take(at))
+
+    def part(self, first: int, end: int) -> Rows:
+        """Return the rows from `first` to before `end`, or the last."""
+        end = min(end, len(self))
+        return Rows(self.fields[first:end], self.hist.part(first, end))
 
     def summed_by(self, names: Sequence[str]) -> tuple[Rows, NDArray[np.intp]]:
         """Add up the rows that agree in the named fields.
@@ -103,15 +108,14 @@ class Rows:
         for name in SUMS:
             fields[name] = np.add.reduceat(ordered[name], starts)
         fields["max_ns"] = np.maximum.reduceat(ordered["max_ns"], starts)
-        hist = np.add.reduceat(self.hist[order], starts, axis=0)
         place = np.empty(len(order), np.intp)
         place[order] = np.cumsum(fresh) - 1
-        return Rows(fields, hist), place
+        return Rows(fields, self.hist.summed(place, len(starts))), place
 
 
 def no_rows(n: int = 0) -> Rows:
     """Return `n` rows of zeros."""
-    return Rows(np.zeros(n, FIELDS), np.zeros((n, BUCKETS), np.uint64))
+    return Rows(np.zeros(n, FIELDS), no_histograms(n))
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
@@ -120,5 +124,5 @@ def joined(parts: Sequence[Rows]) -> Rows:
         return no_rows()
     return Rows(
         np.concatenate([part.fields for part in parts]),
-        np.concatenate([part.hist for part in parts]),
+        joined_histograms([part.hist for part in parts]),
     )

@@ -3,15 +3,17 @@
 The structs are those of `bpf_programs/wire.h`; a test compares the constants.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.model.histogram import BUCKETS, LOWER_NS, Counts
+from bpfexit.model.histogram import BUCKETS, LOWER_NS
+from bpfexit.model.histograms import Histograms
 from bpfexit.model.reasons import Reasons
-from bpfexit.model.rows import FIELDS, NO_REASON, Rows
+from bpfexit.model.rows import FIELDS, NO_REASON, Rows, joined
 
 SLOT_SHIFT = 12
 SLOT_MASK = (1 << 20) - 1
@@ -30,15 +32,13 @@ million exits a second of a single vCPU to come round within an hour and be misr
 
 @dataclass(frozen=True)
 class Sample:
-    """The maps at one moment.
+    """The vCPUs and the losses at one moment; all that counts in them grows.
 
-    `rows` and `vcpus` are copies of the first entries of the arrays of struct
-    row and struct vcpu; an entry keeps its place for as long as a source lives.
-    Everything in them grows, but `max_ns`: that is since the previous sample.
+    `vcpus` is a copy of the first entries of the array of struct vcpu; an entry
+    keeps its place for as long as a source lives.
     """
 
     taken_ns: int  # CLOCK_MONOTONIC
-    rows: NDArray[Any]
     vcpus: NDArray[Any]
     slots_full: int  # exits of vCPUs for which there was no slot
     missed: int  # runs of a program that the kernel skipped, for recursion
@@ -47,10 +47,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Difference:
-    """What happened from one sample to the next, not yet named.
+    """What happened in some rows from one copy of them to the next, not yet named.
 
-    `vm` and `reason` of the rows are yet to be filled: from `slots`, places in
-    the sample's vCPUs, and from `codes`, the reasons' codes; both of shape (n,).
+    What comes from the vCPUs and from names is yet to be filled in the rows: from
+    `slots`, places among the vCPUs, and from `codes`, the reasons' codes; both of
+    shape (n,).
     """
 
     rows: Rows
@@ -58,43 +59,53 @@ class Difference:
     codes: NDArray[np.uint32]
 
 
-def difference(before: Sample | None, after: Sample) -> Difference:
-    """Subtract; only rows that changed are there."""
-    rows = after.rows
-    old = np.zeros(len(rows), rows.dtype)
-    if before is not None:
-        old[: len(before.rows)] = before.rows
-    changed = (rows["count"] != old["count"]) | (rows["user_ns"] != old["user_ns"])
-    rows, old = rows[changed], old[changed]
-    what = rows["what"]
-    slots = (((what >> SLOT_SHIFT) & SLOT_MASK) - np.uint64(1)).astype(np.uint32)
-    owners = after.vcpus[slots]
-    fields = np.zeros(len(rows), FIELDS)
+def difference(before: NDArray[Any], after: NDArray[Any]) -> Difference:
+    """Subtract one copy of rows, struct row each, from another of the same rows.
+
+    Everything in them grows, but `max_ns`: that is since the copy before.
+    """
+    what = after["what"]
+    fields = np.zeros(len(after), FIELDS)
     for name in ("count", "total_ns", "user_count", "user_ns"):
-        fields[name] = rows[name] - old[name]
-    fields["address"] = rows["address"]
+        fields[name] = after[name] - before[name]
+    fields["address"] = after["address"]
     fields["kind"] = what & KIND_MASK
     fields["access"] = (what >> ACCESS_SHIFT) & ACCESS_MASK
     fields["size"] = (what >> SIZE_SHIFT) & SIZE_MASK
-    fields["pid"] = owners["owner"] >> 32
-    fields["tid"] = owners["owner"] & 0xFFFFFFFF
-    fields["vcpu"] = owners["vcpu_id"]
-    fields["isa"] = owners["isa"]
     # Bucket counters have 32 bits: their difference is right even after they wrap.
-    hist = (rows["hist"] - old["hist"])[:, :BUCKETS].astype(np.uint64)
-    fields["timed"] = hist.sum(axis=1)
-    fields["max_ns"] = np.maximum(rows["max_ns"], _least_maxima(hist))
+    hist = Histograms.of((after["hist"] - before["hist"])[:, :BUCKETS])
+    fields["timed"] = hist.totals()
+    fields["max_ns"] = np.maximum(after["max_ns"], _least_maxima(hist))
+    slots = (((what >> SLOT_SHIFT) & SLOT_MASK) - np.uint64(1)).astype(np.uint32)
     return Difference(Rows(fields, hist), slots, (what >> REASON_SHIFT).astype(np.uint32))
 
 
-def _least_maxima(hist: Counts) -> NDArray[np.uint64]:
+def joined_differences(parts: Sequence[Difference]) -> Difference:
+    """Return what happened in the rows of all parts."""
+    none = np.zeros(0, np.uint32)
+    return Difference(
+        joined([part.rows for part in parts]),
+        np.concatenate([none, *(part.slots for part in parts)]),
+        np.concatenate([none, *(part.codes for part in parts)]),
+    )
+
+
+def _least_maxima(hist: Histograms) -> NDArray[np.uint64]:
     """Return the lower edge of each histogram's highest bucket, 0 when it is empty.
 
     An exit may end between the reading of a maximum and the start of a new one
     (see `sources.mapped`): then its bucket is all that tells how long it took.
     """
-    highest = BUCKETS - 1 - np.argmax(hist[:, ::-1] != 0, axis=1)
-    return np.where(hist.any(axis=1), LOWER_NS[highest], np.uint64(0))
+    return LOWER_NS[np.maximum(hist.highest(), 0)]
+
+
+def name_owners(diff: Difference, vcpus: NDArray[Any]) -> None:
+    """Fill in the rows what their vCPUs say of themselves; `vcpus` is an array of struct vcpu."""
+    fields, owners = diff.rows.fields, vcpus["owner"][diff.slots]
+    fields["pid"] = owners >> 32
+    fields["tid"] = owners & 0xFFFFFFFF
+    fields["vcpu"] = vcpus["vcpu_id"][diff.slots]
+    fields["isa"] = vcpus["isa"][diff.slots]
 
 
 def name_reasons(diff: Difference, reasons: Reasons) -> tuple[str, ...]:

@@ -25,11 +25,19 @@ from bpfexit.host.guests import Guests
 from bpfexit.host.kvm import Backend
 from bpfexit.model.guest import Guest
 from bpfexit.model.reasons import BUILT_IN, IDLE, Reasons, parse_format
-from bpfexit.model.sample import Sample, difference, name_reasons
+from bpfexit.model.sample import (
+    Difference,
+    Sample,
+    difference,
+    joined_differences,
+    name_owners,
+    name_reasons,
+)
 from bpfexit.model.slow import Slow, Threshold, slow_exits
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
 from bpfexit.sources import programs
-from bpfexit.sources.mapped import copied, mapped_array, restart_maxima
+from bpfexit.sources.compiler import release_compiler
+from bpfexit.sources.mapped import copied_changes, mapped_array, restart_maxima, windows
 from bpfexit.sources.slow_ring import SlowRing
 from bpfexit.sources.source import Filter
 from bpfexit.sources.threads import Threads
@@ -88,19 +96,20 @@ class KernelSource:
         self._bpf = _compiled(self._bcc, self._plan)
         self._threshold = threshold
         self._ring = SlowRing(self._bpf) if threshold else None
-        self._rows = self._mapped("rows", max_rows)
+        self._rows = np.zeros(max_rows, np.dtype(self._bpf["rows"].Leaf))
         self._vcpus = self._mapped("vcpus", max_vcpus)
         self._fill("free_rows", max_rows)
         self._fill("free_slots", max_vcpus)
         self._guests = guests
         self._origin = _origin(backend)
         self._program_fds = self._load()
-        self._before = self._sample(None)
+        self._before = self._sample()
         self._lost = Lost()
         self._threads = Threads()
         self._unended = 0
         self._closed = False
         self._attach()
+        release_compiler()
 
     @property
     def emits_exits(self) -> bool:
@@ -119,8 +128,10 @@ class KernelSource:
 
     def next(self) -> Snapshot | None:
         """Read the maps; return what has happened since the last reading."""
-        after = self._sample(self._before)
-        snapshot = self._snapshot(self._before, after)
+        slow = self._ring.read() if self._ring else None
+        diff = self._read_rows()
+        after = self._sample(slow)
+        snapshot = self._snapshot(diff, self._before, after)
         self._before = after
         return snapshot
 
@@ -188,23 +199,32 @@ class KernelSource:
         else:
             self._bpf.attach_raw_tracepoint(tp=each.event, fn_name=f"on_{each.event}")
 
-    def _sample(self, before: Sample | None) -> Sample:
-        taken_ns = time.monotonic_ns()
-        # Before the vCPUs, as are the rows: whoever is in either has a slot.
-        slow = self._ring.read() if self._ring else None
-        shared = self._rows[: int(self._vcpus["rows"].sum())]
-        rows = copied(shared, before.rows if before else shared[:0])
-        restart_maxima(shared, rows)
+    def _read_rows(self) -> Difference:
+        """Return what has happened in the rows since the last reading, of which one copy is kept.
+
+        A window after the other, so that little else than that copy takes memory.
+        """
+        used, parts = int(self._vcpus["rows"].sum()), []
+        for first, shared in windows(self._bpf["rows"].map_fd, self._rows.dtype, used):
+            before = self._rows[first : first + len(shared)]
+            at, rows = copied_changes(shared, before)
+            restart_maxima(shared, at, rows)
+            parts.append(difference(before[at], rows))
+            before[at] = rows
+        return joined_differences(parts)
+
+    def _sample(self, slow: NDArray[Any] | None = None) -> Sample:
+        """Read the vCPUs. After rows and slow exits: whoever is in either has a slot."""
         used = np.flatnonzero(self._vcpus["owner"])
         vcpus = self._vcpus[: int(used[-1]) + 1 if len(used) else 0].copy()
         slots_full = sum(self._bpf["slots_full"][0])
-        return Sample(taken_ns, rows, vcpus, slots_full, self._missed(), slow)
+        return Sample(time.monotonic_ns(), vcpus, slots_full, self._missed(), slow)
 
     def _missed(self) -> int:
         return sum(_recursion_misses(fd) for fd in self._program_fds)
 
-    def _snapshot(self, before: Sample, after: Sample) -> Snapshot:
-        diff = difference(before, after)
+    def _snapshot(self, diff: Difference, before: Sample, after: Sample) -> Snapshot:
+        name_owners(diff, after.vcpus)
         reasons = name_reasons(diff, self._reasons)
         guests = self._guests.update(_watched_pids(after.vcpus))
         vms, vm_of_slot = _vms(after.vcpus, guests)

@@ -1,7 +1,9 @@
-"""Arrays of the kernel's, mapped into this process: read whole and without a system call."""
+"""Arrays of the kernel's, mapped into this process: read without a system call for each entry."""
 
 import mmap
 import time
+from collections.abc import Iterator
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -9,44 +11,65 @@ from numpy.typing import NDArray
 
 _RETRIES = 50
 
+_WINDOW = 4 << 20
+"""Bytes of an array that are mapped, and copied, at once."""
 
-def mapped_array(fd: int, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
-    """Map an array map (BPF_F_MMAPABLE, Linux 5.5) of `length` entries of `dtype`."""
+
+def mapped_array(fd: int, dtype: np.dtype[Any], length: int, first: int = 0) -> NDArray[Any]:
+    """Map `length` entries of an array map (BPF_F_MMAPABLE, Linux 5.5) from `first` on.
+
+    `first` must lie where a page begins.
+    """
     page = mmap.PAGESIZE
     size = (length * dtype.itemsize + page - 1) // page * page
-    memory = mmap.mmap(fd, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+    access, offset = mmap.PROT_READ | mmap.PROT_WRITE, first * dtype.itemsize
+    memory = mmap.mmap(fd, size, mmap.MAP_SHARED, access, offset=offset)
     return np.frombuffer(memory, dtype, length)
 
 
-def copied(shared: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
-    """Copy rows that the kernel may be writing, each as it was between two writes.
+def windows(fd: int, dtype: np.dtype[Any], length: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield the first `length` entries of an array map a few megabytes at a time: place, entries.
 
-    A row's `seq` is odd while it is written and has changed afterwards. A row
-    that stays busy keeps the value it has in `before`, shorter than `shared` or
-    not, or zeros: what is new in it comes with the next copy.
+    All of a mapping is in this process's memory from the start, as its pages are the
+    kernel's; an array may have gigabytes.
+    """
+    whole_pages = lcm(mmap.PAGESIZE, dtype.itemsize) // dtype.itemsize
+    step = max(1, _WINDOW // dtype.itemsize // whole_pages) * whole_pages
+    for first in range(0, length, step):
+        yield first, mapped_array(fd, dtype, min(step, length - first), first)
+
+
+def copied_changes(
+    shared: NDArray[Any], before: NDArray[Any]
+) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    """Copy the rows written since `before`, each as it was between two writes: places, rows.
+
+    The kernel may be writing: a row's `seq` is odd while it is written and has
+    changed afterwards. A row that stays busy is left out: what is new in it comes
+    with the next copy.
     """
     seq = shared["seq"].copy()
-    copy = shared.copy()
-    torn = np.flatnonzero((seq & 1 != 0) | (seq != shared["seq"]))
+    at = np.flatnonzero(seq != before["seq"])
+    seq, rows = seq[at], shared[at]
+    torn = np.flatnonzero((seq & 1 != 0) | (seq != shared["seq"][at]))
     for _ in range(_RETRIES):
         if not len(torn):
             break
         time.sleep(0)
-        seq = shared["seq"][torn]
-        copy[torn] = shared[torn]
-        torn = torn[(seq & 1 != 0) | (seq != shared["seq"][torn])]
-    for at in torn:
-        copy[at] = before[at] if at < len(before) else np.zeros((), copy.dtype)
-    copy["max_ns"][torn] = 0  # it was told with `before`; the new one stays where it is
-    return copy
+        seq = shared["seq"][at[torn]]
+        rows[torn] = shared[at[torn]]
+        torn = torn[(seq & 1 != 0) | (seq != shared["seq"][at[torn]])]
+    whole = np.ones(len(at), bool)
+    whole[torn] = False
+    return at[whole], rows[whole]
 
 
-def restart_maxima(shared: NDArray[Any], copy: NDArray[Any]) -> None:
-    """Zero `max_ns` in the kernel's rows, where the copy has one.
+def restart_maxima(shared: NDArray[Any], at: NDArray[np.intp], rows: NDArray[Any]) -> None:
+    """Zero `max_ns` in the kernel's rows at these places, where the copied rows have one.
 
     User space writes nothing else. The kernel stores a maximum only when it is
     larger, so the one thing that can go wrong is that an exit that ends between
     the copy and this store is missing from the next interval's maximum; the
     histogram still has it, and bounds the maximum (see `model.sample`).
     """
-    shared["max_ns"][np.flatnonzero(copy["max_ns"])] = 0
+    shared["max_ns"][at[rows["max_ns"] != 0]] = 0

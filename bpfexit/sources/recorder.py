@@ -1,4 +1,4 @@
-"""Writing a recording: an interval is one write, and in a .gz file one gzip member.
+"""Writing a recording: an interval is a line, and in a .gz file one gzip member.
 
 So whatever ends the recorder leaves all intervals but the last one whole. The
 file goes to the disk every few seconds (`SYNC_S`), not with every interval: what
@@ -7,11 +7,11 @@ ten flushes a second. A slow disk delays the next reading of the counters, which
 only makes that interval longer: they go on counting.
 """
 
-import gzip
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
 
@@ -48,7 +48,8 @@ class Recorder:
 
         Before it goes what is new of its guests.
         """
-        self._append(*self._news(snapshot.guests), snapshot_json.encode(snapshot))
+        news = ([line] for line in self._news(snapshot.guests))
+        self._append(*news, snapshot_json.pieces(snapshot))
         self._guests = snapshot.guests
 
     def _news(self, guests: tuple[Guest, ...]) -> list[str]:
@@ -80,28 +81,33 @@ class Recorder:
         self._size = os.fstat(self._fd).st_size
         self._synced = 0.0
         self._guests = ()
-        self._append(recording_json.encode(self._header()))
+        self._append([recording_json.encode(self._header())])
 
-    def _append(self, *lines: str) -> None:
-        data = "".join(f"{line}\n" for line in lines).encode()
+    def _append(self, *lines: Iterable[str]) -> None:
+        """Write lines, each given piece by piece, at once."""
+        ended = (chain(line, ["\n"]) for line in lines)
+        pieces: Iterator[bytes] = (piece.encode() for piece in chain.from_iterable(ended))
         if self._path.suffix == ".gz":
-            data = gzip.compress(data, mtime=0)
+            pieces = _compressed(pieces)
         try:
-            self._write_whole(data)
+            self._write_whole(_blocks(pieces))
             self._sync()
         except OSError as error:
             raise self._failed(error) from None
 
-    def _write_whole(self, data: bytes) -> None:
-        """Write all of it; a full disk takes a part first and then fails."""
-        left = memoryview(data)
+    def _write_whole(self, blocks: Iterable[bytes]) -> None:
+        """Write all of them; a full disk takes a part first and then fails."""
+        size = self._size
         try:
-            while left:
-                left = left[os.write(self._fd, left) :]
+            for block in blocks:
+                left = memoryview(block)
+                while left:
+                    left = left[os.write(self._fd, left) :]
+                size += len(block)
         except OSError:
             os.ftruncate(self._fd, self._size)
             raise
-        self._size += len(data)
+        self._size = size
 
     def _sync(self) -> None:
         now = time.monotonic()
@@ -114,6 +120,24 @@ class Recorder:
         return BpfexitError(
             f"cannot write {self._path}: {error.strerror}; it is whole up to the last interval"
         )
+
+
+def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces as one gzip member."""
+    member = zlib.compressobj(wbits=31)
+    yield from map(member.compress, pieces)
+    yield member.flush()
+
+
+def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the same in blocks of a megabyte or so, to be written at once."""
+    block = bytearray()
+    for piece in pieces:
+        block += piece
+        if len(block) >= _BLOCK:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
 
 
 def _opened(path: Path, append: bool) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bpfexit.model.guest import Guest, Layer, Region
 from bpfexit.model.histogram import BUCKETS, bucket_of
+from bpfexit.model.histograms import Histograms
 from bpfexit.model.reasons import Isa
 from bpfexit.model.rows import IDENTITY, NO_REASON, NO_VCPU, SUMS, Access, Kind, Rows, no_rows
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
@@ -76,11 +77,18 @@ def histogram(ns: Sequence[int]) -> Any:
     return np.bincount(bucket_of(np.array(ns, np.uint64)), minlength=BUCKETS).astype(np.uint64)
 
 
+def counted(n: int, counts: Mapping[tuple[int, int], int]) -> Histograms:
+    """Return `n` histograms with these counts, by histogram and bucket."""
+    dense = np.zeros((n, BUCKETS), np.uint64)
+    for place, count in counts.items():
+        dense[place] = count
+    return Histograms.of(dense)
+
+
 def _rows(exits: Sequence[Exits], vms: tuple[str, ...], reasons: tuple[str, ...]) -> Rows:
-    rows = no_rows(len(exits))
+    fields = no_rows(len(exits)).fields
     for at, each in enumerate(exits):
-        rows.hist[at] = histogram(each.ns)
-        rows.fields[at] = (
+        fields[at] = (
             vms.index(each.vm),
             each.pid,
             each.tid,
@@ -98,7 +106,8 @@ def _rows(exits: Sequence[Exits], vms: tuple[str, ...], reasons: tuple[str, ...]
             len(each.user_ns),
             sum(each.user_ns),
         )
-    return rows
+    counts = [histogram(each.ns) for each in exits]
+    return Rows(fields, Histograms.of(np.array(counts, np.uint64).reshape(-1, BUCKETS)))
 
 
 def _vcpus(exits: Sequence[Exits], vms: tuple[str, ...], guest_ns: int) -> Any:
@@ -113,7 +122,7 @@ Tally = dict[tuple[object, ...], tuple[int, ...]]
 def tally(of: Snapshot) -> Tally:
     """Return the snapshot's rows by what they are about, in names, added up in plain Python."""
     found: Tally = {}
-    for row, hist in zip(of.rows.fields, of.rows.hist, strict=True):
+    for row, hist in zip(of.rows.fields, of.rows.hist.dense(), strict=True):
         reason = None if row["reason"] == NO_REASON else of.reasons[row["reason"]]
         others = tuple(int(row[name]) for name in IDENTITY if name not in ("vm", "reason"))
         key = (of.vms[row["vm"]], reason, *others)

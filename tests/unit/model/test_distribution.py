@@ -18,7 +18,7 @@ DEFAULT = Query(("reason", "port", "mmio", "msr"))
 @given(snapshots(Isa.VMX), BY)
 def test_every_exit_is_in_one_distribution(of: Snapshot, by: tuple[str, ...]) -> None:
     query = Query(by)
-    rows, timed = of.rows, of.rows.hist.sum(axis=1)
+    rows, timed = of.rows, of.rows.hist.totals()
     keep = [bool(query.groups) or Kind(kind) in query.kinds for kind in rows["kind"]]
     busy = [not idle or "reason" in by for idle in of.idle]
     found = distributions(of, query)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bpfexit.model.histogram import BUCKETS
 from bpfexit.model.rows import FIELDS, IDENTITY, SUMS, Rows, joined, no_rows
-from tests.unit.builders import snapshots
+from tests.unit.builders import counted, snapshots
 
 NAMES = st.lists(st.sampled_from(IDENTITY), unique=True).map(tuple)
 Key = tuple[int, ...]
@@ -21,21 +21,23 @@ def key(rows: Rows, at: int, names: Sequence[str]) -> Key:
 def naive(rows: Rows, names: Sequence[str]) -> dict[Key, list[int]]:
     """Return for each group its sums, its maximum and its histogram, one after another."""
     found: dict[Key, list[int]] = {}
+    counts = rows.hist.dense().tolist()
     for at in range(len(rows)):
         sums = found.setdefault(key(rows, at, names), [0] * (len(SUMS) + 1 + BUCKETS))
         largest = max(sums[len(SUMS)], int(rows["max_ns"][at]))
-        values = [int(rows[name][at]) for name in SUMS] + [0] + rows.hist[at].tolist()
+        values = [int(rows[name][at]) for name in SUMS] + [0] + counts[at]
         sums[:] = [a + b for a, b in zip(sums, values, strict=True)]
         sums[len(SUMS)] = largest
     return found
 
 
 def as_naive(sums: Rows, names: Sequence[str]) -> dict[Key, list[int]]:
+    counts = sums.hist.dense().tolist()
     return {
         key(sums, at, names): [
             *(int(sums[name][at]) for name in SUMS),
             int(sums["max_ns"][at]),
-            *sums.hist[at].tolist(),
+            *counts[at],
         ]
         for at in range(len(sums))
     }
@@ -60,10 +62,10 @@ def test_sums_are_in_the_order_of_the_fields(rows: Rows, names: tuple[str, ...])
 
 @given(snapshots().map(lambda snapshot: snapshot.rows), NAMES)
 def test_grouping_leaves_the_rows_as_they_were(rows: Rows, names: tuple[str, ...]) -> None:
-    fields, hist = rows.fields.copy(), rows.hist.copy()
+    fields, hist = rows.fields.copy(), rows.hist.dense()
     rows.summed_by(names)
     assert (rows.fields == fields).all()
-    assert (rows.hist == hist).all()
+    assert (rows.hist.dense() == hist).all()
 
 
 def test_no_rows_have_no_sums() -> None:
@@ -72,21 +74,23 @@ def test_no_rows_have_no_sums() -> None:
 
 
 def test_joining_keeps_order_and_takes_nothing_too() -> None:
-    first, second = no_rows(1), no_rows(2)
+    first, second = no_rows(1), Rows(no_rows(2).fields, counted(2, {(1, 7): 9}))
     first.fields["count"] = 1
     second.fields["count"] = [2, 3]
-    second.hist[1, 7] = 9
     rows = joined([first, no_rows(), second])
     assert rows["count"].tolist() == [1, 2, 3]
-    assert rows.hist[2, 7] == 9
-    assert len(joined([])) == 0
+    assert rows.hist.dense()[2, 7] == rows.hist.dense().sum() == 9
+    assert len(joined([])) == len(joined([]).hist) == 0
 
 
 def test_rows_are_taken_by_mask_and_by_place() -> None:
-    rows = no_rows(3)
+    rows = Rows(no_rows(3).fields, counted(3, {(0, 1): 50, (1, 1): 60, (2, 0): 70, (2, 9): 71}))
     rows.fields["address"] = [5, 6, 7]
-    assert rows.take(np.array([True, False, True]))["address"].tolist() == [5, 7]
-    assert rows.take(np.array([2, 0]))["address"].tolist() == [7, 5]
+    masked, placed = rows.take(np.array([True, False, True])), rows.take(np.array([2, 0]))
+    assert masked["address"].tolist() == [5, 7]
+    assert masked.hist.totals().tolist() == [50, 141]
+    assert placed["address"].tolist() == [7, 5]
+    assert placed.hist.totals().tolist() == [141, 50]
 
 
 def test_identity_and_sums_are_fields() -> None:

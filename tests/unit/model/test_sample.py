@@ -1,6 +1,5 @@
 """What the kernel's arrays held twice becomes what happened in between."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,13 @@ from bpfexit.model import sample
 from bpfexit.model.histogram import BUCKETS, LOWER_NS, OVERFLOW
 from bpfexit.model.reasons import BUILT_IN, Isa
 from bpfexit.model.rows import NO_REASON, Access, Kind
-from bpfexit.model.sample import Sample, difference, name_reasons
+from bpfexit.model.sample import (
+    Difference,
+    difference,
+    joined_differences,
+    name_owners,
+    name_reasons,
+)
 from tests.unit import wire
 
 ROW, VCPU = wire.struct("row"), wire.struct("vcpu")
@@ -45,8 +50,16 @@ def rows(*whats: int) -> Any:
     return array
 
 
-def taken(rows: Any, vcpus: Any) -> Sample:
-    return Sample(taken_ns=0, rows=rows, vcpus=vcpus, slots_full=0, missed=0)
+def since(before: Any, after: Any, vcpus: Any) -> Difference:
+    """Return what happened from one copy of the rows to the next, with the owners' names."""
+    diff = difference(before, after)
+    name_owners(diff, vcpus)
+    return diff
+
+
+def of(rows: Any, vcpus: Any) -> Difference:
+    """Return what happened since the rows were zeros."""
+    return since(np.zeros_like(rows), rows, vcpus)
 
 
 def count(row: Any, *ns: int) -> None:
@@ -92,7 +105,7 @@ def test_what_is_packed_is_unpacked(
     after["count"] = 1
     # A million vCPUs that are one in memory.
     many = np.broadcast_to(vcpus(Isa.VMX), slot + 1)
-    found = difference(None, taken(after, many))
+    found = of(after, many)
     assert found.slots.tolist() == [slot]
     assert found.codes.tolist() == [reason]
     row = found.rows.fields[0]
@@ -104,11 +117,11 @@ def test_what_is_packed_is_unpacked(
 def test_the_first_difference_is_all_there_is() -> None:
     after = rows(packed(1, 30))
     count(after[0], 100, 3000)
-    found = difference(None, taken(after, vcpus(Isa.VMX, Isa.VMX))).rows
+    found = of(after, vcpus(Isa.VMX, Isa.VMX)).rows
     row = found.fields[0]
     assert (row["count"], row["timed"], row["total_ns"], row["max_ns"]) == (2, 2, 3100, 3000)
     assert (row["tid"], row["vcpu"], row["isa"]) == (601, 1, Isa.VMX)
-    assert found.hist.sum() == 2
+    assert found.hist.totals().tolist() == [2]
 
 
 LATENCIES = st.lists(st.integers(0, 2**37), max_size=5)
@@ -118,29 +131,13 @@ LATENCIES = st.lists(st.integers(0, 2**37), max_size=5)
 def test_a_difference_is_what_came_in_between(first: list[int], second: list[int]) -> None:
     array = rows(packed(0, 30))
     count(array[0], *first)
-    before = taken(array.copy(), vcpus(Isa.VMX))
+    before = array.copy()
     array["max_ns"] = 0  # as user space starts a new maximum
     count(array[0], *second)
-    found = difference(before, taken(array, vcpus(Isa.VMX))).rows
-    assert len(found) == bool(second)
-    if second:
-        row = found.fields[0]
-        assert (row["count"], row["timed"]) == (len(second), len(second))
-        assert (row["total_ns"], row["max_ns"]) == (sum(second), max(second))
-
-
-def test_unchanged_rows_are_absent_and_new_ones_are_whole() -> None:
-    old = rows(packed(0, 1), packed(0, 2))
-    count(old[0], 50)
-    count(old[1], 60)
-    new = rows(packed(0, 1), packed(0, 2), packed(0, 3))
-    new[:2] = old
-    count(new[1], 70)
-    count(new[2], 80, 90)
-    found = difference(taken(old, vcpus(Isa.VMX)), taken(new, vcpus(Isa.VMX)))
-    assert found.codes.tolist() == [2, 3]
-    assert found.rows["count"].tolist() == [1, 2]
-    assert found.rows["total_ns"].tolist() == [70, 170]
+    found = since(before, array, vcpus(Isa.VMX)).rows
+    row = found.fields[0]
+    assert (row["count"], row["timed"]) == (len(second), len(second))
+    assert (row["total_ns"], row["max_ns"]) == (sum(second), max(second, default=0))
 
 
 def test_bucket_counters_wrap() -> None:
@@ -150,8 +147,8 @@ def test_bucket_counters_wrap() -> None:
     new = old.copy()
     count(new[0], int(LOWER_NS[5]), int(LOWER_NS[5]))
     assert new["hist"][0, 5] == 1
-    found = difference(taken(old, vcpus(Isa.VMX)), taken(new, vcpus(Isa.VMX))).rows
-    assert found.hist[0, 5] == 2
+    found = since(old, new, vcpus(Isa.VMX)).rows
+    assert found.hist.dense()[0, 5] == found.hist.totals()[0] == 2
     assert found["timed"][0] == found["count"][0] == 2
 
 
@@ -159,7 +156,7 @@ def test_exits_without_a_latency_are_counted_not_timed() -> None:
     new = rows(packed(0, 1))
     new["count"] = 3
     new["user_count"], new["user_ns"] = 1, 4000
-    row = difference(None, taken(new, vcpus(Isa.NONE))).rows.fields[0]
+    row = of(new, vcpus(Isa.NONE)).rows.fields[0]
     assert (row["count"], row["timed"], row["max_ns"]) == (3, 0, 0)
     assert (row["user_count"], row["user_ns"]) == (1, 4000)
 
@@ -169,13 +166,13 @@ def test_a_maximum_that_was_missed_is_bounded_by_its_bucket(bucket: int) -> None
     new = rows(packed(0, 1))
     new["count"] = 2
     new["hist"][0, [0, bucket]] += np.uint32(1)
-    assert difference(None, taken(new, vcpus(Isa.VMX))).rows["max_ns"][0] == LOWER_NS[bucket]
+    assert of(new, vcpus(Isa.VMX)).rows["max_ns"][0] == LOWER_NS[bucket]
 
 
 def test_reasons_get_the_names_of_their_vendor() -> None:
     new = rows(packed(0, 12), packed(1, 0x78), packed(2, 99), packed(0, 12 | 1 << 31))
     new["count"] = 1
-    diff = difference(None, taken(new, vcpus(Isa.VMX, Isa.SVM, Isa.NONE)))
+    diff = of(new, vcpus(Isa.VMX, Isa.SVM, Isa.NONE))
     names = name_reasons(diff, BUILT_IN)
     places = diff.rows["reason"].tolist()
     assert [names[place] for place in places if place != NO_REASON] == [
@@ -190,13 +187,24 @@ def test_codes_that_share_a_name_share_its_place() -> None:
     # Flags beside the code: another `what`, the same reason.
     new = rows(packed(0, 12), packed(0, 12 | 1 << 27))
     new["count"] = 1
-    diff = difference(None, taken(new, vcpus(Isa.VMX)))
+    diff = of(new, vcpus(Isa.VMX))
     assert name_reasons(diff, BUILT_IN) == ("HLT",)
     assert diff.rows["reason"].tolist() == [0, 0]
 
 
 def test_nothing_at_all_is_no_difference() -> None:
-    empty = taken(rows(), vcpus())
-    diff = difference(empty, replace(empty, taken_ns=1))
-    assert len(diff.rows) == 0
-    assert name_reasons(diff, BUILT_IN) == ()
+    for diff in (of(rows(), vcpus()), joined_differences([])):
+        assert len(diff.rows) == 0
+        assert name_reasons(diff, BUILT_IN) == ()
+
+
+def test_differences_are_joined_in_order() -> None:
+    first, second = rows(packed(0, 7)), rows(packed(1, 8), packed(0, 9))
+    count(first[0], 100)
+    count(second[1], 200, 300)
+    parts = [difference(np.zeros_like(part), part) for part in (first, second)]
+    both = joined_differences(parts)
+    assert both.codes.tolist() == [7, 8, 9]
+    assert both.slots.tolist() == [0, 1, 0]
+    assert both.rows["total_ns"].tolist() == [100, 0, 500]
+    assert both.rows.hist.totals().tolist() == [1, 0, 2]

@@ -1,0 +1,129 @@
+"""Many histograms at once: only the buckets in use are kept, some ten of the 125 as a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.model.histogram import BUCKETS, LOWER_NS, OVERFLOW, Counts
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Histogram `row[i]`, of `n` from 0 on, has `count[i]` in bucket `bucket[i]`; no count is 0.
+
+    Ordered by row, then bucket; each pair of them is there once.
+    """
+
+    n: int
+    row: NDArray[np.uint32]
+    bucket: NDArray[np.uint8]
+    count: NDArray[Any]  # unsigned; that of sums has 64 bits
+
+    @classmethod
+    def of(cls, counts: NDArray[Any]) -> Histograms:
+        """Return those of a matrix of counts, shape (n, BUCKETS)."""
+        row, bucket = np.nonzero(counts)
+        used = counts[row, bucket]
+        return cls(len(counts), row.astype(np.uint32), bucket.astype(np.uint8), used)
+
+    @classmethod
+    def added_up(
+        cls, n: int, row: NDArray[Any], bucket: NDArray[Any], count: NDArray[Any]
+    ) -> Histograms:
+        """Return `n` histograms of counts in any order; those of one bucket are added up."""
+        key = row.astype(np.uint64) * BUCKETS + bucket
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        starts = (
+            np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else order
+        )
+        key, count = key[starts], count[order].astype(np.uint64)
+        sums = np.add.reduceat(count, starts) if len(starts) else count
+        used = sums != 0
+        row, bucket = np.divmod(key[used], np.uint64(BUCKETS))
+        return cls(n, row.astype(np.uint32), bucket.astype(np.uint8), sums[used])
+
+    def __len__(self) -> int:
+        return self.n
+
+    def dense(self) -> Counts:
+        """Return the matrix of all counts, shape (n, BUCKETS): a kilobyte a histogram."""
+        counts = np.zeros((self.n, BUCKETS), np.uint64)
+        counts[self.row, self.bucket] = self.count
+        return counts
+
+    def starts(self) -> NDArray[np.intp]:
+        """Return where the counts of each histogram begin, and the last one's end, shape (n+1,)."""
+        return np.searchsorted(self.row, np.arange(self.n + 1, dtype=np.uint32))
+
+    def totals(self) -> NDArray[np.uint64]:
+        """Return the sum of each histogram's counts, shape (n,)."""
+        until = np.concatenate([np.zeros(1, np.uint64), np.cumsum(self.count, dtype=np.uint64)])
+        starts = self.starts()
+        totals: NDArray[np.uint64] = until[starts[1:]] - until[starts[:-1]]
+        return totals
+
+    def buckets(self, max_ns: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return lower edge, upper edge (exclusive), both ns, and count of each, shape (m, 3).
+
+        They come in the order of `row`. The upper edge of the last bucket is just above
+        the histogram's maximum, `max_ns` of shape (n,).
+        """
+        upper = np.append(LOWER_NS[1:], np.uint64(0))[self.bucket]
+        last = self.bucket == OVERFLOW
+        upper[last] = np.maximum(max_ns[self.row[last]], LOWER_NS[OVERFLOW]) + np.uint64(1)
+        return np.stack([LOWER_NS[self.bucket], upper, self.count], axis=1)
+
+    def highest(self) -> NDArray[np.intp]:
+        """Return each histogram's highest bucket in use, -1 when it is empty, shape (n,)."""
+        highest = np.full(self.n, -1, np.intp)
+        highest[self.row] = self.bucket  # the last assignment stays
+        return highest
+
+    def part(self, first: int, end: int) -> Histograms:
+        """Return those from `first` to before `end`."""
+        low, high = np.searchsorted(self.row, np.array([first, end], np.uint32))
+        row = self.row[low:high] - np.uint32(first)
+        return Histograms(end - first, row, self.bucket[low:high], self.count[low:high])
+
+    def take(self, at: NDArray[Any]) -> Histograms:
+        """Return those at these places, each once at most, or where this mask is true."""
+        places = np.flatnonzero(at) if at.dtype == bool else at
+        new = np.full(self.n, -1, np.int64)
+        new[places] = np.arange(len(places))
+        row = new[self.row]
+        kept = row >= 0
+        return Histograms.added_up(len(places), row[kept], self.bucket[kept], self.count[kept])
+
+    def without(self, emptied: NDArray[np.bool_]) -> Histograms:
+        """Return the same, those where the mask is true emptied."""
+        kept = ~emptied[self.row]
+        return Histograms(self.n, self.row[kept], self.bucket[kept], self.count[kept])
+
+    def summed(self, place: NDArray[np.intp], n: int) -> Histograms:
+        """Return `n` sums: histogram i belongs to the sum `place[i]`."""
+        return Histograms.added_up(n, place[self.row], self.bucket, self.count)
+
+
+def no_histograms(n: int = 0) -> Histograms:
+    """Return `n` empty ones."""
+    none = np.zeros(0, np.uint8)
+    return Histograms(n, none.astype(np.uint32), none, none)
+
+
+def joined_histograms(parts: Sequence[Histograms]) -> Histograms:
+    """Return the histograms of all parts, one after another."""
+    parts = [no_histograms(), *parts]
+    firsts = np.cumsum([0, *(len(part) for part in parts)])
+    rows = [part.row + np.uint32(first) for part, first in zip(parts, firsts[:-1], strict=True)]
+    return Histograms(
+        int(firsts[-1]),
+        np.concatenate(rows),
+        np.concatenate([part.bucket for part in parts]),
+        np.concatenate([part.count for part in parts]),
+    )
