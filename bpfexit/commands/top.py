@@ -39,7 +39,7 @@ Examples:
 @click.option(
     "--replay",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Show what `top -j` wrote to this file instead of this host.",
+    help="Show what `record` or `top -j` wrote to this file instead of this host.",
 )
 @max_rows_option
 def top(
@@ -98,7 +98,9 @@ def _show(
     if batch or not console.is_screen:
         plain.show_tables(source, run, interrupts, query, console)
         return
-    screen = LiveScreen(source, run, first_state(query, run.interval, source.emits_exits), console)
+    replay = source.due() is not None
+    state = first_state(query, run.interval, source.emits_exits, replay)
+    screen = LiveScreen(source, run, state, console)
     screen.show(interrupts)
     if screen.total:
         plain.show(screen.total, screen.state.query, console, "since start or reset")

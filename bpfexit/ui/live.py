@@ -14,7 +14,8 @@ from bpfexit.sources.source import Source
 from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.keyboard import Keyboard
 from bpfexit.ui.plain import Run, last_of
-from bpfexit.ui.state import HELP, State, press
+from bpfexit.ui.resizes import Resizes
+from bpfexit.ui.state import State, help_of, press
 from bpfexit.ui.tables import header, table
 from bpfexit.ui.text import clean
 
@@ -23,10 +24,11 @@ _CHROME = 8
 
 One more says which guests have ended."""
 
+_MORE = "a larger window shows more, f filters"
+"""How to see the lines that are hidden."""
+
 _FIRST_S = 0.5
 """The first interval is no longer than this: nobody likes to look at an empty screen."""
-
-KEYS = "q quit  p pause  space view  o sort  t total  f filter  s interval  r reset  h help"
 
 
 class LiveScreen:
@@ -46,15 +48,17 @@ class LiveScreen:
         """Take over the terminal; give it back as it was, however this ends."""
         with (
             Keyboard() as keyboard,
+            Resizes() as resizes,
             Live(console=self._console, screen=True, auto_refresh=False) as live,
         ):
             begun = time.monotonic()
             end = 0.0
             while not (interrupts.stopped or self.state.quit):
-                end = self._next_end(end, time.monotonic() - begun)
-                self._until(begun + end, keyboard, interrupts, live)
+                now = time.monotonic() - begun
+                end = self._next_end(min(end, now), now)  # now is before it after a step
+                self._until(begun + end, keyboard, resizes, interrupts, live)
                 if not (interrupts.stopped or self.state.quit):
-                    self._read(end)
+                    self._read(min(end, time.monotonic() - begun))
         self._add(self._source.close())
 
     def _next_end(self, previous: float, now: float) -> float:
@@ -63,21 +67,30 @@ class LiveScreen:
             lasts = min(lasts, _FIRST_S)
         return replace(self._run, interval=lasts).next_end(previous, now)
 
-    def _until(self, end: float, keyboard: Keyboard, interrupts: Interrupts, live: Live) -> None:
-        """Answer keys until the interval ends, if it does."""
-        if not self.state.paused:
+    def _until(
+        self, end: float, keyboard: Keyboard, resizes: Resizes, interrupts: Interrupts, live: Live
+    ) -> None:
+        """Answer keys until the interval ends, if it does, or a step is wanted."""
+        if not self.state.paused or self.state.replay:
             live.update(self.render(), refresh=True)
-        while not (interrupts.stopped or self.state.quit):
+        while not (interrupts.stopped or self.state.quit or self._stepping()):
             left = end - time.monotonic()
             if left <= 0 and not self._waiting():
                 return
-            if interrupts.wait(3600 if self._waiting() else left, keyboard.fd):
+            ready = interrupts.wait(3600 if self._waiting() else left, keyboard.fd, resizes.fd)
+            if resizes.fd in ready:
+                resizes.read()
+            if keyboard.fd in ready:
                 self._press(keyboard.read())
+            if ready:
                 live.update(self.render(), refresh=True)
 
     def _waiting(self) -> bool:
         """Say whether only a key goes on: a recording holds, the kernel counts through a pause."""
-        return self._ended or (self.state.paused and self._source.due() is not None)
+        return self._ended or (self.state.paused and self.state.replay)
+
+    def _stepping(self) -> bool:
+        return self.state.steps > 0 and not self._ended
 
     def _press(self, keys: list[str]) -> None:
         for key in keys:
@@ -91,20 +104,21 @@ class LiveScreen:
         snapshot = last_of(self._source) if ends else self._source.next()
         self._ended = snapshot is None
         self._add(snapshot)
+        self.state = replace(self.state, steps=max(0, self.state.steps - 1))
         if ends:
             self.state = replace(self.state, quit=True)
 
     def _add(self, snapshot: Snapshot | None) -> None:
         if snapshot is None:
             return
-        if not self.state.paused:
+        if not self.state.paused or self.state.steps:
             self.snapshot = snapshot
         self.total = merged([self.total, snapshot]) if self.total else snapshot
 
     def render(self) -> RenderableType:
         """Return the whole screen."""
         if self.state.help:
-            return _help()
+            return _help(self.state.replay)
         snapshot = self.total if self.state.total else self.snapshot
         if snapshot is None:
             return Group(Text("counting …", style="dim"), Text(), self._footer())
@@ -113,7 +127,9 @@ class LiveScreen:
         limit = min(query.limit or room, room)
         shown = view(snapshot, replace(query, limit=limit))
         title = "since start or reset" if self.state.total else ""
-        return Group(header(snapshot, title), table(shown, self._console.width), self._footer())
+        return Group(
+            header(snapshot, title), table(shown, self._console.width, _MORE), self._footer()
+        )
 
     def _footer(self) -> Text:
         state = self.state
@@ -123,13 +139,14 @@ class LiveScreen:
         notes += [f"filter: {clean(state.query.text)}"] * bool(state.query.text)
         notes += [state.message] * bool(state.message)
         said = f"[{', '.join(notes)}]  " if notes else ""
-        return Text(said + KEYS, style="dim", no_wrap=True, overflow="ellipsis")
+        keys = "  ".join(f"{each.keys.split()[0]} {each.word}" for each in help_of(state.replay))
+        return Text(said + keys, style="dim", no_wrap=True, overflow="ellipsis")
 
 
-def _help() -> RenderableType:
+def _help(replay: bool) -> RenderableType:
     grid = Table(box=None, show_header=False, title="keys", title_justify="left")
-    for key, what in HELP:
-        grid.add_row(Text(key, style="bold"), Text(what))
+    for each in help_of(replay):
+        grid.add_row(Text(each.keys, style="bold"), Text(each.full))
     legend = Text(
         "\nexits/s, time%: of the time in exits, HLT aside. mean to max: from exit to entry.\n"
         "user%: share of the exits that went to user space (QEMU); in user: how long they were\n"

@@ -20,17 +20,35 @@ VIEWS: tuple[tuple[str, ...], ...] = (
 )
 """The views the arrow keys go through; one given with --by comes before them."""
 
-HELP = (
-    ("q", "quit, with the summary of the whole run"),
-    ("p", "pause, and go on"),
-    ("space → ←", "next, previous view"),
-    ("o O", "sort by the next, the previous column"),
-    ("t", "this interval, or everything since the start"),
-    ("f", "filter by guest, reason or address"),
-    ("s", "set the interval in seconds"),
-    ("r", "reset: everything since now"),
-    ("h ?", "this help, and back"),
+
+@dataclass(frozen=True)
+class Help:
+    """What some keys do: in a word, and in full. `replay`: in a recording only, or never there."""
+
+    keys: str
+    word: str
+    full: str
+    replay: bool | None = None
+
+
+_HELP = (
+    Help("q", "quit", "quit, with the summary of the whole run"),
+    Help("p", "pause", "pause, and go on"),
+    Help("n .", "next", "pause, and show the next interval", replay=True),
+    Help("space → ←", "view", "next, previous view"),
+    Help("o O", "sort", "sort by the next, the previous column"),
+    Help("t", "total", "this interval, or everything since the start"),
+    Help("f", "filter", "filter by guest, reason or address"),
+    Help("s", "interval", "set the interval in seconds", replay=False),
+    Help("r", "reset", "reset: everything since now"),
+    Help("h ?", "help", "this help, and back"),
 )
+
+
+def help_of(replay: bool) -> tuple[Help, ...]:
+    """Return what the keys do in a recording, or in a live count."""
+    return tuple(each for each in _HELP if each.replay in (None, replay))
+
 
 _PROMPTS = {"f": "filter (empty for none): ", "s": "interval in seconds: "}
 
@@ -42,6 +60,8 @@ class State:
     query: Query
     interval: float
     views: tuple[tuple[str, ...], ...] = VIEWS
+    replay: bool = False  # a recording waits, so it can be stepped; its intervals are its own
+    steps: int = 0  # intervals still to be shown, one by one, while paused
     paused: bool = False
     total: bool = False
     help: bool = False
@@ -57,11 +77,13 @@ class State:
         return _PROMPTS[self.prompt] + self.typed if self.prompt else ""
 
 
-def first_state(query: Query, interval: float, emits_exits: bool = True) -> State:
+def first_state(
+    query: Query, interval: float, emits_exits: bool = True, replay: bool = False
+) -> State:
     """Return the state a run begins with; without reasons, no view is by reason."""
     views = VIEWS if emits_exits else tuple(view for view in VIEWS if "reason" not in view)
     others = tuple(view for view in views if view != query.by)
-    return State(query, interval, views=(query.by, *others))
+    return State(query, interval, views=(query.by, *others), replay=replay)
 
 
 def press(state: State, key: str) -> State:
@@ -71,7 +93,7 @@ def press(state: State, key: str) -> State:
         return _typed(state, key)
     if key in ("q", "Q"):
         return replace(state, quit=True)
-    if key in _PROMPTS:
+    if key in _PROMPTS and not (state.replay and key == "s"):
         return replace(state, prompt=key, typed=state.query.text if key == "f" else "")
     if key in _TURNS:
         return _turned(state, _TURNS[key])
@@ -86,7 +108,9 @@ _SORTS = {"o": 1, ">": 1, "O": -1, "<": -1}
 
 def _toggled(state: State, key: str) -> State:
     if key == "p":
-        return replace(state, paused=not state.paused)
+        return replace(state, paused=not state.paused, steps=0)
+    if key in ("n", ".") and state.replay:
+        return replace(state, paused=True, steps=state.steps + 1)
     if key == "t":
         return replace(state, total=not state.total)
     if key in ("h", "?") or (key == "escape" and state.help):

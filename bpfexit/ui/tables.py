@@ -50,6 +50,9 @@ LOSSES = {
     "folded": "accesses beyond the first of their exit",
     "unended": "exits in which their vCPU ended",
 }
+SHOW_ALL = "-n 0 shows all"
+"""How to see the lines that are hidden, where there is no end of room."""
+
 NOT_COUNTED = ("map_full", "vcpus_full", "missed")
 """Losses that make the counts too small; the others take something else from exits counted."""
 
@@ -80,8 +83,8 @@ def header(snapshot: Snapshot, title: str = "") -> RenderableType:
     return Group(*lines)
 
 
-def table(view: View, width: int) -> RenderableType:
-    """Return the view's lines as a table, with a last line for those that are hidden."""
+def table(view: View, width: int, more: str = SHOW_ALL) -> RenderableType:
+    """Return the view's lines as a table; `more` says how to see those that are hidden."""
     query = view.query
     wanted = labels(view, view.ended)
     shown = _shown(view, width)
@@ -95,7 +98,7 @@ def table(view: View, width: int) -> RenderableType:
         cells = [label(line) for _, label in wanted]
         values = [Text(HEADINGS[name][1](line.numbers[name])) for name in shown]
         grid.add_row(*cells, *values, style="bold" if is_tree and not line.depth else "")
-    return Group(grid, *below(view))
+    return Group(grid, *below(view, more))
 
 
 def _shown(view: View, width: int) -> list[str]:
@@ -109,12 +112,12 @@ def _shown(view: View, width: int) -> list[str]:
     ]
 
 
-def below(view: Grouped) -> list[Text]:
+def below(view: Grouped, more: str = SHOW_ALL) -> list[Text]:
     """Return what is said under a table: that it is empty, or how much is hidden."""
     if not view.lines:
         return [Text("nothing to show here", style="dim")]
     if view.hidden:
-        return [Text(f"{view.hidden} more lines (-n 0 shows all)", style="dim")]
+        return [Text(f"{view.hidden} more lines ({more})", style="dim")]
     return []
 
 

@@ -9,6 +9,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from bpfexit.host.preflight import Ready
 from tests.counting import BPFEXIT
 
 ENOUGH_S = 60.0
+DEMO = resources.files("bpfexit") / "data" / "svm-demo.jsonl.gz"
 ALTERNATE_ON, ALTERNATE_OFF = "\x1b[?1049h", "\x1b[?1049l"
 
 
@@ -51,6 +53,10 @@ class Terminal:
             if select.select([self.master], [], [], 1)[0]:
                 self.seen += os.read(self.master, 65536).decode(errors="replace")
         raise AssertionError(f"no {pattern!r} in {self.seen[-2000:]!r}")
+
+    def resize(self, rows: int, columns: int) -> None:
+        termios.tcsetwinsize(self._slave, (rows, columns))
+        self.process.send_signal(signal.SIGWINCH)
 
     def attributes(self) -> Any:
         return termios.tcgetattr(self._slave)
@@ -160,3 +166,31 @@ def test_the_end_of_the_guest_is_no_end_of_the_count(needs_bpf: Ready, needs_kvm
         shown = top.stdout.read()
     assert top.returncode == 0
     assert "all 4 intervals" in shown
+
+
+@pytest.fixture
+def replay() -> Iterator[Terminal]:
+    opened = Terminal("--replay", str(DEMO))
+    yield opened
+    opened.process.kill()
+    opened.process.wait()
+
+
+def test_a_recording_is_stepped_by_key(replay: Terminal) -> None:
+    replay.type("n")
+    replay.until(r"14,454 in 1\.41 s.*paused")
+    replay.type("nn")
+    replay.until(r"12,777 in 1\.00 s.*paused.*13,818 in 1\.00 s.*paused")
+    replay.type("n" * 9)
+    replay.until(r"12,797 in 1\.42 s.*paused, end of the recording")
+    replay.type("q")
+    replay.until("104,584 in")
+    assert replay.end() == 0
+
+
+def test_a_resized_screen_is_drawn_anew_at_once(replay: Terminal) -> None:
+    replay.type("n")
+    replay.until(r"paused.*h help")
+    assert "more lines" not in replay.seen
+    replay.resize(16, 120)
+    replay.until(r"more lines \(a larger window shows more, f filters\).*h help")

@@ -8,11 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpfexit.model.view import COLUMNS, Query
-from bpfexit.ui.state import HELP, VIEWS, State, first_state, press
+from bpfexit.ui.state import VIEWS, State, first_state, help_of, press
 
 START = first_state(Query(), 1.0)
+REPLAY = first_state(Query(), 1.0, replay=True)
 KEY_NAMES = {"space": " ", "→": "right", "←": "left"}
-HELP_KEYS = [KEY_NAMES.get(word, word) for keys, _ in HELP for word in keys.split()]
+
+
+def help_keys(replay: bool) -> list[str]:
+    return [KEY_NAMES.get(word, word) for each in help_of(replay) for word in each.keys.split()]
+
+
+HELP_KEYS = sorted({*help_keys(False), *help_keys(True)})
 ANY_KEY = (
     st.sampled_from(["up", "down", "left", "right", "escape", "enter", "backspace", *HELP_KEYS])
     | st.characters()
@@ -28,9 +35,20 @@ def typed(prompt: str, text: str, state: State = START) -> State:
     return pressed(prompt, *["backspace"] * 99, *text, "enter", state=state)
 
 
+@pytest.mark.parametrize("state", [START, REPLAY])
 @pytest.mark.parametrize("key", HELP_KEYS)
-def test_every_key_of_the_help_does_something(key: str) -> None:
-    assert press(START, key) != START
+def test_a_key_does_something_where_the_help_has_it_and_nothing_elsewhere(
+    key: str, state: State
+) -> None:
+    assert (press(state, key) != state) == (key in help_keys(state.replay))
+
+
+@pytest.mark.parametrize("key", ["n", "."])
+def test_a_recording_is_stepped_and_held(key: str) -> None:
+    state = pressed(key, key, key, state=REPLAY)
+    assert (state.paused, state.steps) == (True, 3)
+    going_on = press(state, "p")
+    assert (going_on.paused, going_on.steps) == (False, 0)
 
 
 @pytest.mark.parametrize(
