@@ -11,6 +11,9 @@ from bpfexit.host.processes import Process, process
 from bpfexit.host.qemu_options import qemu_options
 from bpfexit.model.guest import Guest, Layer, Region
 
+MOST_ENDED = 256
+"""Guests that have ended and are still told of when the kernel has no vCPU of theirs any more."""
+
 Mapped = tuple[tuple[Region, ...], Layer | None]
 """A guest's memory map, and who gave it."""
 
@@ -38,15 +41,17 @@ class Guests:
     def update(self, pids: Iterable[int]) -> tuple[Guest, ...]:
         """Look at these processes again; the same tuple comes back while nothing changes.
 
-        A guest whose process has ended stays, and says so, as long as its process is
-        asked for. Where a PID is another process's by now, or its own runs another
-        program, the one before comes first. A process that never was in sight (in
-        another PID namespace, say) is `pid:N`, and not taken for ended.
+        A guest once seen stays: as long as its process does, and then as one that has
+        ended, until `MOST_ENDED` others have that nobody asks for any more, either. Where
+        a PID is another process's by now, or its own runs another program, the guest
+        before comes first. A process that never was in sight (in another PID namespace,
+        say) is `pid:N`, and not taken for ended while it is asked for.
         """
-        wanted = tuple(dict.fromkeys(pids))
-        self._of = {pid: self._now(pid) for pid in wanted}
-        self._processes = {pid: self._processes[pid] for pid in wanted}
-        guests = tuple(guest for pid in wanted for guest in self._of[pid])
+        asked = dict.fromkeys(pids)
+        everyone = dict.fromkeys((*self._of, *asked))
+        self._of = {pid: self._now(pid) if pid in asked else self._later(pid) for pid in everyone}
+        self._forget([pid for pid in self._of if pid not in asked])
+        guests = tuple(guest for of_pid in self._of.values() for guest in of_pid)
         if guests != self._guests:
             self._guests = guests
         return self._guests
@@ -59,9 +64,23 @@ class Guests:
             self._processes[pid] = now
             gone = [replace(guest, ended=True) for guest in known[-1:] if before]
             return (*gone, self._mapped(self._read(pid, ended=bool(now and now.ended))))
-        ended = before is not None and (now is None or now.ended)
+        return self._going_on(known, ended=before is not None and (now is None or now.ended))
+
+    def _later(self, pid: int) -> tuple[Guest, ...]:
+        """Return the guest of a process whose vCPUs are gone: it may follow them, or not."""
+        before, now = self._processes[pid], process(pid, self._root)
+        lives = before is not None and now is not None and before.is_still(now) and not now.ended
+        return self._going_on(self._of[pid], ended=not lives)
+
+    def _going_on(self, known: tuple[Guest, ...], ended: bool) -> tuple[Guest, ...]:
         last = replace(known[-1], ended=True) if ended else self._mapped(known[-1])
         return (*known[:-1], last)
+
+    def _forget(self, pids: list[int]) -> None:
+        """Forget those who were seen first of the ones that have ended."""
+        ended = [pid for pid in pids if self._of[pid][-1].ended]
+        for pid in ended[: max(0, len(ended) - MOST_ENDED)]:
+            del self._of[pid], self._processes[pid]
 
     def _read(self, pid: int, ended: bool) -> Guest:
         name, named_by = guest_name(pid, self._root)

@@ -49,7 +49,44 @@ def test_a_guest_that_ends_says_so_and_keeps_its_name(tmp_path: Path, zombie: bo
     ended = (replace(WEB, ended=True),)
     assert known.update([PID]) == ended
     assert known.update([PID]) == ended
-    assert known.update([]) == ()
+    assert known.update([]) == ended
+
+
+@pytest.mark.parametrize("taken_over", [True, False])
+def test_a_guest_whose_vcpus_are_gone_lives_until_its_process_ends(
+    tmp_path: Path, taken_over: bool
+) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    first = known.update([PID])
+    assert known.update([]) is first
+    if taken_over:
+        put(tmp_path, PID, "bash", started=2000)
+    else:
+        gone(tmp_path)
+    assert known.update([]) == (replace(WEB, ended=True),)
+    put(tmp_path, PID, "qemu", "-name", "db", started=3000)
+    assert known.update([PID]) == (
+        replace(WEB, ended=True),
+        Guest(PID, "db", "qemu", "qemu"),
+    )
+
+
+def test_one_never_in_sight_has_ended_when_its_vcpus_are_gone(tmp_path: Path) -> None:
+    known = Guests(root=tmp_path)
+    known.update([PID])
+    assert known.update([]) == (Guest(PID, "pid:4711", ended=True),)
+
+
+def test_of_those_that_have_ended_the_last_ones_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guests, "MOST_ENDED", 3)
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    known.update([PID, *range(1, 6)])
+    assert [each.pid for each in known.update([])] == [PID, 3, 4, 5]
+    assert [each.pid for each in known.update([9])] == [PID, 3, 4, 5, 9]
 
 
 def test_threads_that_outlive_the_first_one_are_a_guest(tmp_path: Path) -> None:
