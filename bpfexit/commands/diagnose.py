@@ -11,9 +11,10 @@ from bpfexit.advice.diagnosis import diagnose as judged
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.registry import rule as rule_named
 from bpfexit.commands.opening import counted, max_rows_option
-from bpfexit.commands.options import SECONDS, filter_options
+from bpfexit.commands.options import SECONDS, filter_options, memory_map_options
 from bpfexit.errors import UsageError
 from bpfexit.formats import diagnosis_json
+from bpfexit.host.qmp_socket import MapSources
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.sources.recording import total
 from bpfexit.sources.source import Filter
@@ -40,6 +41,7 @@ Examples:
     "-d", "--duration", type=SECONDS, help=f"Count for so many seconds [{DURATION_S:.0f}]."
 )
 @filter_options
+@memory_map_options
 @click.option(
     "--input",
     "recording",
@@ -55,6 +57,7 @@ def diagnose(
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
     reasons: tuple[str, ...],
+    maps: MapSources,
     recording: Path | None,
     max_rows: int,
     as_json: bool,
@@ -73,8 +76,10 @@ def diagnose(
         return
     if recording and duration is not None:
         raise UsageError("--duration is for counting on this host: a recording is read whole")
+    if recording and maps:
+        raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
     wanted = Filter(pids, vcpus, reasons)
-    snapshot = _read(recording, wanted) if recording else _counted(wanted, duration, max_rows)
+    snapshot = _read(recording, wanted) if recording else _counted(wanted, duration, max_rows, maps)
     found = judged(snapshot)
     if as_json:
         for line in diagnosis_json.encode(found):
@@ -92,12 +97,12 @@ def _explained(name: str) -> RenderableType:
     return explained(known)
 
 
-def _counted(wanted: Filter, duration: float | None, max_rows: int) -> Snapshot:
+def _counted(wanted: Filter, duration: float | None, max_rows: int, maps: MapSources) -> Snapshot:
     """Count on this host, with a line on a terminal that says how far it is."""
     lasts = DURATION_S if duration is None else duration
     shown = Countdown(sys.stderr, lasts)
     try:
-        return counted(wanted, plain.Run(PROGRESS_S, duration=lasts), max_rows, shown.show)
+        return counted(wanted, plain.Run(PROGRESS_S, duration=lasts), max_rows, shown.show, maps)
     finally:
         shown.end()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bpfexit.commands.opening import counted, max_rows_option
-from bpfexit.commands.options import SECONDS, dimensions, filter_options
+from bpfexit.commands.options import SECONDS, dimensions, filter_options, memory_map_options
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats import (
     hist_bpftrace,
@@ -19,6 +19,7 @@ from bpfexit.formats import (
     hist_text,
 )
 from bpfexit.host import preflight
+from bpfexit.host.qmp_socket import MapSources
 from bpfexit.model.distribution import Distribution, distributions
 from bpfexit.model.histogram import POWERS_OF_TWO_NS
 from bpfexit.model.sample import LONGEST_INTERVAL_S
@@ -68,6 +69,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.option("-d", "--duration", type=SECONDS, help="Stop after so many seconds [at Ctrl-C].")
 @filter_options
+@memory_map_options
 @click.option(
     "--by",
     metavar="NAME[,NAME]",
@@ -105,6 +107,7 @@ def hist(
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
     reasons: tuple[str, ...],
+    maps: MapSources,
     by: tuple[str, ...] | None,
     limit: int,
     form: str,
@@ -117,14 +120,14 @@ def hist(
 
     Counts for -d seconds or until Ctrl-C, or reads a recording.
     """
-    _check(form, buckets, weight, duration, recording)
+    _check(form, buckets, weight, duration, recording, asks=bool(maps))
     needs_latencies = form != "folded" or weight == "time"
     wanted = Filter(pids, vcpus, reasons)
     if recording:
         snapshot = _read(recording, wanted)
         _refuse_blind(snapshot.origin, needs_latencies)
     else:
-        snapshot = _counted(wanted, duration, max_rows, needs_latencies)
+        snapshot = _counted(wanted, duration, max_rows, maps, needs_latencies)
     _say_lost(snapshot)
     found = distributions(snapshot, Query(by or _default_by(form, snapshot.origin)))
     sys.stdout.write(_encoded(_cut(found, limit), form, buckets, weight))
@@ -137,9 +140,12 @@ def _check(
     weight: str | None,
     duration: float | None,
     recording: Path | None,
+    asks: bool,
 ) -> None:
     if duration is not None and recording:
         raise UsageError("--duration is for counting on this host: a recording is read whole")
+    if recording and asks:
+        raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
     if weight and form != "folded":
         raise UsageError("--weight is for the format folded")
     if buckets and form == "folded":
@@ -154,12 +160,16 @@ def _read(recording: Path, wanted: Filter) -> Snapshot:
 
 
 def _counted(
-    wanted: Filter, duration: float | None, max_rows: int, needs_latencies: bool
+    wanted: Filter,
+    duration: float | None,
+    max_rows: int,
+    maps: MapSources,
+    needs_latencies: bool,
 ) -> Snapshot:
     """Count on this host; return all of it."""
     backend = preflight.ready().backend
     _refuse_blind(Origin("", "", backend.module, backend.emits_exits), needs_latencies)
-    return counted(wanted, plain.Run(LONGEST_INTERVAL_S, duration=duration), max_rows)
+    return counted(wanted, plain.Run(LONGEST_INTERVAL_S, duration=duration), max_rows, maps=maps)
 
 
 def _say_lost(snapshot: Snapshot) -> None:

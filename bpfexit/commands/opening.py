@@ -6,6 +6,9 @@ from contextlib import closing
 import click
 
 from bpfexit.host import guests, preflight
+from bpfexit.host.guests import Guests, Mapped
+from bpfexit.host.qmp_socket import NOBODY, MapSources
+from bpfexit.model.guest import Guest
 from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.sources.kernel import MAX_ROWS, KernelSource
@@ -24,18 +27,36 @@ max_rows_option = click.option(
 
 
 def live_source(
-    wanted: Filter, max_rows: int = MAX_ROWS, threshold: Threshold | None = None
+    wanted: Filter,
+    max_rows: int = MAX_ROWS,
+    threshold: Threshold | None = None,
+    maps: MapSources = NOBODY,
 ) -> KernelSource:
     """Attach to this host's KVM. Raises `BpfexitError` where that cannot be."""
     ready = preflight.ready()
     for note in [*ready.notes, *guests.doubts(wanted.pids)]:
-        click.echo(f"bpfexit: {note}", err=True)
-    known = guests.Guests()
+        _tell(note)
+    known = Guests(_memory_maps(wanted, maps)) if maps else Guests()
     source = KernelSource(
         ready.backend, ready.tracefs, wanted, known, max_rows, threshold=threshold
     )
-    click.echo(f"bpfexit: counting on {ready.backend.module}; Ctrl-C ends", err=True)
+    _tell(f"counting on {ready.backend.module}; Ctrl-C ends")
     return source
+
+
+def _memory_maps(wanted: Filter, sources: MapSources) -> Callable[[Guest], Mapped]:
+    """Ask for the memory maps of those guests that run now."""
+    from bpfexit.host.memory_maps import MemoryMaps  # noqa: PLC0415 - late: asyncio is slow to load
+
+    maps = MemoryMaps(sources, _tell)
+    running = Guests().update(guests.running())
+    watched = [each for each in running if not wanted.pids or each.pid in wanted.pids]
+    maps.begin(watched, {each.pid for each in running if each not in watched})
+    return maps
+
+
+def _tell(note: str) -> None:
+    click.echo(f"bpfexit: {note}", err=True)
 
 
 def counted(
@@ -43,13 +64,14 @@ def counted(
     run: plain.Run,
     max_rows: int = MAX_ROWS,
     note: Callable[[Snapshot], object] | None = None,
+    maps: MapSources = NOBODY,
 ) -> Snapshot:
     """Count on this host until the run's end or Ctrl-C; return all of it as one snapshot.
 
     `note` is called with each interval.
     """
     adding = Adding()
-    with Interrupts() as interrupts, closing(live_source(wanted, max_rows)) as source:
+    with Interrupts() as interrupts, closing(live_source(wanted, max_rows, maps=maps)) as source:
         for snapshot in plain.intervals(source, run, interrupts):
             adding.add(snapshot)
             if note:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from functools import wraps
 from math import isnan
 from typing import Any
 
 import click
 
+from bpfexit.host.qmp_socket import MapSources, Socket
 from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from bpfexit.model.view import COLUMNS, DIMENSIONS
 
@@ -120,6 +122,40 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
     ]
     return _with(command, options)
+
+
+def sockets(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[Socket, ...]:
+    """Read QMP sockets, each with the guest it is of or without."""
+    del ctx, param
+    return tuple(Socket.parse(value) for value in values)
+
+
+def memory_map_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --qmp and --libvirt: whom to ask what lies at the guests' addresses, as `maps`."""
+
+    @wraps(command)
+    def with_maps(*args: Any, sockets: tuple[Socket, ...], libvirt: bool, **others: Any) -> Any:
+        return command(*args, maps=MapSources(sockets, libvirt), **others)
+
+    options: list[Decorator] = [
+        click.option(
+            "--qmp",
+            "sockets",
+            multiple=True,
+            metavar="[GUEST=]PATH",
+            callback=sockets,
+            help="Ask a guest's QEMU what lies at its addresses, on this QMP socket. GUEST is"
+            " its name or process, where the socket does not say; may be given several times.",
+        ),
+        click.option(
+            "--libvirt",
+            is_flag=True,
+            help="Ask libvirt what lies at the addresses of its guests.",
+        ),
+    ]
+    return _with(with_maps, options)
 
 
 _BY = click.option(

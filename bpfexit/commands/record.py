@@ -15,11 +15,13 @@ from bpfexit.commands.options import (
     INTERVAL,
     SECONDS,
     filter_options,
+    memory_map_options,
     rate_option,
     than_option,
 )
 from bpfexit.formats.recording_json import Header
 from bpfexit.host import guests
+from bpfexit.host.qmp_socket import MapSources
 from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Lost
 from bpfexit.sources.kernel import KernelSource
@@ -69,6 +71,7 @@ Examples:
 @rate_option
 @filter_options
 @max_rows_option
+@memory_map_options
 def record(
     command: tuple[str, ...],
     output: Path | None,
@@ -82,6 +85,7 @@ def record(
     vcpus: tuple[int, ...],
     reasons: tuple[str, ...],
     max_rows: int,
+    maps: MapSources,
 ) -> int:
     """Write what the guests do to a file, an interval a line, until Ctrl-C or a COMMAND's end.
 
@@ -93,7 +97,7 @@ def record(
     threshold = Threshold(than_ns, rate) if events else None
     path = output or _default_path()
     with Interrupts(hangup_reopens=True) as interrupts, ExitStack() as stack:
-        source = live_source(wanted, max_rows, threshold)
+        source = live_source(wanted, max_rows, threshold, maps)
         stack.callback(source.close)
         recorder = Recorder(path, lambda: _header(source, interval, pids), append)
         stack.enter_context(closing(recorder))

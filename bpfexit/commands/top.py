@@ -6,8 +6,15 @@ from pathlib import Path
 import click
 
 from bpfexit.commands.opening import live_source, max_rows_option
-from bpfexit.commands.options import INTERVAL, SECONDS, filter_options, view_options
+from bpfexit.commands.options import (
+    INTERVAL,
+    SECONDS,
+    filter_options,
+    memory_map_options,
+    view_options,
+)
 from bpfexit.errors import UsageError
+from bpfexit.host.qmp_socket import MapSources
 from bpfexit.model.view import Query, default_query
 from bpfexit.sources.recording import RecordingSource
 from bpfexit.sources.source import Filter, Source
@@ -33,6 +40,7 @@ Examples:
 @click.option("-i", "--interval", "interval_option", type=INTERVAL, help="Seconds an interval [1].")
 @click.option("-d", "--duration", type=SECONDS, help="Stop after so many seconds.")
 @filter_options
+@memory_map_options
 @view_options
 @click.option("-b", "--batch", is_flag=True, help="Print plain tables, one after another.")
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print a JSON object an interval.")
@@ -50,6 +58,7 @@ def top(
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
     reasons: tuple[str, ...],
+    maps: MapSources,
     by: tuple[str, ...] | None,
     sort: str | None,
     limit: int,
@@ -67,11 +76,13 @@ def top(
         raise UsageError("give the interval once: as the first argument or with -i")
     if batch and as_json:
         raise UsageError("--batch and --json exclude each other")
+    if replay and maps:
+        raise UsageError("--qmp and --libvirt are for guests of this host, not for --replay")
     run = plain.Run(interval or interval_option or 1.0, count, duration)
     wanted = Filter(pids, vcpus, reasons)
     with Interrupts() as interrupts:
         source: Source = (
-            RecordingSource(replay, wanted) if replay else live_source(wanted, max_rows)
+            RecordingSource(replay, wanted) if replay else live_source(wanted, max_rows, maps=maps)
         )
         query = default_query(source.emits_exits, by, sort, limit)
         try:

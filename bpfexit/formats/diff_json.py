@@ -10,6 +10,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
+from bpfexit.formats.names import named
 from bpfexit.model.diff import Diff, Line, Side, per_second
 from bpfexit.model.rows import NO_VCPU, Access, Kind
 from bpfexit.model.snapshot import Snapshot
@@ -58,6 +59,7 @@ def _line(line: Line) -> dict[str, Any]:
         "kind": None if line.kind is Kind.NONE else line.kind.name.lower(),
         "access": None if line.access is Access.NONE else line.access.name.lower(),
         "address": line.address,
+        **named(line.name),
         "status": line.status.value,
         "before": _side(line.before),
         "after": _side(line.after),

@@ -1,17 +1,17 @@
 """Comma-separated values: a header, then one line for each bucket in use.
 
 `lower_ns` is in the bucket, `upper_ns` is not. A label that was not grouped by,
-or is not known, is empty; addresses are in decimal.
+or is not known, is empty; addresses are in decimal. `name` is what lies there, `named_by` says who.
 """
 
 import csv
 import io
 from collections.abc import Sequence
 
-from bpfexit.formats.names import printable
+from bpfexit.formats.names import named, printable
 from bpfexit.model.distribution import LABELS, Distribution
 
-HEADER = (*LABELS, "lower_ns", "upper_ns", "count")
+HEADER = (*LABELS, "lower_ns", "upper_ns", "count", "name", "named_by")
 
 
 def encode(distributions: Sequence[Distribution]) -> str:
@@ -21,7 +21,8 @@ def encode(distributions: Sequence[Distribution]) -> str:
     writer.writerow(HEADER)
     for each in distributions:
         labels = [_cell(each.labels.get(name)) for name in LABELS]
-        writer.writerows([*labels, *bucket] for bucket in each.used)
+        who = [_cell(value) for value in named(each.name).values()]
+        writer.writerows([*labels, *bucket, *who] for bucket in each.used)
     return text.getvalue()
 
 

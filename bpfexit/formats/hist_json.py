@@ -7,6 +7,7 @@ Each has the labels it was grouped by, null for what is not known, and `buckets`
 import json
 from collections.abc import Sequence
 
+from bpfexit.formats.names import named
 from bpfexit.model.distribution import Distribution
 
 SCHEMA = "bpfexit.hist/1"
@@ -21,6 +22,7 @@ def _line(each: Distribution) -> str:
     document = {
         "schema": SCHEMA,
         **each.labels,
+        **(named(each.name) if "address" in each.labels else {}),
         "count": each.count,
         "untimed": each.exits - each.count,
         "total_ns": each.total_ns if each.count else None,

@@ -8,8 +8,8 @@ bucket, so that series can be added up and compared over time.
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from bpfexit.formats.names import address, printable
-from bpfexit.model.distribution import Distribution, Labels
+from bpfexit.formats.names import address, named, printable
+from bpfexit.model.distribution import Distribution
 
 NAME = "bpfexit_exit_duration_seconds"
 _HEAD = f"""\
@@ -25,7 +25,7 @@ def encode(distributions: Sequence[Distribution]) -> str:
 
 
 def _series(each: Distribution) -> Iterator[str]:
-    labels = [f'{name}="{_escaped(text)}"' for name, text in _texts(each.labels)]
+    labels = [f'{name}="{_escaped(text)}"' for name, text in _texts(each)]
     bounds = [*(_seconds(bucket.upper - 1) for bucket in each.buckets[:-1]), "+Inf"]
     for bound, so_far in zip(bounds, accumulate(each.counts.tolist()), strict=True):
         pairs = ",".join([*labels, f'le="{bound}"'])
@@ -35,9 +35,10 @@ def _series(each: Distribution) -> Iterator[str]:
     yield f"{NAME}_sum{braced} {each.total_ns // 10**9}.{each.total_ns % 10**9:09d}\n"
 
 
-def _texts(labels: Labels) -> Iterator[tuple[str, str]]:
+def _texts(each: Distribution) -> Iterator[tuple[str, str]]:
     """Yield names and texts; a label that is not known is left out, which means empty."""
-    for name, value in labels.items():
+    labels = each.labels
+    for name, value in (*labels.items(), *named(each.name).items()):
         if name == "address" and isinstance(value, int):
             yield name, address(str(labels["kind"]), value)
         elif value is not None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from bpfexit.model.address_names import AddressName
 from bpfexit.model.distribution import Distribution, Labels
 from bpfexit.model.rows import Kind
 
@@ -26,12 +27,19 @@ def address(kind: str, number: int) -> str:
     return f"0x{number:0{4 if kind == Kind.PIO.name.lower() else 8}x}"
 
 
+def named(name: AddressName | None) -> dict[str, str | None]:
+    """Return an address's name and who gave it, as JSON and CSV have them; null: not known."""
+    if name is None:
+        return {"name": None, "named_by": None}
+    return {"name": name.text, "named_by": name.layer.value}
+
+
 def paths(distributions: Sequence[Distribution]) -> list[Path]:
     """Return each group's path; where guests or vCPUs share a name, with what tells them apart."""
     groups = [each.labels for each in distributions]
     vms = Counter(vm for vm, _ in {(each.get("vm"), each.get("pid")) for each in groups})
     vcpus = Counter(key[:3] for key in {_vcpu_key(each) for each in groups})
-    return _unique([_path(each, vms, vcpus) for each in groups])
+    return _unique([_path(each, vms, vcpus) for each in distributions])
 
 
 def _vcpu_key(labels: Labels) -> tuple[object, ...]:
@@ -39,8 +47,9 @@ def _vcpu_key(labels: Labels) -> tuple[object, ...]:
 
 
 def _path(
-    labels: Labels, vms: Counter[str | int | None], vcpus: Counter[tuple[object, ...]]
+    each: Distribution, vms: Counter[str | int | None], vcpus: Counter[tuple[object, ...]]
 ) -> Path:
+    labels = each.labels
     words = []
     if "vm" in labels:
         shared = vms[labels["vm"]] > 1
@@ -53,7 +62,8 @@ def _path(
     if "reason" in labels:
         words.append(printable(str(labels["reason"] or "")) or "unknown")
     if labels.get("kind") is not None:
-        words.append(_access(labels))
+        name = f" ({printable(each.name.marked)})" if each.name else ""
+        words.append(_access(labels) + name)
     return tuple(words)
 
 

@@ -25,6 +25,8 @@ from bpfexit.formats.json_values import (
     thread,
     whole,
 )
+from bpfexit.formats.names import named
+from bpfexit.model.grouping import Naming
 from bpfexit.model.guest import Guest
 from bpfexit.model.histogram import LOWER_NS
 from bpfexit.model.histograms import Histograms
@@ -45,12 +47,12 @@ _MAX_SIZE = 2**8 - 1
 _ROWS_A_PIECE = 1024
 
 
-def encode(snapshot: Snapshot) -> str:
-    """Return the line, without its newline."""
-    return "".join(pieces(snapshot))
+def encode(snapshot: Snapshot, naming: Naming | None = None) -> str:
+    """Return the line, without its newline; with what names addresses, their names in the rows."""
+    return "".join(pieces(snapshot, naming))
 
 
-def pieces(snapshot: Snapshot) -> Iterator[str]:
+def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
     """Yield the line, without its newline, piece by piece: whole, it may take much memory."""
     origin = snapshot.origin
     document = {
@@ -71,7 +73,7 @@ def pieces(snapshot: Snapshot) -> Iterator[str]:
     yield _json(document).removesuffix("}") + ',"rows":['
     for first in range(0, len(snapshot.rows), _ROWS_A_PIECE):
         rows = snapshot.rows.part(first, first + _ROWS_A_PIECE)
-        yield "," * bool(first) + _json(list(_rows(snapshot, rows)))[1:-1]
+        yield "," * bool(first) + _json(list(_rows(snapshot, rows, naming)))[1:-1]
     yield "]}"
 
 
@@ -91,7 +93,7 @@ def _vcpu(values: tuple[int, ...], snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _rows(snapshot: Snapshot, rows: Rows) -> Iterable[dict[str, Any]]:
+def _rows(snapshot: Snapshot, rows: Rows, naming: Naming | None) -> Iterable[dict[str, Any]]:
     names = rows.fields.dtype.names or ()
     buckets = rows.hist.buckets(rows["max_ns"]).tolist()
     spans = pairwise(rows.hist.starts().tolist())
@@ -110,8 +112,16 @@ def _rows(snapshot: Snapshot, rows: Rows) -> Iterable[dict[str, Any]]:
             "total_ns": row["total_ns"] if timed else None,
             "max_ns": row["max_ns"] if timed else None,
             "untimed": row["count"] - timed,
+            **(_name(row, snapshot, naming) if naming else {}),
             "hist": buckets[first:end],
         }
+
+
+def _name(row: dict[str, Any], snapshot: Snapshot, naming: Naming) -> dict[str, str | None]:
+    if row["kind"] == Kind.NONE:
+        return named(None)
+    vm = snapshot.vms[row["vm"]]
+    return named(naming(Kind(row["kind"]), row["address"], vm, row["pid"]))
 
 
 def decode(line: str) -> Snapshot:

@@ -17,9 +17,18 @@ from math import isnan, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.model.grouping import ADDRESS_FIELDS, Subject, fields_of, measures, subject
+from bpfexit.model.address_names import AddressName, AddressNames, joined_name
+from bpfexit.model.grouping import (
+    ADDRESS_FIELDS,
+    Naming,
+    Subject,
+    fields_of,
+    measures,
+    subject,
+    with_names,
+)
 from bpfexit.model.rank_test import FEWEST, Verdict, rank_sum, verdict
-from bpfexit.model.rows import Rows, joined, no_rows
+from bpfexit.model.rows import Kind, Rows, joined, no_rows
 from bpfexit.model.snapshot import Snapshot, Times, idle_rows, times, with_common_names
 from bpfexit.model.view import Query, wanted_rows
 
@@ -152,7 +161,18 @@ def compare(before: Snapshot, after: Snapshot, query: Query) -> Diff:
     limit = query.limit or len(lines)
     hidden = max(0, len(lines) - limit)
     is_same = all(line.status is Status.SAME for line in lines)
-    return Diff(query, before, after, in_user, lines[:limit], hidden, is_same)
+    shown = with_names(lines[:limit], _naming(*named))
+    return Diff(query, before, after, in_user, shown, hidden, is_same)
+
+
+def _naming(before: Snapshot, after: Snapshot) -> Naming:
+    """Name an address as both sides do, each by the guests that were there."""
+    sides = AddressNames(before), AddressNames(after)
+
+    def name(kind: Kind, address: int, vm: str | None, pid: int | None) -> AddressName | None:
+        return joined_name(side.name(kind, address, vm, pid) for side in sides)
+
+    return name
 
 
 def _lasting(snapshot: Snapshot) -> Snapshot:

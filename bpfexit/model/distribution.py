@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.model.grouping import ADDRESS_FIELDS, fields_of
+from bpfexit.model.address_names import AddressName, AddressNames
+from bpfexit.model.grouping import ADDRESS_FIELDS, Naming, fields_of, name_of, subject
 from bpfexit.model.histogram import LOWER_NS, Counts, rebucketed
 from bpfexit.model.reasons import IDLE
 from bpfexit.model.rows import NO_REASON, NO_VCPU, Access, Kind, Rows
@@ -39,11 +40,13 @@ class Bucket(NamedTuple):
 class Distribution:
     """The latencies of one group of exits, from `kvm_exit` to `kvm_entry`, in ns.
 
-    `exits` counts those without a latency, too; `counts` has one place for each
-    lower edge in `edges_ns`. `total_ns` and `max_ns` are exact, whatever the buckets.
+    `name` is that of its address. `exits` counts those without a latency, too;
+    `counts` has one place for each lower edge in `edges_ns`. `total_ns` and
+    `max_ns` are exact, whatever the buckets.
     """
 
     labels: Labels
+    name: AddressName | None
     exits: int
     edges_ns: NDArray[np.uint64]
     counts: Counts
@@ -95,7 +98,10 @@ def distributions(snapshot: Snapshot, query: Query) -> list[Distribution]:
         fields += ADDRESS_FIELDS
     sums, _ = rows.summed_by(fields)
     counts = sums.hist.dense()
-    found = [_distribution(snapshot, sums, at, counts[at], fields) for at in range(len(sums))]
+    naming = AddressNames(snapshot).name
+    found = [
+        _distribution(snapshot, naming, sums, at, counts[at], fields) for at in range(len(sums))
+    ]
     return sorted(found, key=_rank)
 
 
@@ -113,11 +119,18 @@ def _without_other_addresses(rows: Rows, query: Query) -> Rows:
 
 
 def _distribution(
-    snapshot: Snapshot, sums: Rows, at: int, counts: Counts, fields: tuple[str, ...]
+    snapshot: Snapshot,
+    naming: Naming,
+    sums: Rows,
+    at: int,
+    counts: Counts,
+    fields: tuple[str, ...],
 ) -> Distribution:
     row = sums.fields[at]
+    about = subject(row, fields, 0, snapshot.vms, snapshot.reasons)
     return Distribution(
         labels={name: _label(snapshot, row, name) for name in LABELS if name in fields},
+        name=name_of(about, naming, about),
         exits=int(row["count"]),
         edges_ns=LOWER_NS,
         counts=counts,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.model.address_names import AddressName
 from bpfexit.model.histogram import quantiles
 from bpfexit.model.rows import NO_REASON, Access, Kind, Rows
 
@@ -25,7 +26,8 @@ ADDRESS_FIELDS = ("kind", "address", "access")
 class Subject:
     """What a line is about; what it is not grouped by is None.
 
-    `depth` 1 is an address under the group of depth 0 above it.
+    `depth` 1 is an address under the group of depth 0 above it. `name` says what
+    lies at the address; two that are about the same may have got different ones.
     """
 
     depth: int
@@ -37,6 +39,29 @@ class Subject:
     kind: Kind
     access: Access
     address: int | None
+    name: AddressName | None = field(compare=False)
+
+
+AboutT = TypeVar("AboutT", bound=Subject)
+Naming = Callable[[Kind, int, str | None, int | None], AddressName | None]
+"""Gives the name of an address, by kind and number, in the guests of a name and process if any."""
+
+
+def with_names(lines: Iterable[AboutT], naming: Naming) -> list[AboutT]:
+    """Name the addresses of lines; those under a group are of the group's guest."""
+    named, group = [], None
+    for line in lines:
+        group = line if not line.depth or group is None else group
+        known = name_of(line, naming, group)
+        named.append(replace(line, name=known) if known else line)
+    return named
+
+
+def name_of(line: Subject, naming: Naming, group: Subject) -> AddressName | None:
+    """Name the address of a line under a group, which may be itself."""
+    if line.address is None:
+        return None
+    return naming(line.kind, line.address, group.vm, group.pid)
 
 
 def fields_of(groups: Sequence[str]) -> tuple[str, ...]:
@@ -60,6 +85,7 @@ def subject(
         kind=Kind(row["kind"]) if addressed else Kind.NONE,
         access=Access(row["access"]) if addressed else Access.NONE,
         address=int(row["address"]) if addressed else None,
+        name=None,
     )
 
 

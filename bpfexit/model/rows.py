@@ -97,12 +97,8 @@ class Rows:
         """
         if not len(self):
             return self, np.zeros(0, np.intp)
-        order = np.lexsort([self.fields[name] for name in reversed(names)] or [self["count"]])
+        order, fresh = grouped(self.fields, names)
         ordered = self.fields[order]
-        fresh = np.zeros(len(order), bool)
-        fresh[0] = True
-        for name in names:
-            fresh[1:] |= ordered[name][1:] != ordered[name][:-1]
         starts = np.flatnonzero(fresh)
         fields = ordered[starts]
         for name in SUMS:
@@ -111,6 +107,22 @@ class Rows:
         place = np.empty(len(order), np.intp)
         place[order] = np.cumsum(fresh) - 1
         return Rows(fields, self.hist.summed(place, len(starts))), place
+
+
+def grouped(
+    fields: NDArray[Any], names: Sequence[str]
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return an order in which rows that agree in the named fields are neighbours.
+
+    And for each place in it whether a group begins there; both of shape (n,).
+    """
+    order = np.lexsort([fields[name] for name in reversed(names)] or [fields["count"]])
+    fresh = np.zeros(len(order), bool)
+    fresh[:1] = True
+    for name in names:
+        column = fields[name][order]
+        fresh[1:] |= column[1:] != column[:-1]
+    return order, fresh
 
 
 def no_rows(n: int = 0) -> Rows:

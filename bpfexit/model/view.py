@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.model.address_names import PLACE, AddressName, AddressNames
 from bpfexit.model.grouping import (
     ADDRESS_FIELDS,
     Subject,
     fields_of,
     measures,
     subject,
+    with_names,
     without_idle_time,
 )
-from bpfexit.model.rows import NO_REASON, Kind, Rows
+from bpfexit.model.rows import NO_REASON, Kind, Rows, grouped
 from bpfexit.model.snapshot import Snapshot, idle_rows
 
 ADDRESS_KINDS = {"port": Kind.PIO, "mmio": Kind.MMIO, "msr": Kind.MSR}
@@ -95,7 +97,8 @@ def view(snapshot: Snapshot, query: Query) -> View:
         fields = fields_of(query.groups) or ADDRESS_FIELDS
         lines = measure.lines(rows, fields, 0)
     limit = query.limit or len(lines)
-    return View(query, lines[:limit], max(0, len(lines) - limit), snapshot.ended)
+    shown = with_names(lines[:limit], AddressNames(snapshot).name)
+    return View(query, shown, max(0, len(lines) - limit), snapshot.ended)
 
 
 def wanted_rows(snapshot: Snapshot, query: Query) -> Rows:
@@ -117,21 +120,26 @@ def _wanted(snapshot: Snapshot, query: Query) -> NDArray[np.bool_]:
 
 
 def _matching(snapshot: Snapshot, text: str) -> NDArray[np.bool_]:
-    """Which rows have the text in their VM's name, their reason or their address."""
+    """Which rows have the text in their VM's name, their reason, their address or its name."""
     rows = snapshot.rows
     vms = np.array([text in name.lower() for name in snapshot.vms] + [False], bool)
     reasons = np.array([text in name.lower() for name in snapshot.reasons] + [False], bool)
-    addresses, place = np.unique(rows["address"], return_inverse=True)
-    shown = np.array([text in _spellings(address) for address in addresses.tolist()], bool)
-    by_address = shown[place] if len(shown) else np.zeros(0, bool)
-    by_address &= rows["kind"] != Kind.NONE
-    found: NDArray[np.bool_] = vms[rows["vm"]] | reasons[rows["reason"]] | by_address
+    order, fresh = grouped(rows.fields, PLACE)
+    naming = AddressNames(snapshot).name
+    shown = [
+        kind != Kind.NONE
+        and text in _written(address, naming(kind, address, snapshot.vms[vm], pid))
+        for kind, address, vm, pid in rows.fields[order[fresh]][list(PLACE)].tolist()
+    ]
+    found: NDArray[np.bool_] = vms[rows["vm"]] | reasons[rows["reason"]]
+    found[order] |= np.array(shown, bool)[np.cumsum(fresh) - 1]
     return found
 
 
-def _spellings(address: int) -> str:
-    """Return the ways in which an address is written, as a port and as anything else."""
-    return f"{address:#x} {address:#06x} {address:#010x}"
+def _written(address: int, name: AddressName | None) -> str:
+    """Return the ways in which an address is written, as a port and as anything else, and named."""
+    named = name.text.lower() if name else ""
+    return f"{address:#x} {address:#06x} {address:#010x} {named}"
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,9 @@ def table(diff: Diff, width: int) -> RenderableType:
         return Text("no difference", style="bold")
     wanted = labels(diff)
     columns = [column for column in _columns(diff.in_user) if width >= column[2]]
-    grid = Table(box=None, padding=(0, 1, 0, 0), header_style="reverse", expand=True)
+    grid = Table(
+        box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="reverse", expand=True
+    )
     add_labels(grid, wanted, diff.lines)
     for above, title, _, _ in columns:
         grid.add_column(f"{above}\n{title}", justify="right", no_wrap=True, min_width=6)

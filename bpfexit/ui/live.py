@@ -19,8 +19,8 @@ from bpfexit.ui.state import State, help_of, press
 from bpfexit.ui.tables import header, table
 from bpfexit.ui.text import clean
 
-_CHROME = 8
-"""Screen lines that are not the table's: 5 of header, headings, hidden lines, keys.
+_CHROME = 9
+"""Screen lines that are not the table's: 5 of header, headings, hidden lines, who names, keys.
 
 One more says which guests have ended."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from bpfexit.formats import snapshot_json
+from bpfexit.model.address_names import AddressNames
 from bpfexit.model.snapshot import Snapshot, merged
 from bpfexit.model.view import Query, view
 from bpfexit.sources.source import Source
@@ -70,9 +71,9 @@ def last_of(source: Source) -> Snapshot | None:
 def show_json(
     source: Source, run: Run, interrupts: Interrupts, write: Callable[[str], object]
 ) -> None:
-    """Write a line for each interval, at once."""
+    """Write a line for each interval, at once; the addresses in it have their names."""
     for snapshot in intervals(source, run, interrupts):
-        write(snapshot_json.encode(snapshot))
+        write(snapshot_json.encode(snapshot, AddressNames(snapshot).name))
 
 
 def show_tables(

@@ -38,7 +38,7 @@ _HELP = (
     Help("space → ←", "view", "next, previous view"),
     Help("o O", "sort", "sort by the next, the previous column"),
     Help("t", "total", "this interval, or everything since the start"),
-    Help("f", "filter", "filter by guest, reason or address"),
+    Help("f", "filter", "filter by guest, reason, address or its name"),
     Help("s", "interval", "set the interval in seconds", replay=False),
     Help("r", "reset", "reset: everything since now"),
     Help("h ?", "help", "this help, and back"),

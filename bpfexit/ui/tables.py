@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bpfexit.model.grouping import Subject
+from bpfexit.model.guest import Layer
 from bpfexit.model.rows import NO_VCPU, Access, Kind
 from bpfexit.model.snapshot import Snapshot, times
 from bpfexit.model.view import Query, View
@@ -89,7 +90,9 @@ def table(view: View, width: int, more: str = SHOW_ALL) -> RenderableType:
     wanted = labels(view, view.ended)
     shown = _shown(view, width)
     is_tree = bool(query.groups and query.kinds)
-    grid = Table(box=None, padding=(0, 1, 0, 0), header_style="reverse", expand=True)
+    grid = Table(
+        box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="reverse", expand=True
+    )
     add_labels(grid, wanted, view.lines)
     for name in shown:
         mark = "▼" if name == query.sort else ""
@@ -113,12 +116,21 @@ def _shown(view: View, width: int) -> list[str]:
 
 
 def below(view: Grouped, more: str = SHOW_ALL) -> list[Text]:
-    """Return what is said under a table: that it is empty, or how much is hidden."""
+    """Return what is said under a table: that it is empty, how much is hidden, who names."""
     if not view.lines:
         return [Text("nothing to show here", style="dim")]
-    if view.hidden:
-        return [Text(f"{view.hidden} more lines ({more})", style="dim")]
-    return []
+    hidden = [f"{view.hidden} more lines ({more})"] if view.hidden else []
+    return [Text(each, style="dim") for each in [*hidden, *_named_by(view.lines)]]
+
+
+def _named_by(lines: Sequence[Subject]) -> list[str]:
+    """Say who gave the names of addresses, if any: the guests, or what is usual."""
+    names = [line.name for line in lines if line.name]
+    layers = {name.layer for name in names} - {Layer.PLATFORM}
+    said = [f"named by {', '.join(sorted(layers))}"] if layers else []
+    if any(name.is_guess for name in names):
+        said.append("name?: usual on a PC, this guest was not asked (--qmp, --libvirt)")
+    return ["; ".join(said)] if said else []
 
 
 def where(snapshot: Snapshot, title: str = "") -> Text:
@@ -243,7 +255,8 @@ def _vcpu(line: Subject) -> Text:
 
 def _reason_or_address(line: Subject) -> Text:
     if line.address is not None:
-        return Text("  " * line.depth + address(line.kind, line.address, line.access))
+        text = Text("  " * line.depth + address(line.kind, line.address, line.access))
+        return text.append(f" {clean(line.name.marked)}", "cyan") if line.name else text
     return Text(clean(line.reason) if line.reason else "not known")
 
 

@@ -58,7 +58,7 @@ def test_the_example_in_the_help_works_as_pasted() -> None:
     (example,) = [line for line in hist("--help").stdout.splitlines() if ".gz" in line]
     done = hist(*example.split()[2:])
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("pid:138;vCPU_0;io;0x0608_read 52483\n")
+    assert done.stdout.startswith("pid:138;vCPU_0;io;0x0608_read_(acpi-tmr?) 52483\n")
 
 
 def test_a_reader_that_has_had_enough_is_no_error() -> None:

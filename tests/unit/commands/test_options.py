@@ -1,5 +1,6 @@
 """What makes no sense on the command line is refused with exit code 2 before anything runs."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -173,5 +174,11 @@ def test_a_broken_recording_exits_with_1(tmp_path: Path) -> None:
 
 
 def test_a_recording_is_replayed_as_it_was(recording: str) -> None:
-    assert run("top", "-j", "--replay", recording).stdout == Path(recording).read_text()
+    replayed, written = (
+        json.loads(text)
+        for text in (run("top", "-j", "--replay", recording).stdout, Path(recording).read_text())
+    )
+    assert [row.pop("name") for row in replayed["rows"]] == ["rtc-index"]
+    assert [row.pop("named_by") for row in replayed["rows"]] == ["platform"]
+    assert replayed == written
     assert "IO_INSTRUCTION" in run("top", "-b", "--replay", recording).stdout

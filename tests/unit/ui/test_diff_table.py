@@ -89,8 +89,9 @@ def test_idle_time_has_a_rate_only() -> None:
 
 def test_a_limit_says_what_it_hides() -> None:
     lines = shown(BEFORE, AFTER, limit=2)
-    assert lines[-1].startswith("4 more lines")
-    assert len(lines) == 2 + 2 + 1
+    assert lines[-2].startswith("4 more lines")
+    assert lines[-1].startswith("name?: ")
+    assert len(lines) == 2 + 2 + 2
 
 
 def test_no_difference_and_nothing_are_said() -> None:
@@ -128,6 +129,7 @@ def test_without_exits_time_is_that_in_user_space() -> None:
     lines = shown(*sides, by=("port",))
     assert "in user" in lines[0]
     assert line_of(lines, "0x0608 read")[2:] == [
+        "acpi-tmr?",
         "-10.0µs", "4.0", "4.0", "x1.00", "2.50µs", "5.00µs", "x2.00",
     ]  # fmt: skip
     text = "\n".join(rendered(header(compare(*sides, Query(("port",))), NAMES)))

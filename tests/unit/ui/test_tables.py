@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from bpfexit.model.guest import Guest
+from bpfexit.model.guest import Guest, Layer, Region
 from bpfexit.model.reasons import Isa
 from bpfexit.model.rows import Access, Kind
 from bpfexit.model.snapshot import Lost, Origin, Snapshot
@@ -20,6 +20,7 @@ from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
 WIDTHS = (80, 120)
 PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
 EVIL = "[bold]\x1b[2J[/x]\n\r\u202e:smile:"
+LEGENDS = ("name?: ", "named by ")
 HARMLESS = "[bold]\\x1b[2J[/x]\\n\\r\\u202e:smile:"
 
 
@@ -47,7 +48,9 @@ def rendered(what: RenderableType, width: int = 120) -> list[str]:
 
 
 def shown(of: Snapshot, query: Query, width: int = 120) -> list[str]:
-    return rendered(table(view(of, query), width), width)
+    """Return the lines of the table, without the last one if that says who gave the names."""
+    lines = rendered(table(view(of, query), width), width)
+    return lines[:-1] if lines[-1].startswith(LEGENDS) else lines
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -244,3 +247,45 @@ def test_many_that_have_ended_take_one_line(width: int) -> None:
     last = rendered(header(many), width)[-1]
     assert cell_len(last) <= width
     assert last.endswith("…")
+
+
+OWN = Guest(
+    100,
+    "alpha",
+    regions=(Region(Kind.PIO, 0x70, 0x70, EVIL), Region(Kind.PIO, 0x608, 0x60B, "acpi-tmr")),
+    mapped_by=Layer.QMP,
+)
+
+
+def test_a_name_stands_beside_its_number_and_a_guess_is_marked() -> None:
+    lines = rendered(table(view(host(), Query()), 120), 120)
+    assert any(line.startswith("  0x0070 read rtc-index?") for line in lines)
+    assert any(line.startswith("  0xfee000b0 write apic EOI?") for line in lines)
+    assert any(line.startswith("  msr 0xc0000080 write EFER ") for line in lines)
+    assert lines[-1].startswith("name?: usual on a PC, this guest was not asked")
+
+
+def test_a_name_of_the_guests_own_map_is_none_and_whose_it_is_is_said() -> None:
+    of = replace(snapshot(pio(0x608, ns=(5,))), guests=(OWN,))
+    lines = rendered(table(view(of, Query(("port",))), 80), 80)
+    assert lines[1].startswith("0x0608 read acpi-tmr ")
+    assert lines[-1] == "named by qmp"
+
+
+def test_on_a_narrow_screen_the_number_comes_first() -> None:
+    of = replace(host(), guests=())
+    lines = rendered(table(view(of, Query()), 80), 80)
+    assert any(line.startswith("  0xfee000b0 write a") for line in lines)
+    assert all(cell_len(line) <= 80 for line in lines)
+
+
+def test_a_hostile_region_is_shown_as_text() -> None:
+    of = replace(snapshot(pio(0x70, ns=(5,))), guests=(OWN,))
+    lines = rendered(table(view(of, Query(("port",))), 120), 120)
+    assert HARMLESS in lines[1]
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_view_without_names_says_nothing_of_them() -> None:
+    lines = rendered(table(view(host(), Query(("reason",))), 120), 120)
+    assert len(lines) == 1 + len(view(host(), Query(("reason",))).lines)

@@ -1,0 +1,104 @@
+"""Names of addresses, and who says so: the guests' own memory maps, behind them the platform's."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.platform import PLATFORM, described, region_at
+from bpfexit.model.rows import Kind, grouped
+from bpfexit.model.snapshot import Snapshot
+
+MOST_NAMES = 3
+"""So many names of one address are told where guests differ; more end in an ellipsis."""
+
+PLACE = ("kind", "address", "vm", "pid")
+"""The fields of a row that its address's name depends on."""
+
+_FIRMEST = (Layer.QMP, Layer.LIBVIRT, Layer.PLATFORM)
+
+
+@dataclass(frozen=True)
+class AddressName:
+    """What lies at an address, and by which layer that is known.
+
+    Where guests differ, their names are joined with `|`, and the layer is the
+    weakest of theirs. `is_guess`: a guest was not asked, and a platform like this
+    usually has that there; an MSR is what it is, on each. The text may be a guest
+    owner's: not to be trusted.
+    """
+
+    text: str
+    layer: Layer
+    is_guess: bool = False
+
+    @property
+    def marked(self) -> str:
+        """The text, with a question mark where it is a guess."""
+        return self.text + "?" * self.is_guess
+
+
+def address_name(kind: Kind, address: int, guests: Iterable[Guest] = ()) -> AddressName | None:
+    """Name a port, a guest physical address or an MSR in these guests; None: not known."""
+    names = [_name(kind, address, guest) for guest in guests]
+    return joined_name(names or [_platform_name(kind, address)])
+
+
+def joined_name(names: Iterable[AddressName | None]) -> AddressName | None:
+    """Return one name for what has these; None where it has none."""
+    known = [name for name in names if name]
+    if not known:
+        return None
+    texts = list(dict.fromkeys(name.text for name in known))
+    more = ["…"] if len(texts) > MOST_NAMES else []
+    layer = max((name.layer for name in known), key=_FIRMEST.index)
+    is_guess = any(name.is_guess for name in known)
+    return AddressName("|".join([*texts[:MOST_NAMES], *more]), layer, is_guess)
+
+
+def _name(kind: Kind, address: int, guest: Guest) -> AddressName | None:
+    own = region_at(guest.regions, kind, address) if guest.mapped_by else None
+    if own and guest.mapped_by:
+        return AddressName(described(own, address), guest.mapped_by)
+    return _platform_name(kind, address)
+
+
+def _platform_name(kind: Kind, address: int) -> AddressName | None:
+    region = region_at(PLATFORM, kind, address)
+    if region is None:
+        return None
+    return AddressName(described(region, address), Layer.PLATFORM, is_guess=kind is not Kind.MSR)
+
+
+class AddressNames:
+    """Names what the rows of a snapshot are after, by the maps of those guests that were there.
+
+    A guest that never touched an address has no say in its name.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._guests = {guest.pid: guest for guest in snapshot.guests}
+        self._by_name = {(guest.pid, guest.name): guest for guest in snapshot.guests}
+        self._vms = snapshot.vms
+        fields = snapshot.rows.fields
+        order, fresh = grouped(fields, PLACE)
+        self._users: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        for kind, address, vm, pid in fields[order[fresh]][list(PLACE)].tolist():
+            self._users[kind, address].append((vm, pid))
+
+    def name(
+        self, kind: Kind, address: int, vm: str | None = None, pid: int | None = None
+    ) -> AddressName | None:
+        """Name an address for all guests that were there, or for those of that name, or process."""
+        users = [
+            (user_pid, self._vms[user_vm])
+            for user_vm, user_pid in self._users.get((kind, address), ())
+            if vm in (None, self._vms[user_vm]) and pid in (None, user_pid)
+        ]
+        return address_name(kind, address, map(self._guest, users)) if users else None
+
+    def _guest(self, user: tuple[int, str]) -> Guest:
+        """Return the guest of a process; a PID may have been that of several, one after another."""
+        return self._by_name.get(user) or self._guests.get(user[0]) or Guest(*user)
