@@ -10,7 +10,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from bpfexit.formats import snapshot_json
+from bpfexit.sources.recording import RecordingSource
+from bpfexit.sources.source import Filter
 
 BPFEXIT = (sys.executable, "-m", "bpfexit")
 CONTROL_PORT = 0xF4
@@ -85,21 +90,46 @@ def count(
     `during` is called with the guest's ready line when both are set up, and
     what it returns is called, if it can be, when the guest has ended.
     """
+    result, output = _under(["top", "--json", *top], guest, during)
+    return Counted(result, [json.loads(line) for line in output.splitlines()])
+
+
+def record(guest: Sequence[str], path: Path, options: Sequence[str]) -> Counted:
+    """Do the same with `record` into a file, and read that again."""
+    result, _ = _under(["record", "-o", str(path), *options], guest)
+    return Counted(result, recorded(path))
+
+
+def recorded(path: Path) -> list[dict[str, Any]]:
+    """Return the intervals of a recording, as JSON."""
+    source, found = RecordingSource(path, Filter()), []
+    while snapshot := source.next():
+        found.append(json.loads(snapshot_json.encode(snapshot)))
+    assert source.cut is None
+    return found
+
+
+def _under(
+    tracer: Sequence[str],
+    guest: Sequence[str],
+    during: Callable[[dict[str, Any]], object] | None = None,
+) -> tuple[dict[str, Any], str]:
+    """Run the guest under a command of bpfexit; return its result and what that printed."""
     with started([*BPFEXIT, "guest", "--json", "--wait", "--linger", *guest]) as machine:
         ready = json.loads(next_line(machine))
-        command = [*BPFEXIT, "top", "--json", "-p", str(ready["pid"]), *top]
-        with started(command, stderr=subprocess.PIPE) as tracer:
-            until_counting(tracer)
+        command = [*BPFEXIT, *tracer, "-p", str(ready["pid"])]
+        with started(command, stderr=subprocess.PIPE) as running:
+            until_counting(running)
             after = during(ready) if during else None
             write(machine, "\n")
             result = json.loads(next_line(machine))
             if callable(after):
                 after()
-            tracer.send_signal(signal.SIGINT)
-            output, said = tracer.communicate()
-            assert tracer.returncode == 0, f"top ended with {tracer.returncode}: {said}"
+            running.send_signal(signal.SIGINT)
+            output, said = running.communicate()
+            assert running.returncode == 0, f"{tracer} ended with {running.returncode}: {said}"
         machine.communicate()
-    return Counted(result, [json.loads(line) for line in output.splitlines()])
+    return result, output
 
 
 def tids(ready: dict[str, Any]) -> list[int]:

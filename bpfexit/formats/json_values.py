@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bpfexit.errors import BpfexitError
 from bpfexit.model.rows import NO_VCPU
 
 MAX_COUNT = 2**63 - 1
 MAX_ID = 2**32 - 1
-_MAX_VCPU = 2**31 - 1
+MAX_VCPU = 2**31 - 1
 MAX_ADDRESS = 2**64 - 1
 
 
@@ -56,6 +59,18 @@ def whole(value: Any, most: int) -> int:
     return value
 
 
+def wholes(values: list[Any], most: int) -> NDArray[np.uint64]:
+    """Return whole numbers, shape (n,), checked as `whole` does."""
+    fit = set(map(type, values)) <= {int} and all(0 <= end <= most for end in _ends(values))
+    for value in [] if fit else values:
+        whole(value, most)  # raises for the one that is wrong
+    return np.array(values, np.uint64)
+
+
+def _ends(values: list[int]) -> tuple[int, ...]:
+    return (min(values), max(values)) if values else ()
+
+
 def count(value: Any) -> int:
     """Return a whole number that fits a counter. Raises `ValueError`."""
     return whole(value, MAX_COUNT)
@@ -67,7 +82,7 @@ def thread(each: dict[str, Any]) -> tuple[int, int, int]:
     return (
         whole(each["pid"], MAX_ID),
         whole(each["tid"], MAX_ID),
-        NO_VCPU if vcpu is None else whole(vcpu, _MAX_VCPU),
+        NO_VCPU if vcpu is None else whole(vcpu, MAX_VCPU),
     )
 
 

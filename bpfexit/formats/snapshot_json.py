@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from bpfexit.errors import BpfexitError
-from bpfexit.formats import slow_json
+from bpfexit.formats import rows_json, slow_json
 from bpfexit.formats.json_values import (
-    MAX_ADDRESS,
     MAX_ID,
     count,
     refusing,
@@ -28,22 +27,11 @@ from bpfexit.formats.json_values import (
 from bpfexit.formats.names import named
 from bpfexit.model.grouping import Naming
 from bpfexit.model.guest import Guest
-from bpfexit.model.histogram import LOWER_NS
-from bpfexit.model.histograms import Histograms
-from bpfexit.model.reasons import Isa
-from bpfexit.model.rows import FIELDS, NO_REASON, NO_VCPU, Access, Kind, Rows
+from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
 
 SCHEMA = "bpfexit.snapshot/1"
 
-_ISAS = {isa.value: None if isa is Isa.NONE else isa.name.lower() for isa in Isa}
-_KINDS = {kind.value: None if kind is Kind.NONE else kind.name.lower() for kind in Kind}
-_ACCESSES = {each.value: None if each is Access.NONE else each.name.lower() for each in Access}
-_ISA_OF = {name: value for value, name in _ISAS.items()}
-_KIND_OF = {name: value for value, name in _KINDS.items()}
-_ACCESS_OF = {name: value for value, name in _ACCESSES.items()}
-_BUCKET_OF = {int(lower): place for place, lower in enumerate(LOWER_NS)}
-_MAX_SIZE = 2**8 - 1
 _ROWS_A_PIECE = 1024
 
 
@@ -103,10 +91,10 @@ def _rows(snapshot: Snapshot, rows: Rows, naming: Naming | None) -> Iterable[dic
         yield row | {
             "vm": snapshot.vms[row["vm"]],
             "vcpu": None if row["vcpu"] == NO_VCPU else row["vcpu"],
-            "isa": _ISAS[row["isa"]],
+            "isa": rows_json.ISAS[row["isa"]],
             "reason": None if row["reason"] == NO_REASON else snapshot.reasons[row["reason"]],
-            "kind": _KINDS[kind],
-            "access": _ACCESSES[row["access"]],
+            "kind": rows_json.KINDS[kind],
+            "access": rows_json.ACCESSES[row["access"]],
             "address": row["address"] if kind else None,
             "size": row["size"] or None,
             "total_ns": row["total_ns"] if timed else None,
@@ -141,7 +129,7 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
     return Snapshot(
         start=seconds(document["start"]),
         duration_s=seconds(document["duration_s"]),
-        rows=_decoded_rows(rows, vms, reasons),
+        rows=rows_json.decode(rows, vms, reasons),
         vcpus=np.array([_vcpu_values(each, vms) for each in vcpus], VCPU_FIELDS),
         vms=tuple(vms),
         reasons=tuple(reasons),
@@ -175,44 +163,3 @@ def _count_or_null(value: Any) -> int:
 
 def _vcpu_values(each: dict[str, Any], vms: dict[str, int]) -> tuple[int, ...]:
     return (vms[str(each["vm"])], *thread(each), _count_or_null(each["guest_ns"]))
-
-
-def _decoded_rows(rows: list[Any], vms: dict[str, int], reasons: dict[str, int]) -> Rows:
-    entries = [(place, *each) for place, row in enumerate(rows) for each in _histogram(row)]
-    at, bucket, exits = zip(*entries, strict=True) if entries else ((), (), ())
-    hist = Histograms.added_up(
-        len(rows), np.array(at, np.uint32), np.array(bucket, np.uint8), np.array(exits, np.uint64)
-    )
-    timed = hist.totals().tolist()
-    values = [_row_values(row, timed[at], vms, reasons) for at, row in enumerate(rows)]
-    return Rows(np.array(values, FIELDS), hist)
-
-
-def _histogram(row: dict[str, Any]) -> list[tuple[int, int]]:
-    """Return buckets and the exits in them: those of the row that have a latency."""
-    found = [(_BUCKET_OF[lower], count(exits)) for lower, _, exits in row["hist"]]
-    if sum(exits for _, exits in found) > count(row["count"]):
-        raise ValueError("a histogram holds more exits than its row")
-    return found
-
-
-def _row_values(
-    row: dict[str, Any], timed: int, vms: dict[str, int], reasons: dict[str, int]
-) -> Any:
-    reason, size, address = row["reason"], row.get("size"), row["address"]
-    return (
-        vms[str(row["vm"])],
-        *thread(row),
-        _ISA_OF[row["isa"]],
-        NO_REASON if reason is None else reasons[str(reason)],
-        _KIND_OF[row["kind"]],
-        _ACCESS_OF[row["access"]],
-        0 if size is None else whole(size, _MAX_SIZE),
-        0 if address is None else whole(address, MAX_ADDRESS),
-        count(row["count"]),
-        timed,
-        _count_or_null(row["total_ns"]),
-        _count_or_null(row["max_ns"]),
-        count(row["user_count"]),
-        count(row["user_ns"]),
-    )

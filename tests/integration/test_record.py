@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 
 from bpfexit.errors import BpfexitError
-from bpfexit.formats import snapshot_json
 from bpfexit.sources.recording import RecordingSource, total
 from bpfexit.sources.source import Filter
-from tests.counting import BPFEXIT, Counted, next_line, started, until_counting, write
+from tests.counting import BPFEXIT, Counted, next_line, recorded, started, until_counting, write
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 
@@ -68,13 +67,7 @@ def until(done: Any) -> None:
 
 def intervals(*paths: Path) -> list[dict[str, Any]]:
     """Return the intervals of files, as JSON."""
-    found = []
-    for path in paths:
-        source = RecordingSource(path, Filter())
-        while snapshot := source.next():
-            found.append(json.loads(snapshot_json.encode(snapshot)))
-        assert source.cut is None
-    return found
+    return [interval for path in paths for interval in recorded(path)]
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

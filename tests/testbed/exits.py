@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.counting import BPFEXIT, Counted, count, keep_moving, tids
+from tests.counting import BPFEXIT, Counted, count, keep_moving, record, tids
 from tests.ftrace import recording
 from tests.slow_guest import record_slow_guest
 from tests.testbed.truth import EVENTS, exits
@@ -17,6 +17,11 @@ PRIMES = (
     "pio-read-kernel=997,pio-write-kernel=1009,pio-read-user=503,pio-write-user=509,"
     "mmio-read-kernel=701,mmio-write-kernel=709,mmio-read-user=307,mmio-write-user=311,"
     "apic-read=719,cpuid=1013,msr-read=1019,msr-write=1021,hlt=101"
+)
+RECORDED = (
+    "pio-read-kernel=9973,pio-write-kernel=5003,pio-read-user=3001,pio-write-user=2003,"
+    "mmio-read-kernel=3011,mmio-write-user=2011,apic-read=3019,cpuid=9967,msr-read=4999,"
+    "msr-write=4993,hlt=503"
 )
 MOVED = "pio-read-kernel=9973,pio-read-user=1999,cpuid=1997,hlt=101"
 SLOW = "pio-read-user=13,pio-write-user=7,mmio-read-user=11,pio-read-kernel=97,cpuid=23,hlt=5"
@@ -58,6 +63,14 @@ def slow() -> dict[str, Any]:
     found, _ = exits(truth.events, threads)
     told = [json.loads(line) for line in lines.splitlines()]
     return {"told": told, "exits": [asdict(each) for each in found]}
+
+
+def borders() -> dict[str, Any]:
+    """Record prime numbers of exits in the shortest of intervals, so that many borders cut them."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "exits.jsonl"
+        result = record(["--mix", RECORDED, "--rounds", "1"], path, ["-i", "0.1"])
+        return _as_json(result) | {"file": path.read_text()}
 
 
 def moved() -> dict[str, Any]:

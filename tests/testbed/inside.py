@@ -50,7 +50,15 @@ def ftrace() -> dict[str, Any]:
     return {"guest": json.loads(guest), "counts": counts, "reads_of_0x21": reads}
 
 
-for each in (exits.moved, exits.by_reason, exits.by_vcpu, exits.many, exits.full, exits.slow):
+for each in (
+    exits.borders,
+    exits.moved,
+    exits.by_reason,
+    exits.by_vcpu,
+    exits.many,
+    exits.full,
+    exits.slow,
+):
     scenario(each)
 
 TIMED = {"primes": exits.primes}

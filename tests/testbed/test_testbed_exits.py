@@ -1,16 +1,24 @@
 """`bpfexit top` on a real `kvm_amd`: exact counts, and latencies as ftrace has them."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from bpfexit.commands.report import report
 from bpfexit.model.histogram import LOWER_NS, bucket_of
+from bpfexit.model.snapshot import merged
+from bpfexit.sources.recording import total
+from bpfexit.sources.source import Filter
 from tests.counting import CONTROL_PORT, HLT_TIMER_REGISTERS, Counted, Place
 from tests.slow_guest import DELAY_US
 from tests.testbed.conftest import Findings
+from tests.unit.builders import tally
 
 REASONS = {"pio": "io", "mmio": "npf", "msr": "msr"}
 """SVM's reason for each kind of access; an operation without one is named as its reason."""
@@ -30,6 +38,8 @@ PAGE_TURN_NS = 6000
 """ftrace turns a page of its buffer at every 80th event or so. When that falls between its clock
 and ours, up to so many instructions are in its latency of that exit, and not in ours: mostly some
 hundred, rarely thousands."""
+
+IN_ALL = re.compile(r"exits/s  ([0-9,]+) in ")
 
 Key = tuple[str, Place]
 
@@ -174,6 +184,46 @@ def test_counts_are_exact_while_the_vcpus_move_between_cpus(findings: Findings) 
     check_exact(of(moved))
     assert moved["moves"] > 10
     assert {row["vcpu"] for row in of(moved).rows} == {0, 1}
+
+
+@pytest.fixture
+def recorded(findings: Findings, tmp_path: Path) -> Path:
+    path = tmp_path / "exits.jsonl"
+    path.write_text(findings("borders")["file"])
+    return path
+
+
+def test_a_recording_of_many_intervals_is_exact(findings: Findings, recorded: Path) -> None:
+    result = of(findings("borders"))
+    check_exact(result)
+    busy = [each for each in result.snapshots if each["rows"]]
+    assert len(busy) > 10
+    cut = [each for each in result.snapshots[:-1] if each["in_flight"]]
+    assert cut, "no border fell into an exit"
+    counted = sum(row["count"] for row in result.rows)
+    assert f"  {counted:,} in " in reported(recorded)
+
+
+def test_what_is_reported_before_and_after_any_border_adds_up(
+    findings: Findings, recorded: Path
+) -> None:
+    snapshots = of(findings("borders")).snapshots
+    whole = tally(total(recorded, Filter()).snapshot)
+    for place in range(1, len(snapshots)):
+        border = snapshots[place]["start"] - snapshots[0]["start"]
+        sides = total(recorded, Filter(), None, border), total(recorded, Filter(), border, None)
+        assert [side.intervals for side in sides] == [place, len(snapshots) - place]
+        assert tally(merged([side.snapshot for side in sides])) == whole
+        shown = reported(recorded, "--to", str(border)), reported(recorded, "--from", str(border))
+        counts = [int(found.replace(",", "")) for each in shown for found in IN_ALL.findall(each)]
+        assert counts == [side.snapshot.exits for side in sides]
+
+
+def reported(path: Path, *options: str) -> str:
+    """Return what `report` prints."""
+    done = CliRunner().invoke(report, [str(path), *options])
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 def test_more_addresses_than_the_cache_holds_are_exact(findings: Findings) -> None:
