@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 PACKAGES := python3-venv python3-bpfcc
+TEST_PACKAGES := jq datamash
 TESTBED_PACKAGES := qemu-system-x86 busybox-static kmod file trace-cmd
 BENCH_PACKAGES := linux-perf trace-cmd bpftrace
 # The kernels that `testbed` fetches, by Debian's names, and those of `test-kernels`.
@@ -52,6 +53,7 @@ testbed: setup
 
 # A machine that cannot have the testbed still runs the other tests: these skip, and say why.
 test: setup
+	-@.ci/packages $(TEST_PACKAGES)
 	-@$(MAKE) --no-print-directory testbed
 	$(BIN)/pytest tests/unit tests/integration tests/testbed -m "not kernels"
 

@@ -163,3 +163,25 @@ def test_a_process_with_a_guest_holds_it_open(tmp_path: Path) -> None:
 def test_a_process_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BpfexitError, match="there is no process 4711: `pgrep -a qemu`"):
         guests.doubts([PID], tmp_path)
+
+
+def open_file(root: Path, pid: int, target: str) -> None:
+    folder = root / "proc" / str(pid) / "fd"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / str(len(list(folder.iterdir())))).symlink_to(target)
+
+
+def test_those_are_running_that_hold_a_vm_open(tmp_path: Path) -> None:
+    for pid in (4711, 200, 9):
+        open_file(tmp_path, pid, "/dev/kvm")
+    for pid in (4711, 9):
+        open_file(tmp_path, pid, "anon_inode:kvm-vm")
+    (tmp_path / "proc" / "self" / "fd").mkdir(parents=True)
+    (tmp_path / "proc" / "self" / "fd" / "0").symlink_to("anon_inode:kvm-vm")
+    (tmp_path / "proc" / "1234").mkdir()  # ended since it was listed: no descriptors
+    assert guests.running(tmp_path) == [9, 4711]
+
+
+def test_nobody_is_running(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    assert guests.running(tmp_path) == []
