@@ -27,7 +27,7 @@ from bpfexit.formats.json_values import (
 from bpfexit.formats.names import named
 from bpfexit.model.grouping import Naming
 from bpfexit.model.guest import Guest
-from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows
+from bpfexit.model.rows import NO_REASON, NO_VCPU, Kind, Rows
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
 
 SCHEMA = "bpfexit.snapshot/1"
