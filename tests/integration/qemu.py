@@ -11,15 +11,16 @@ from typing import Any
 
 PM_TIMER = 0x608
 VIRTIO_NOTIFY = 0xC050
-APIC_TPR = 0xFEE00080
+APIC_VERSION = 0xFEE00030
+"""Not the TPR: QEMU asks to be told of reads of that, where KVM does not virtualize it."""
 APIC_EOI = 0xFEE000B0
 HPET_COUNTER = 0xFED000F0
 
-TIMER_READS = 4
-TPR_READS = 8
-ROUNDS_PER_NOTIFY = 250
+TIMER_READS = 12
+VERSION_READS = 2
+ROUNDS_PER_NOTIFY = 84
 READS_PER_NOTIFY = TIMER_READS * ROUNDS_PER_NOTIFY
-"""A round reads the timer and the TPR so often, and writes EOI and reads the HPET once."""
+"""A round reads the timer and the APIC's version so often, and writes EOI and reads the HPET once."""
 
 PATIENCE = 240
 """Intervals of half a second to wait for the firmware: it takes 3 s on an idle machine."""
@@ -60,7 +61,7 @@ def _protected(reads_timer: bool) -> bytes:
     timer = "ba" + _u32(PM_TIMER) + "ed" * TIMER_READS  # mov edx, PM_TIMER; in eax, dx
     a_round = bytes.fromhex(
         (timer if reads_timer else "")
-        + ("a1" + _u32(APIC_TPR)) * TPR_READS  # mov eax, [APIC_TPR]
+        + ("a1" + _u32(APIC_VERSION)) * VERSION_READS  # mov eax, [APIC_VERSION]
         + "31c0"  # xor eax, eax
         + "a3"
         + _u32(APIC_EOI)  # mov [APIC_EOI], eax
