@@ -12,9 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.advice.configuration import Configuration
-from bpfexit.model.grouping import ADDRESS_FIELDS, measures, subject, without_idle_time
+from bpfexit.model.address_names import AddressName, address_name
+from bpfexit.model.grouping import (
+    ADDRESS_FIELDS,
+    measures,
+    subject,
+    with_names,
+    without_idle_time,
+)
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
+from bpfexit.model.platform import PLATFORM, region_at
 from bpfexit.model.rows import Access, Kind, Rows
 from bpfexit.model.snapshot import Snapshot, idle_rows
 from bpfexit.model.view import Line
@@ -155,24 +163,41 @@ class Evidence:
             found |= (addresses >= first) & (addresses <= last)
         return found & self.kind(kind)
 
-    def device(self, kind: Kind, names: tuple[str, ...], *ranges: Range) -> Mask:
-        """Which rows are in a device: where the guest's map says so, else in these ranges.
+    @cached_property
+    def _devices(self) -> tuple[NDArray[Any], Mask]:
+        """Return the name of what each row is after, and whether the guest's own map has it.
 
-        `names` are how the names of the map's regions begin. Where the map names
-        something else at an address, the ranges have no say.
+        KVM's own devices are named as those that they take the place of.
         """
-        regions = [region for region in self.guest.regions if region.kind is kind]
-        named = [(r.first, r.last) for r in regions if r.name.startswith(names)] if names else []
-        others = [(r.first, r.last) for r in regions if not r.name.startswith(names)]
-        return self.at(kind, *named) | (self.at(kind, *ranges) & ~self.at(kind, *others))
+        fields = self.rows.fields[["kind", "address"]]
+        places, place = np.unique(fields, return_inverse=True)
+        own = [region_at(self.guest.regions, Kind(kind), at) for kind, at in places.tolist()]
+        usual = [region_at(PLATFORM, Kind(kind), at) for kind, at in places.tolist()]
+        found = [mine or other for mine, other in zip(own, usual, strict=True)]
+        names = [region.name.removeprefix("kvm-") if region else "" for region in found]
+        mapped = np.array([region is not None for region in own], bool)
+        return np.array(names, object)[place], mapped[place] if len(place) else self.none
+
+    def device(self, kind: Kind, *names: str) -> Mask:
+        """Which rows are after a device whose name, of `info mtree`, begins in one of these ways.
+
+        The guest's own map says what lies at an address; where it says nothing, what
+        is usual on a PC.
+        """
+        devices, _ = self._devices
+        named = np.array([name.startswith(names) for name in devices], bool)
+        return named & self.kind(kind) if len(named) else self.none
+
+    def is_named(self) -> Mask:
+        """Which rows are after something that has a name."""
+        devices, _ = self._devices
+        mask: Mask = devices != ""
+        return mask
 
     def is_mapped(self, mask: Mask) -> bool:
         """Whether the guest's own map names all addresses of these rows."""
-        regions = self.guest.regions
-        known = self.none
-        for kind in {region.kind for region in regions}:
-            known |= self.at(kind, *((r.first, r.last) for r in regions if r.kind is kind))
-        return bool(mask.any()) and bool(known[mask].all())
+        _, mapped = self._devices
+        return bool(mask.any()) and bool(mapped[mask].all())
 
     def take(self, mask: Mask) -> Exits:
         """Return the exits where the mask is true."""
@@ -190,7 +215,13 @@ class Evidence:
             )
             for at, row in enumerate(sums.fields)
         ]
-        return tuple(sorted(found, key=_weight, reverse=True))
+        return tuple(sorted(with_names(found, self._name), key=_weight, reverse=True))
+
+    def _name(
+        self, kind: Kind, address: int, vm: str | None, pid: int | None
+    ) -> AddressName | None:
+        del vm, pid
+        return address_name(kind, address, (self.guest,))
 
 
 def _weight(line: Line) -> tuple[float, float]:

@@ -15,7 +15,8 @@ LIMITS = (
 
 def notifies(evidence: Evidence) -> Mask:
     """Return writes to notify registers: a region of their own, or 16 bits of a legacy device."""
-    legacy = evidence.device(Kind.PIO, ("virtio-pci",), PORTS)
+    unnamed = evidence.at(Kind.PIO, PORTS) & ~evidence.is_named()
+    legacy = evidence.device(Kind.PIO, "virtio-pci") | unnamed
     legacy &= evidence.rows["size"] == NOTIFY_BYTES
-    modern = evidence.device(Kind.MMIO, ("virtio-pci-notify", "virtio-pci-notify-pio"))
+    modern = evidence.device(Kind.MMIO, "virtio-pci-notify")
     return (legacy | modern) & evidence.access(Access.WRITE)

@@ -11,7 +11,7 @@ from bpfexit.advice.diagnosis import diagnose as judged
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.registry import rule as rule_named
 from bpfexit.commands.opening import counted, max_rows_option
-from bpfexit.commands.options import SECONDS, filter_options, memory_map_options
+from bpfexit.commands.options import SECONDS, memory_map_options, thread_options
 from bpfexit.errors import UsageError
 from bpfexit.formats import diagnosis_json
 from bpfexit.host.qmp_socket import MapSources
@@ -30,7 +30,10 @@ PROGRESS_S = 1.0
 EPILOG = """\b
 Examples:
   bpfexit diagnose                        ten seconds of all guests
-  bpfexit diagnose -d 60 -p 4711          a minute of one
+  bpfexit diagnose -d 60 -p "$(pgrep -o qemu)"
+                                          a minute of one
+  bpfexit diagnose --libvirt              with the names that libvirt's guests
+                                          have for their addresses
   bpfexit diagnose --input run.jsonl.gz   what was recorded
   bpfexit diagnose --explain pm-timer     what a rule looks for, and why
 """
@@ -40,7 +43,7 @@ Examples:
 @click.option(
     "-d", "--duration", type=SECONDS, help=f"Count for so many seconds [{DURATION_S:.0f}]."
 )
-@filter_options
+@thread_options
 @memory_map_options
 @click.option(
     "--input",
@@ -56,7 +59,6 @@ def diagnose(
     duration: float | None,
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
-    reasons: tuple[str, ...],
     maps: MapSources,
     recording: Path | None,
     max_rows: int,
@@ -78,7 +80,7 @@ def diagnose(
         raise UsageError("--duration is for counting on this host: a recording is read whole")
     if recording and maps:
         raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
-    wanted = Filter(pids, vcpus, reasons)
+    wanted = Filter(pids, vcpus)
     snapshot = _read(recording, wanted) if recording else _counted(wanted, duration, max_rows, maps)
     found = judged(snapshot)
     if as_json:

@@ -94,8 +94,8 @@ rate_option = click.option(
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add -p, -v and --reason: which exits to count at all."""
+def thread_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add -p and -v: of whom to count exits at all."""
     options: list[Decorator] = [
         click.option(
             "-p",
@@ -113,15 +113,20 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
             callback=numbers,
             help="Only vCPUs of these numbers.",
         ),
-        click.option(
-            "--reason",
-            "reasons",
-            metavar="NAME[,NAME]",
-            callback=names,
-            help="Only exits of these reasons, named as the kernel names them.",
-        ),
     ]
     return _with(command, options)
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add -p, -v and --reason: which exits to count at all."""
+    reason = click.option(
+        "--reason",
+        "reasons",
+        metavar="NAME[,NAME]",
+        callback=names,
+        help="Only exits of these reasons, named as the kernel names them.",
+    )
+    return thread_options(reason(command))
 
 
 def sockets(

@@ -14,6 +14,7 @@ from typing import Any
 
 from bpfexit.advice.diagnosis import Diagnosis, GuestDiagnosis, VcpuTime
 from bpfexit.advice.finding import Finding
+from bpfexit.formats.names import named
 from bpfexit.model.rows import NO_VCPU, Access, Kind
 from bpfexit.model.view import Line
 
@@ -104,6 +105,7 @@ def _line(line: Line) -> dict[str, Any]:
         "kind": None if line.kind is Kind.NONE else line.kind.name.lower(),
         "access": None if line.access is Access.NONE else line.access.name.lower(),
         "address": line.address,
+        **named(line.name),
         "count": int(numbers["count"]),
         "per_s": _number(numbers["rate"]),
         "mean_ns": _number(numbers["mean"]),

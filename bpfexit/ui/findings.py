@@ -12,11 +12,10 @@ from rich.text import Text
 
 from bpfexit.advice.diagnosis import Diagnosis, GuestDiagnosis, VcpuTime, Verdict
 from bpfexit.advice.finding import Confidence, CostOf, Finding
-from bpfexit.model.guest import Guest
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.view import Line
 from bpfexit.ui import numbers
-from bpfexit.ui.tables import address, blind, how_much, lost, where
+from bpfexit.ui.tables import blind, how_much, lost, named_by, reason_or_address, where
 from bpfexit.ui.text import clean
 
 MOST_LINES = 4
@@ -53,11 +52,13 @@ def _guest(found: GuestDiagnosis) -> RenderableType:
     if found.findings and not found.guest.options:
         parts.append(Text(_BLIND, "yellow"))
     for number, finding in enumerate(found.findings, 1):
-        parts += ["", _finding(number, finding, found.guest)]
+        parts += ["", _finding(number, finding)]
     if not found.findings:
         parts.append(Text(_nothing(found)))
     parts += [""] * bool(found.expected)
-    parts += [_expected(finding, found.guest) for finding in found.expected]
+    parts += [_expected(finding) for finding in found.expected]
+    seen = [line for each in (*found.findings, *found.expected) for line in each.lines[:MOST_LINES]]
+    parts += [Text(each, "dim") for each in named_by(seen)]
     return Group(*parts)
 
 
@@ -109,7 +110,7 @@ def _brief(found: GuestDiagnosis) -> Text:
     return text.append(f", {words[found.verdict]}" if found.verdict in words else "")
 
 
-def _finding(number: int, finding: Finding, guest: Guest) -> RenderableType:
+def _finding(number: int, finding: Finding) -> RenderableType:
     advice = finding.advice
     title = Table.grid(padding=(0, 2, 0, 0), expand=True)
     title.add_column(no_wrap=True)
@@ -119,14 +120,14 @@ def _finding(number: int, finding: Finding, guest: Guest) -> RenderableType:
     body = Table.grid(padding=(0, 2, 0, 0))
     body.add_column(no_wrap=True, min_width=7, style="dim")
     body.add_column()
-    for label, text in _paragraphs(finding, guest):
+    for label, text in _paragraphs(finding):
         body.add_row(label, text)
     return Group(title, body)
 
 
-def _paragraphs(finding: Finding, guest: Guest) -> Iterator[tuple[str, Text]]:
+def _paragraphs(finding: Finding) -> Iterator[tuple[str, Text]]:
     advice = finding.advice
-    yield "seen", Text("\n").join(_seen(finding, guest))
+    yield "seen", Text("\n").join(_seen(finding))
     for each in advice.context:
         yield "", Text(clean(each, _LONG), "dim")
     yield "why", Text(finding.why)
@@ -146,22 +147,16 @@ def _cost(finding: Finding) -> str:
     return f"{numbers.duration(finding.cost)} {_COST[finding.cost_of]}"
 
 
-def _seen(finding: Finding, guest: Guest) -> list[Text]:
+def _seen(finding: Finding) -> list[Text]:
     lines = [
-        Text(f"{_about(line, guest)}: {_numbers(line)}") for line in finding.lines[:MOST_LINES]
+        reason_or_address(line).append(f": {_numbers(line)}", "default")
+        for line in finding.lines[:MOST_LINES]
     ]
     if len(finding.lines) > MOST_LINES:
         more = finding.lines[MOST_LINES:]
         rate = numbers.rate(sum(line.numbers["rate"] for line in more))
         lines.append(Text(f"{len(more)} more: {rate}/s", "dim"))
     return lines
-
-
-def _about(line: Line, guest: Guest) -> str:
-    del guest
-    if line.address is None:
-        return clean(line.reason) if line.reason else "not known"
-    return address(line.kind, line.address, line.access)
 
 
 def _numbers(line: Line) -> str:
@@ -175,6 +170,6 @@ def _numbers(line: Line) -> str:
     return ", ".join(parts)
 
 
-def _expected(finding: Finding, guest: Guest) -> Text:
-    seen = "; ".join(text.plain for text in _seen(finding, guest))
+def _expected(finding: Finding) -> Text:
+    seen = "; ".join(text.plain for text in _seen(finding))
     return Text.assemble(("expected: ", "green"), f"{seen} ({finding.advice.title})")

@@ -120,10 +120,10 @@ def below(view: Grouped, more: str = SHOW_ALL) -> list[Text]:
     if not view.lines:
         return [Text("nothing to show here", style="dim")]
     hidden = [f"{view.hidden} more lines ({more})"] if view.hidden else []
-    return [Text(each, style="dim") for each in [*hidden, *_named_by(view.lines)]]
+    return [Text(each, style="dim") for each in [*hidden, *named_by(view.lines)]]
 
 
-def _named_by(lines: Sequence[Subject]) -> list[str]:
+def named_by(lines: Sequence[Subject]) -> list[str]:
     """Say who gave the names of addresses, if any: the guests, or what is usual."""
     names = [line.name for line in lines if line.name]
     layers = {name.layer for name in names} - {Layer.PLATFORM}
@@ -217,7 +217,7 @@ def labels(view: Grouped, ended: frozenset[int] = frozenset()) -> list[Label]:
         found.append(("vCPU", _vcpu))
     if "reason" in query.by or query.kinds:
         title = " / ".join(["reason"] * ("reason" in query.by) + ["address"] * bool(query.kinds))
-        found.append((title, _reason_or_address if "reason" in query.by else _address))
+        found.append((title, reason_or_address if "reason" in query.by else _address))
     return found
 
 
@@ -225,7 +225,7 @@ def add_labels(grid: Table, wanted: Sequence[Label], lines: Sequence[Subject]) -
     """Add the label columns; a reason or an address gets its room before the numbers do."""
     for title, label in wanted:
         longest = max((label(line).cell_len for line in lines), default=0)
-        room = min(longest, _LABEL_ROOM) if label in (_reason_or_address, _address) else None
+        room = min(longest, _LABEL_ROOM) if label in (reason_or_address, _address) else None
         ratio = None if label is _vcpu else 1
         grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=ratio, min_width=room)
 
@@ -253,7 +253,8 @@ def _vcpu(line: Subject) -> Text:
     return Text("not known" if line.tid is None else f"tid {line.tid}")
 
 
-def _reason_or_address(line: Subject) -> Text:
+def reason_or_address(line: Subject) -> Text:
+    """Return how a line's reason, or its address with its name, is written."""
     if line.address is not None:
         text = Text("  " * line.depth + address(line.kind, line.address, line.access))
         return text.append(f" {clean(line.name.marked)}", "cyan") if line.name else text
@@ -261,7 +262,7 @@ def _reason_or_address(line: Subject) -> Text:
 
 
 def _address(line: Subject) -> Text:
-    return Text("") if line.address is None else _reason_or_address(line)
+    return Text("") if line.address is None else reason_or_address(line)
 
 
 def address(kind: Kind, number: int, access: Access) -> str:

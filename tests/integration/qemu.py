@@ -20,7 +20,7 @@ TIMER_READS = 12
 VERSION_READS = 2
 ROUNDS_PER_NOTIFY = 84
 READS_PER_NOTIFY = TIMER_READS * ROUNDS_PER_NOTIFY
-"""A round reads the timer and the APIC's version so often, and writes EOI and reads the HPET once."""
+"""A round reads timer and APIC version so often, writes EOI once and reads the HPET once."""
 
 PATIENCE = 240
 """Intervals of half a second to wait for the firmware: it takes 3 s on an idle machine."""

@@ -15,21 +15,12 @@ NAMES = (
     "acpi-smi",
     "memory-hotplug",
 )
-PORTS = (
-    (0x600, 0x607),
-    (0x620, 0x62F),
-    (0xAE00, 0xAE17),
-    (0xAFE0, 0xAFE3),
-    (0xAF00, 0xAF1F),
-    (0xCD8, 0xCF7),
-    (0xA00, 0xA17),
-)
 PER_S = 200.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to their registers."""
-    return evidence.device(Kind.PIO, NAMES, *PORTS)
+    return evidence.device(Kind.PIO, *NAMES)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -5,16 +5,13 @@ from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.model.rows import Kind
 
-PORT_NAMES = ("ide", "piix-bmdma", "bmdma", "ahci")
-PORTS = ((0x1F0, 0x1F7), (0x170, 0x177), (0x3F6, 0x3F6), (0x376, 0x376))
-MMIO_NAMES = ("ahci",)
+NAMES = ("ide", "piix-bmdma", "bmdma", "ahci")
 PER_S = 300.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to their registers; where AHCI's are, only a map can tell."""
-    ports = evidence.device(Kind.PIO, PORT_NAMES, *PORTS)
-    return ports | evidence.device(Kind.MMIO, MMIO_NAMES)
+    return evidence.device(Kind.PIO, *NAMES) | evidence.device(Kind.MMIO, *NAMES)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

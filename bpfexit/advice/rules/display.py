@@ -6,15 +6,12 @@ from bpfexit.advice.rule import Rule
 from bpfexit.model.rows import Kind
 
 NAMES = ("vga", "cirrus", "qxl", "vbe", "bochs", "ati")
-PORTS = ((0x3B0, 0x3BB), (0x3C0, 0x3DF), (0x1CE, 0x1D0))
-WINDOW = (0xA0000, 0xBFFFF)
 PER_S = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to its registers and its old window."""
-    ports = evidence.device(Kind.PIO, NAMES, *PORTS)
-    return ports | evidence.device(Kind.MMIO, NAMES, WINDOW)
+    return evidence.device(Kind.PIO, *NAMES) | evidence.device(Kind.MMIO, *NAMES)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -6,14 +6,12 @@ from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.model.rows import Kind
 
-NAMES = ("hpet",)
-RANGE = (0xFED00000, 0xFED003FF)
 PER_S = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to it."""
-    return evidence.device(Kind.MMIO, NAMES, RANGE)
+    return evidence.device(Kind.MMIO, "hpet")
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

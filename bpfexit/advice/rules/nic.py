@@ -11,7 +11,7 @@ PER_S = 1000.0
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to the registers of one."""
-    return evidence.device(Kind.MMIO, NAMES) | evidence.device(Kind.PIO, NAMES)
+    return evidence.device(Kind.MMIO, *NAMES) | evidence.device(Kind.PIO, *NAMES)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -5,16 +5,13 @@ from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.model.rows import Kind
 
-PORT_NAMES = ("pci-conf",)
-PORTS = (0xCF8, 0xCFF)
-MMIO_NAMES = ("pcie-mmcfg",)
 PER_S = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to it, by ports or by memory."""
-    ports = evidence.device(Kind.PIO, PORT_NAMES, PORTS)
-    return ports | evidence.device(Kind.MMIO, MMIO_NAMES)
+    ports = evidence.device(Kind.PIO, "pci-conf")
+    return ports | evidence.device(Kind.MMIO, "pcie-mmcfg")
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
@@ -44,7 +41,6 @@ RULE = Rule(
     why="Each register takes two port accesses, or one to memory, all emulated by QEMU.",
     advise=advise,
     remedy="In the guest: stop who polls.",
-    limits="A guest that boots, or is given a device, scans it. Accesses by memory are known by "
-    "the guest's memory map only.",
+    limits="A guest that boots, or is given a device, scans it.",
     references=("Linux Documentation/PCI/pci",),
 )

@@ -5,14 +5,12 @@ from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.model.rows import Kind
 
-NAMES = ("kvm-pic", "pic", "kvm-elcr", "elcr")
-PORTS = ((0x20, 0x21), (0xA0, 0xA1))
 PER_S = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to both."""
-    return evidence.device(Kind.PIO, NAMES, *PORTS)
+    return evidence.device(Kind.PIO, "pic", "elcr")
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -6,14 +6,12 @@ from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.model.rows import Kind
 
-NAMES = ("kvm-pit", "pit", "pcspk")
-PORTS = ((0x40, 0x43), (0x61, 0x61))
 PER_S = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to its counters and its gate."""
-    return evidence.device(Kind.PIO, NAMES, *PORTS)
+    return evidence.device(Kind.PIO, "pit", "pcspk")
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

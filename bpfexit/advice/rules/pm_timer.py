@@ -6,10 +6,6 @@ from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.model.rows import Access, Kind
 
-NAMES = ("acpi-tmr",)
-PORTS = ((0x608, 0x60B), (0xB008, 0xB00B))
-"""Where SeaBIOS and where OVMF have it on QEMU's `pc`; on `q35` both have it at the first."""
-
 PER_S = 1000.0
 LINUX = "Linux: clocksource kvm-clock (sysfs: current_clocksource)"
 WINDOWS = "Windows: bcdedit /deletevalue useplatformclock"
@@ -17,7 +13,7 @@ WINDOWS = "Windows: bcdedit /deletevalue useplatformclock"
 
 def select(evidence: Evidence) -> Mask:
     """Return the reads of it."""
-    return evidence.device(Kind.PIO, NAMES, *PORTS) & evidence.access(Access.READ)
+    return evidence.device(Kind.PIO, "acpi-tmr") & evidence.access(Access.READ)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

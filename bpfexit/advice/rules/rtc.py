@@ -6,14 +6,12 @@ from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.model.rows import Kind
 
-NAMES = ("rtc",)
-PORTS = (0x70, 0x71)
 PER_S = 400.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to its index and its data."""
-    return evidence.device(Kind.PIO, NAMES, PORTS)
+    return evidence.device(Kind.PIO, "rtc")
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

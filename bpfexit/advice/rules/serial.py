@@ -5,14 +5,12 @@ from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.model.rows import Kind
 
-NAMES = ("serial", "isa-serial")
-PORTS = ((0x3F8, 0x3FF), (0x2F8, 0x2FF), (0x3E8, 0x3EF), (0x2E8, 0x2EF))
 PER_S = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to the four UARTs of a PC."""
-    return evidence.device(Kind.PIO, NAMES, *PORTS)
+    return evidence.device(Kind.PIO, "serial", "isa-serial")
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -27,7 +27,9 @@ def test_there_is_a_line_on_all_on_each_guest_finding_and_expected_thing() -> No
     assert (vcpu["guest_ns"], vcpu["exits_ns"], vcpu["idle_ns"]) == (5, 201_000_000, 0)
     assert (finding["about"], finding["rule"], finding["vm"]) == ("finding", "pm-timer", "alpha")
     assert (finding["cost_ns_per_s"], finding["cost_of"]) == (2e8, "exits")
-    assert finding["seen"][0]["address"] == 0x608
+    (seen_there,) = finding["seen"]
+    assert (seen_there["address"], seen_there["name"]) == (0x608, "acpi-tmr")
+    assert seen_there["named_by"] == "platform"
     assert finding["changes"][0]["where"] == "libvirt"
     assert finding["confidence"] == "medium"
     assert finding["references"]

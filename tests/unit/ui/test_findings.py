@@ -46,11 +46,12 @@ def test_a_finding_has_its_parts_in_order_and_no_line_is_too_long(width: int) ->
 def test_it_says_what_was_seen_what_it_costs_and_what_is_expected() -> None:
     text = shown(polling(), 120)
     assert "200ms a second" in text
-    assert "0x0608 read: 2,000/s, 100µs each, 100µs in user space" in text
+    assert "0x0608 read acpi-tmr?: 2,000/s, 100µs each, 100µs in user space" in text
     assert "<timer name='hypervclock' present='yes'/>" in text
     assert "expected: 0xc050 write: 20.0/s" in text
     assert "vCPU 0: guest 0.0%, exits 100.0% (in user space 100.0%), idle 0.0%" in text
     assert "command line is not known" not in text
+    assert "this guest was not asked" in text
 
 
 def test_without_exits_costs_are_those_in_user_space_or_not_known() -> None:
