@@ -3,29 +3,47 @@
 import json
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import asdict
 
 import click
 
-from bpfexit.errors import BpfexitError
-from bpfexit.host import preflight
+from bpfexit.commands.opening import live_source
+from bpfexit.commands.options import SECONDS
+from bpfexit.errors import BpfexitError, UsageError
+from bpfexit.formats import cost_json
+from bpfexit.host import bpf_statistics, preflight
 from bpfexit.host.check import Check, Status
 from bpfexit.host.guests import Guests
 from bpfexit.sources.kernel import KernelSource, binding_version
 from bpfexit.sources.source import Filter
 from bpfexit.ui.checks import lines
 from bpfexit.ui.console import PlainConsole
+from bpfexit.ui.cost import overhead_table
+from bpfexit.ui.interrupts import Interrupts
+
+OVERHEAD_S = 2.0
 
 
 @click.command()
-@click.option("-j", "--json", "as_json", is_flag=True, help="Print a JSON object a check.")
+@click.option("--overhead", is_flag=True, help="Measure instead what bpfexit itself costs.")
+@click.option("-d", "--duration", type=SECONDS, help=f"For so many seconds [{OVERHEAD_S:g}].")
+@click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON objects, one a line.")
 @click.pass_context
-def doctor(ctx: click.Context, *, as_json: bool) -> None:
+def doctor(ctx: click.Context, *, overhead: bool, duration: float | None, as_json: bool) -> None:
     """Say what this host offers and what is missing, with what to do about it.
 
     It mounts tracefs when that is missing, and loads and attaches the programs
     for a moment. Exits with 1 when anything fails that counting exits needs.
+
+    With --overhead it counts for a while, and says how often each program ran
+    and how long, by the kernel's BPF statistics.
     """
+    if overhead:
+        _overhead(duration or OVERHEAD_S, as_json=as_json)
+        return
+    if duration is not None:
+        raise UsageError("-d is for --overhead")
     checks = _checks()
     if as_json:
         _print_json(checks)
@@ -35,10 +53,24 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
         ctx.exit(1)
 
 
+def _overhead(duration: float, *, as_json: bool) -> None:
+    with Interrupts() as interrupts, closing(live_source(Filter())) as source:
+        with source.measuring_cost():
+            interrupts.wait(duration)
+        snapshot = source.next()
+    if snapshot.cost.programs is None:
+        raise BpfexitError(bpf_statistics.check().sentence)
+    if as_json:
+        for line in cost_json.encode(snapshot, snapshot.cost.programs):
+            click.echo(line)
+    else:
+        PlainConsole().print(overhead_table(snapshot, snapshot.cost.programs))
+
+
 def _checks() -> list[Check]:
     report = preflight.inspect()
     binding = _binding()
-    return [*report.checks, binding, _programs(report, binding)]
+    return [*report.checks, bpf_statistics.check(), binding, _programs(report, binding)]
 
 
 def _binding() -> Check:

@@ -22,6 +22,7 @@ from bpfexit.commands.options import (
 from bpfexit.formats.recording_json import Header
 from bpfexit.host import guests
 from bpfexit.host.qmp_socket import MapSources
+from bpfexit.model.own_cost import OwnCost
 from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Lost
 from bpfexit.sources.kernel import KernelSource
@@ -29,6 +30,7 @@ from bpfexit.sources.recorder import Recorder
 from bpfexit.sources.source import Filter
 from bpfexit.ui import plain
 from bpfexit.ui.child import Child, must_exist
+from bpfexit.ui.cost import cost_line
 from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.progress import Progress, progress
 from bpfexit.ui.text import clean
@@ -116,17 +118,18 @@ def _record(
     shown: Progress,
 ) -> None:
     begun = time.monotonic()
-    exits, lost, line = 0, Lost(), ""
-    for snapshot in plain.intervals(source, run, interrupts):
+    exits, lost, cost, line = 0, Lost(), OwnCost(), ""
+    for snapshot in plain.intervals(source, run, interrupts, measure_cost=True):
         if interrupts.reopens():
             recorder.reopen()
         recorder.write(snapshot)
         exits += snapshot.exits
         lost += snapshot.lost
+        cost += snapshot.cost
         elapsed = time.monotonic() - begun
         line = progress(elapsed, exits, recorder.size, lost)
         shown.show(elapsed, line)
-    shown.end(line)
+    shown.end(line, cost_line(cost, source.origin))
 
 
 def _header(source: KernelSource, interval: float, pids: tuple[int, ...]) -> Header:

@@ -3,7 +3,8 @@
 `ended` are the processes of guests that have ended, in that interval or before.
 A number that is not known is null: `reason` where the back end gives none,
 `total_ns` and `max_ns` of a row in which no exit has a latency, `guest_ns`
-where no `kvm_entry` is emitted.
+where no `kvm_entry` is emitted; `programs` of `cost` in an interval in which it
+was not measured.
 """
 
 import json
@@ -27,6 +28,7 @@ from bpfexit.formats.json_values import (
 from bpfexit.formats.names import named
 from bpfexit.model.grouping import Naming
 from bpfexit.model.guest import Guest
+from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
 from bpfexit.model.rows import NO_REASON, NO_VCPU, Kind, Rows
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
 
@@ -54,6 +56,7 @@ def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
         "lost": asdict(snapshot.lost),
         "in_flight": snapshot.in_flight,
         "ended": sorted(snapshot.ended),
+        "cost": _cost(snapshot.cost),
         "vcpus": [_vcpu(each, snapshot) for each in snapshot.vcpus.tolist()],
     }
     if snapshot.slow:
@@ -67,6 +70,10 @@ def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
 
 def _json(document: Any) -> str:
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
+
+
+def _cost(cost: OwnCost) -> dict[str, Any] | None:
+    return None if cost == OwnCost() else asdict(cost)
 
 
 def _vcpu(values: tuple[int, ...], snapshot: Snapshot) -> dict[str, Any]:
@@ -143,6 +150,7 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
         ),
         guests=_ended(document.get("ended", []), rows, vcpus),
         slow=slow_json.decoded(document.get("slow")),
+        cost=_decoded_cost(document.get("cost")),
     )
 
 
@@ -151,6 +159,30 @@ def _ended(pids: list[Any], rows: list[Any], vcpus: list[Any]) -> tuple[Guest, .
     names = {each["pid"]: str(each["vm"]) for each in [*rows, *vcpus]}
     ended = (whole(pid, MAX_ID) for pid in dict.fromkeys(pids))
     return tuple(Guest(pid, names.get(pid, f"pid:{pid}"), ended=True) for pid in ended)
+
+
+def _decoded_cost(cost: dict[str, Any] | None) -> OwnCost:
+    """Return nothing for null, and for a line that an older bpfexit wrote."""
+    if cost is None:
+        return OwnCost()
+    programs = cost["programs"]
+    return OwnCost(
+        seconds(cost["cpu_s"]),
+        seconds(cost["over_s"]),
+        None if programs is None else _programs_cost(programs),
+    )
+
+
+def _programs_cost(cost: dict[str, Any]) -> ProgramsCost:
+    return ProgramsCost(
+        start=seconds(cost["start"]),
+        duration_s=seconds(cost["duration_s"]),
+        exits=count(cost["exits"]),
+        programs=tuple(
+            ProgramRuns(str(each["event"]), count(each["runs"]), count(each["ns"]))
+            for each in cost["programs"]
+        ),
+    )
 
 
 def _names(names: Iterable[str]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
+from bpfexit.model.own_cost import OwnCost
 from bpfexit.model.reasons import IDLE
 from bpfexit.model.rows import IDENTITY, NO_REASON, Rows, joined
 from bpfexit.model.slow import Slow
@@ -79,6 +80,7 @@ class Snapshot:
     origin: Origin = field(default_factory=Origin)
     guests: tuple[Guest, ...] = ()  # what is known of them; one that took a PID over comes later
     slow: Slow | None = None  # single slow exits, where they were asked for
+    cost: OwnCost = field(default_factory=OwnCost)  # of bpfexit itself
 
     @property
     def exits(self) -> int:
@@ -114,9 +116,14 @@ class Times:
     user: int
 
     @property
+    def busy(self) -> int:
+        """All but the idle time, ns."""
+        return self.guest + self.exits
+
+    @property
     def total(self) -> int:
         """All of it, ns."""
-        return self.guest + self.exits + self.idle
+        return self.busy + self.idle
 
 
 def times(snapshot: Snapshot) -> Times:
@@ -147,6 +154,7 @@ def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
         lost=sum((snapshot.lost for snapshot in snapshots), Lost()),
         slow=None,
         guests=_latest(guest for snapshot in snapshots for guest in snapshot.guests),
+        cost=sum((snapshot.cost for snapshot in snapshots), OwnCost()),
     )
 
 

@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.errors import BpfexitError, UsageError
-from bpfexit.host import btf, kernel, tracefs
+from bpfexit.host import bpf_statistics, btf, kernel, tracefs
 from bpfexit.host.facts import host_facts
 from bpfexit.host.guests import Guests
 from bpfexit.host.kvm import Backend
 from bpfexit.model.guest import Guest
+from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost, Reading, programs_cost
 from bpfexit.model.reasons import BUILT_IN, IDLE, Reasons, parse_format
 from bpfexit.model.sample import (
     Difference,
@@ -108,8 +109,10 @@ class KernelSource:
         self._threads = Threads()
         self._unended = 0
         self._closed = False
+        self._programs_cost: ProgramsCost | None = None
         self._attach()
         release_compiler()
+        self._cpu_s = time.process_time()
 
     @property
     def emits_exits(self) -> bool:
@@ -126,7 +129,7 @@ class KernelSource:
         """Say nothing: the kernel does not end."""
         return None
 
-    def next(self) -> Snapshot | None:
+    def next(self) -> Snapshot:
         """Read the maps; return what has happened since the last reading."""
         slow = self._ring.read() if self._ring else None
         diff = self._read_rows()
@@ -138,6 +141,19 @@ class KernelSource:
     def due(self) -> float | None:
         """Leave the interval to the caller: the kernel waits for nobody."""
         return None
+
+    @contextmanager
+    def measuring_cost(self) -> Iterator[None]:
+        """Have the kernel's BPF statistics on meanwhile; where it refuses, nothing is measured."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(bpf_statistics.enabled())
+            except BpfexitError:
+                yield
+                return
+            start, before = time.time(), self._reading()
+            yield
+            self._programs_cost = programs_cost(before, self._reading(), start)
 
     def close(self) -> Snapshot | None:
         """Detach; return what has happened since the last reading, None when closed already."""
@@ -204,14 +220,19 @@ class KernelSource:
 
         A window after the other, so that little else than that copy takes memory.
         """
-        used, parts = int(self._vcpus["rows"].sum()), []
-        for first, shared in windows(self._bpf["rows"].map_fd, self._rows.dtype, used):
+        parts = []
+        for first, shared in self._shared_rows():
             before = self._rows[first : first + len(shared)]
             at, rows = copied_changes(shared, before)
             restart_maxima(shared, at, rows)
             parts.append(difference(before[at], rows))
             before[at] = rows
         return joined_differences(parts)
+
+    def _shared_rows(self) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield the rows in use as the kernel has them, a window after the other."""
+        used = int(self._vcpus["rows"].sum())
+        return windows(self._bpf["rows"].map_fd, self._rows.dtype, used)
 
     def _sample(self, slow: NDArray[Any] | None = None) -> Sample:
         """Read the vCPUs. After rows and slow exits: whoever is in either has a slot."""
@@ -221,7 +242,23 @@ class KernelSource:
         return Sample(time.monotonic_ns(), vcpus, slots_full, self._missed(), slow)
 
     def _missed(self) -> int:
-        return sum(_recursion_misses(fd) for fd in self._program_fds)
+        return sum(
+            bpf_statistics.counters(fd).get("recursion_misses", 0) for fd in self._program_fds
+        )
+
+    def _reading(self) -> Reading:
+        runs = map(_program_runs, self._plan.attachments, self._program_fds)
+        accesses = 0 if self.emits_exits else self._counted()
+        return Reading(time.monotonic_ns(), tuple(runs), accesses)
+
+    def _counted(self) -> int:
+        return sum(int(shared["count"].sum()) for _, shared in self._shared_rows())
+
+    def _cost(self, duration_s: float) -> OwnCost:
+        """Return what bpfexit cost since the last snapshot."""
+        before, self._cpu_s = self._cpu_s, time.process_time()
+        measured, self._programs_cost = self._programs_cost, None
+        return OwnCost(self._cpu_s - before, duration_s, measured)
 
     def _snapshot(self, diff: Difference, before: Sample, after: Sample) -> Snapshot:
         name_owners(diff, after.vcpus)
@@ -246,6 +283,7 @@ class KernelSource:
             origin=self._origin,
             guests=guests,
             slow=self._slow(before, after, guests),
+            cost=self._cost(duration_s),
         )
 
     def _slow(self, before: Sample, after: Sample, guests: tuple[Guest, ...]) -> Slow | None:
@@ -344,12 +382,9 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _recursion_misses(fd: int) -> int:
-    """Read how often a program was skipped: raw ones tell since Linux 5.12, classic since 6.7."""
-    for line in Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines():
-        if line.startswith("recursion_misses:"):
-            return int(line.split()[1])
-    return 0
+def _program_runs(each: programs.Attachment, fd: int) -> ProgramRuns:
+    found = bpf_statistics.counters(fd)
+    return ProgramRuns(each.event, found["run_cnt"], found["run_time_ns"])
 
 
 def _lost(sample: Sample) -> Lost:

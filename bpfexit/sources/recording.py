@@ -7,7 +7,7 @@ lines about the guests before the snapshots they are in.
 import gzip
 import zlib
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -63,6 +63,10 @@ class RecordingSource:
         """Return how long the next snapshot lasted, s."""
         snapshot = self._peek()
         return snapshot.duration_s if snapshot else 0.0
+
+    def measuring_cost(self) -> AbstractContextManager[None]:
+        """Do nothing: what was measured then is in the snapshots."""
+        return nullcontext()
 
     def close(self) -> Snapshot | None:
         """Close the file."""

@@ -1,5 +1,6 @@
 """What every command reads from, be it the live kernel or a recording."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -70,6 +71,12 @@ class Source(Protocol):
 
     def due(self) -> float | None:
         """Return how long the next snapshot lasts, s; None when that is the caller's choice."""
+
+    def measuring_cost(self) -> AbstractContextManager[None]:
+        """Measure meanwhile what bpfexit's programs cost, where that can be: for the next snapshot.
+
+        That costs a little itself, and no snapshot may be taken meanwhile.
+        """
 
     def close(self) -> Snapshot | None:
         """Stop; return what happened since the last call. None when there is no more, or again."""

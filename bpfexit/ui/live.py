@@ -1,6 +1,7 @@
 """The live screen: redrawn every interval and at every key."""
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from rich.console import Console, Group, RenderableType
@@ -8,27 +9,25 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from bpfexit.model.own_cost import ProgramsCost
 from bpfexit.model.snapshot import Snapshot, merged
 from bpfexit.model.view import view
 from bpfexit.sources.source import Source
 from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.keyboard import Keyboard
-from bpfexit.ui.plain import Run, last_of
+from bpfexit.ui.plain import MEASURING_S, Run, last_of
 from bpfexit.ui.resizes import Resizes
 from bpfexit.ui.state import State, help_of, press
 from bpfexit.ui.tables import header, table
 from bpfexit.ui.text import clean
 
-_CHROME = 9
-"""Screen lines that are not the table's: 5 of header, headings, hidden lines, who names, keys.
+_CHROME = 10
+"""Screen lines that are not the table's: 6 of header, headings, hidden lines, who names, keys.
 
 One more says which guests have ended."""
 
 _MORE = "a larger window shows more, f filters"
 """How to see the lines that are hidden."""
-
-_FIRST_S = 0.5
-"""The first interval is no longer than this: nobody likes to look at an empty screen."""
 
 
 class LiveScreen:
@@ -38,9 +37,10 @@ class LiveScreen:
         self._source = source
         self._run = run
         self._console = console
-        self.state = state
+        self.state = replace(state, measure=True)
         self.snapshot: Snapshot | None = None
         self.total: Snapshot | None = None
+        self._programs_cost: ProgramsCost | None = None
         self._number = 0
         self._ended = False
 
@@ -55,25 +55,33 @@ class LiveScreen:
             end = 0.0
             while not (interrupts.stopped or self.state.quit):
                 now = time.monotonic() - begun
-                end = self._next_end(min(end, now), now)  # now is before it after a step
-                self._until(begun + end, keyboard, resizes, interrupts, live)
+                end = self._next_end(min(end, now), now)  # now is before it after some keys
+                with self._measuring():
+                    self._until(begun + end, keyboard, resizes, interrupts, live)
                 if not (interrupts.stopped or self.state.quit):
                     self._read(min(end, time.monotonic() - begun))
         self._add(self._source.close())
 
     def _next_end(self, previous: float, now: float) -> float:
+        """Return when the next interval ends; one that measures is short, and so is the first."""
         lasts = self._source.due() or self.state.interval
-        if not self._number:
-            lasts = min(lasts, _FIRST_S)
+        if self.state.measure:
+            lasts = min(lasts, MEASURING_S)
         return replace(self._run, interval=lasts).next_end(previous, now)
+
+    def _measuring(self) -> AbstractContextManager[None]:
+        if not self.state.measure:
+            return nullcontext()
+        self.state = replace(self.state, measure=False)
+        return self._source.measuring_cost()
 
     def _until(
         self, end: float, keyboard: Keyboard, resizes: Resizes, interrupts: Interrupts, live: Live
     ) -> None:
-        """Answer keys until the interval ends, if it does, or a step is wanted."""
+        """Answer keys until the interval ends, if it does, or a key wants the next one."""
         if not self.state.paused or self.state.replay:
             live.update(self.render(), refresh=True)
-        while not (interrupts.stopped or self.state.quit or self._stepping()):
+        while not (interrupts.stopped or self.state.quit or self._going_on()):
             left = end - time.monotonic()
             if left <= 0 and not self._waiting():
                 return
@@ -89,8 +97,8 @@ class LiveScreen:
         """Say whether only a key goes on: a recording holds, the kernel counts through a pause."""
         return self._ended or (self.state.paused and self.state.replay)
 
-    def _stepping(self) -> bool:
-        return self.state.steps > 0 and not self._ended
+    def _going_on(self) -> bool:
+        return self.state.measure or (self.state.steps > 0 and not self._ended)
 
     def _press(self, keys: list[str]) -> None:
         for key in keys:
@@ -111,6 +119,7 @@ class LiveScreen:
     def _add(self, snapshot: Snapshot | None) -> None:
         if snapshot is None:
             return
+        self._programs_cost = snapshot.cost.programs or self._programs_cost
         if not self.state.paused or self.state.steps:
             self.snapshot = snapshot
         self.total = merged([self.total, snapshot]) if self.total else snapshot
@@ -127,9 +136,9 @@ class LiveScreen:
         limit = min(query.limit or room, room)
         shown = view(snapshot, replace(query, limit=limit))
         title = "since start or reset" if self.state.total else ""
-        return Group(
-            header(snapshot, title), table(shown, self._console.width, _MORE), self._footer()
-        )
+        about = replace(snapshot, cost=replace(snapshot.cost, programs=self._programs_cost))
+        top = header(about, title, with_cost=True)
+        return Group(top, table(shown, self._console.width, _MORE), self._footer())
 
     def _footer(self) -> Text:
         state = self.state

@@ -34,6 +34,11 @@ def share(part: float) -> str:
     return "" if isnan(part) else f"{100 * part:.1f}"
 
 
+def small_share(part: float) -> str:
+    """Format a share that is mostly small, in percent with two or three digits."""
+    return "" if isnan(part) else f"{100 * part:.{2 if part < 0.00995 else 1}f}"
+
+
 def rate(per_second: float) -> str:
     """Format a rate: whole numbers from 100 on, one decimal below."""
     if isnan(per_second):

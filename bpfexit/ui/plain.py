@@ -17,6 +17,9 @@ from bpfexit.ui.tables import header, table
 _ROUNDING_S = 1e-6
 """Less than that is left of a run when its intervals only do not add up as floats."""
 
+MEASURING_S = 0.5
+"""How long bpfexit's own cost is measured, at most."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -40,10 +43,13 @@ class Run:
         return end
 
 
-def intervals(source: Source, run: Run, interrupts: Interrupts) -> Iterator[Snapshot]:
+def intervals(
+    source: Source, run: Run, interrupts: Interrupts, *, measure_cost: bool = False
+) -> Iterator[Snapshot]:
     """Yield a snapshot an interval; the last is read when the source has been stopped.
 
-    A source that says itself how long its snapshots are is not waited for.
+    A source that says itself how long its snapshots are is not waited for. With
+    `measure_cost`, the first snapshot says what the programs cost.
     """
     begun = time.monotonic()
     number, end = 0, 0.0
@@ -53,6 +59,9 @@ def intervals(source: Source, run: Run, interrupts: Interrupts) -> Iterator[Snap
         lasts = source.due()
         if lasts is None:
             end = run.next_end(end, time.monotonic() - begun)
+            if measure_cost and number == 1:
+                with source.measuring_cost():
+                    interrupts.wait(min(MEASURING_S, begun + end - time.monotonic()))
             interrupts.wait(begun + end - time.monotonic())
         else:
             end += lasts
@@ -72,7 +81,7 @@ def show_json(
     source: Source, run: Run, interrupts: Interrupts, write: Callable[[str], object]
 ) -> None:
     """Write a line for each interval, at once; the addresses in it have their names."""
-    for snapshot in intervals(source, run, interrupts):
+    for snapshot in intervals(source, run, interrupts, measure_cost=True):
         write(snapshot_json.encode(snapshot, AddressNames(snapshot).name))
 
 
@@ -82,7 +91,7 @@ def show_tables(
     """Print a table for each interval, and one for all of them together."""
     total: Snapshot | None = None
     number = 0
-    for snapshot in intervals(source, run, interrupts):
+    for snapshot in intervals(source, run, interrupts, measure_cost=True):
         number += 1
         total = merged([total, snapshot]) if total else snapshot
         show(snapshot, query, console)

@@ -51,9 +51,10 @@ class Progress:
         self._next_s = 0.0 if self._rewrites else elapsed_s + PAUSE_S
         self._write(f"{_REWRITE}{text}" if self._rewrites else f"bpfexit: {text}\n")
 
-    def end(self, text: str) -> None:
-        """Write the last line."""
-        self._write(f"{_REWRITE if self._rewrites else ''}bpfexit: {text}\n")
+    def end(self, *lines: str) -> None:
+        """Write the last lines."""
+        said = "".join(f"bpfexit: {line}\n" for line in lines)
+        self._write(f"{_REWRITE if self._rewrites else ''}{said}")
 
     def _write(self, text: str) -> None:
         with suppress(OSError):

@@ -41,6 +41,7 @@ _HELP = (
     Help("f", "filter", "filter by guest, reason, address or its name"),
     Help("s", "interval", "set the interval in seconds", replay=False),
     Help("r", "reset", "reset: everything since now"),
+    Help("c", "cost", "measure again what bpfexit itself costs, half a second", replay=False),
     Help("h ?", "help", "this help, and back"),
 )
 
@@ -69,6 +70,7 @@ class State:
     typed: str = ""
     message: str = ""
     reset: bool = False
+    measure: bool = False  # in the next interval, what bpfexit itself costs
     quit: bool = False
 
     @property
@@ -117,7 +119,7 @@ def _toggled(state: State, key: str) -> State:
         return replace(state, help=not state.help)
     if key == "r":
         return replace(state, reset=True, message="everything since now")
-    return state
+    return replace(state, measure=state.measure or (key == "c" and not state.replay))
 
 
 def _turned(state: State, step: int) -> State:

@@ -22,6 +22,7 @@ from bpfexit.model.rows import NO_VCPU, Access, Kind
 from bpfexit.model.snapshot import Snapshot, times
 from bpfexit.model.view import Query, View
 from bpfexit.ui import numbers
+from bpfexit.ui.cost import cost_line
 from bpfexit.ui.text import clean
 
 HEADINGS: dict[str, tuple[str, Callable[[float], str]]] = {
@@ -74,11 +75,17 @@ class Grouped(Protocol):
         """How many lines more there are."""
 
 
-def header(snapshot: Snapshot, title: str = "") -> RenderableType:
-    """Return the lines above the table: where, how much, where the time went, what is lost."""
+def header(snapshot: Snapshot, title: str = "", *, with_cost: bool = False) -> RenderableType:
+    """Return the lines above the table: where, how much, where the time went, what is lost.
+
+    What bpfexit costs is among them when its programs were measured in that time;
+    `with_cost` asks for it always.
+    """
     lines = [where(snapshot, title), how_much(snapshot), _time(snapshot), lost(snapshot)]
     if snapshot.ended:
         lines.append(_ended(snapshot))
+    if snapshot.cost.programs or (with_cost and snapshot.cost.over_s):
+        lines.append(_cost(snapshot))
     if not snapshot.origin.emits_exits:
         lines.append(blind(snapshot))
     return Group(*lines)
@@ -185,6 +192,11 @@ def lost(snapshot: Snapshot) -> Text:
     if snapshot.in_flight:
         text.append(f"  in flight: {snapshot.in_flight}", style="dim")
     return text
+
+
+def _cost(snapshot: Snapshot) -> Text:
+    line = cost_line(snapshot.cost, snapshot.origin)
+    return Text(line, style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def blind(snapshot: Snapshot) -> Text:

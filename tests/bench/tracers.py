@@ -7,10 +7,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from bpfexit.host import bpf_statistics
+
+POLL_S = 0.1
 EVENTS = ("kvm_exit", "kvm_entry", "kvm_pio")
 
 # Counts and log2 latencies by reason and by port: what bpfexit does, as one would write it.
@@ -51,8 +56,9 @@ def _events(prefix: str) -> list[str]:
     return [word for event in EVENTS for word in (prefix, f"kvm:{event}")]
 
 
-def _under_top(command: list[str], folder: Path) -> list[str]:
-    return [sys.executable, "-m", "tests.bench.tracers", str(folder / "top.jsonl"), *command]
+def _under_top(command: list[str], folder: Path, statistics: str = "off") -> list[str]:
+    output = str(folder / "top.jsonl")
+    return [sys.executable, "-m", "tests.bench.tracers", statistics, output, *command]
 
 
 TRACERS = (
@@ -62,6 +68,11 @@ TRACERS = (
         sys.executable,
         _under_top,
         (sys.executable, "-m", "bpfexit", "--version"),
+    ),
+    Tracer(
+        "bpfexit top -j, BPF statistics on",
+        sys.executable,
+        lambda command, folder: _under_top(command, folder, "on"),
     ),
     Tracer(
         "perf stat",
@@ -107,10 +118,11 @@ TRACERS = (
 )
 
 
-def run_under_top(output: Path, command: list[str]) -> int:
+def run_under_top(statistics: bool, output: Path, command: list[str]) -> int:
     """Run a command while `bpfexit top -j`, on all guests, writes to a file."""
     with (
         output.open("w") as file,
+        bpf_statistics.enabled() if statistics else nullcontext(),
         subprocess.Popen(
             [sys.executable, "-m", "bpfexit", "top", "-j"],
             stdout=file,
@@ -120,10 +132,12 @@ def run_under_top(output: Path, command: list[str]) -> int:
     ):
         assert top.stderr
         top.stderr.readline()
+        while not output.stat().st_size:  # it measures its own cost in its first interval
+            time.sleep(POLL_S)
         status = subprocess.run(command, check=False).returncode
         top.send_signal(signal.SIGINT)
     return status or top.returncode
 
 
 if __name__ == "__main__":
-    sys.exit(run_under_top(Path(sys.argv[1]), sys.argv[2:]))
+    sys.exit(run_under_top(sys.argv[1] == "on", Path(sys.argv[2]), sys.argv[3:]))

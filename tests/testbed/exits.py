@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bpfexit.host import preflight
+from tests.costing import MIX, measured
 from tests.counting import BPFEXIT, Counted, count, keep_moving, record, tids
 from tests.ftrace import recording
 from tests.slow_guest import record_slow_guest
@@ -99,3 +101,8 @@ def many() -> dict[str, Any]:
 def full() -> dict[str, Any]:
     """Touch more addresses than there are rows."""
     return _counted(["--mix", ADDRESSES], ["--max-rows", "32"])
+
+
+def own_cost() -> dict[str, Any]:
+    """Measure meanwhile what the programs cost."""
+    return _as_json(measured(preflight.ready(), ["--mix", f"{MIX},cpuid=1013", "--rounds", "1"]))

@@ -58,6 +58,7 @@ for each in (
     exits.many,
     exits.full,
     exits.slow,
+    exits.own_cost,
 ):
     scenario(each)
 

@@ -15,6 +15,7 @@ from bpfexit.model.histogram import LOWER_NS, bucket_of
 from bpfexit.model.snapshot import merged
 from bpfexit.sources.recording import total
 from bpfexit.sources.source import Filter
+from tests.costing import expected_runs, runs
 from tests.counting import CONTROL_PORT, HLT_TIMER_REGISTERS, Counted, Place
 from tests.slow_guest import DELAY_US
 from tests.testbed.conftest import Findings
@@ -282,3 +283,16 @@ def test_guest_time_and_exit_time_fill_the_clock(primes: Any) -> None:
     guest = sum(vcpu["guest_ns"] for each in result.snapshots for vcpu in each["vcpus"])
     begun = result.guest["duration_s"] * 1e9
     assert 0.9 * begun < exits + guest < 1.1 * begun
+
+
+def test_every_exit_and_every_access_is_one_run_of_its_program(findings: Findings) -> None:
+    result = of(findings("own_cost"))
+    check_exact(result)
+    (snapshot,) = result.snapshots
+    found, cost = runs(result), snapshot["cost"]["programs"]
+    assert cost["exits"] == found["kvm_exit"] == result.reasons().total() + snapshot["in_flight"]
+    # One entry came before the first exit, and none after the last, which waits in user space.
+    assert found["kvm_entry"] == found["kvm_exit"]
+    expected = expected_runs(result)
+    assert {event: found[event] for event in expected} == expected
+    assert all(each["ns"] > 0 for each in cost["programs"] if each["runs"])

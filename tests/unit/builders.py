@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bpfexit.model.guest import Guest, Layer, Region
 from bpfexit.model.histogram import BUCKETS, bucket_of
 from bpfexit.model.histograms import Histograms
+from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
 from bpfexit.model.reasons import Isa
 from bpfexit.model.rows import IDENTITY, NO_REASON, NO_VCPU, SUMS, Access, Kind, Rows, no_rows
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
@@ -54,6 +55,7 @@ def snapshot(
     in_flight: int = 0,
     origin: Origin | None = None,
     guests: tuple[Guest, ...] = (),
+    cost: OwnCost | None = None,
 ) -> Snapshot:
     """Return a snapshot with a row for each; every vCPU ran in the guest for `guest_ns`."""
     vms = tuple(dict.fromkeys(each.vm for each in exits))
@@ -69,6 +71,7 @@ def snapshot(
         in_flight=in_flight,
         origin=origin or Origin("host", "6.18.0", "kvm_intel", emits_exits=True),
         guests=guests,
+        cost=cost or OwnCost(),
     )
 
 
@@ -184,6 +187,13 @@ def exit_groups(draw: st.DrawFn, isa: Isa = Isa.VMX, vms: st.SearchStrategy[str]
 
 _LOSSES = st.builds(Lost, *[st.integers(0, 2**40)] * 5)
 
+_SECONDS = st.floats(0, 1e9)
+_RUNS = st.builds(ProgramRuns, HOSTILE, st.integers(0, 2**62), st.integers(0, 2**62))
+PROGRAMS_COSTS = st.builds(
+    ProgramsCost, _SECONDS, _SECONDS, st.integers(0, 2**62), st.lists(_RUNS, max_size=3).map(tuple)
+)
+OWN_COSTS = st.builds(OwnCost, _SECONDS, _SECONDS, st.none() | PROGRAMS_COSTS)
+
 
 @st.composite
 def snapshots(draw: st.DrawFn, isa: Isa | None = None) -> Snapshot:
@@ -197,6 +207,7 @@ def snapshots(draw: st.DrawFn, isa: Isa | None = None) -> Snapshot:
         lost=draw(_LOSSES),
         in_flight=draw(st.integers(0, 9)),
         origin=Origin(draw(HOSTILE), "6.18.0", "kvm_x", emits_exits=bool(isa)),
+        cost=draw(OWN_COSTS),
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.snapshot_json import SCHEMA, decode, encode
+from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
 from bpfexit.model.reasons import Isa
 from bpfexit.model.rows import Access, Kind
 from bpfexit.model.snapshot import Lost, Origin, Snapshot
@@ -26,6 +27,7 @@ DOCUMENT_FIELDS = [
     "lost",
     "in_flight",
     "ended",
+    "cost",
     "vcpus",
     "rows",
 ]
@@ -74,6 +76,7 @@ def test_what_is_written_is_read(of: Snapshot) -> None:
     assert vcpu_tally(again) == vcpu_tally(of)
     assert (again.start, again.duration_s) == (of.start, of.duration_s)
     assert (again.lost, again.in_flight, again.origin) == (of.lost, of.in_flight, of.origin)
+    assert again.cost == of.cost
 
 
 @given(snapshots())
@@ -128,6 +131,28 @@ def test_a_row_says_it_all() -> None:
         "hist": [[96, 112, 1], [2560, 3072, 1]],
     }
     assert [idle[name] for name in ("kind", "access", "size", "address")] == [None] * 4
+
+
+def test_what_bpfexit_cost_is_there_when_it_is_known() -> None:
+    programs = ProgramsCost(5.0, 0.5, 7, (ProgramRuns("kvm_exit", 7, 700),))
+    assert document(small())["cost"] is None
+    assert document(snapshot(cost=OwnCost(0.25, 1.0)))["cost"] == {
+        "cpu_s": 0.25,
+        "over_s": 1.0,
+        "programs": None,
+    }
+    assert document(snapshot(cost=OwnCost(0.25, 1.0, programs)))["cost"]["programs"] == {
+        "start": 5.0,
+        "duration_s": 0.5,
+        "exits": 7,
+        "programs": [{"event": "kvm_exit", "runs": 7, "ns": 700}],
+    }
+
+
+def test_a_line_without_the_cost_is_read() -> None:
+    old = document(small())
+    del old["cost"]
+    assert decode(json.dumps(old)).cost == OwnCost()
 
 
 def test_what_is_not_known_is_null() -> None:

@@ -47,6 +47,9 @@ def test_merging_keeps_every_count(parts: list[Snapshot]) -> None:
     assert len(whole.rows) == len(tally(whole))
     assert whole.start == parts[0].start
     assert whole.in_flight == parts[-1].in_flight
+    assert whole.cost.cpu_s == pytest.approx(sum(part.cost.cpu_s for part in parts))
+    measured = [part.cost.programs for part in parts if part.cost.programs]
+    assert whole.cost.programs == (measured[-1] if measured else None)
 
 
 @given(st.lists(snapshots(), min_size=1, max_size=4))

@@ -74,6 +74,14 @@ def test_shares(part: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("part", "text"),
+    [(0, "0.00"), (0.00031, "0.03"), (0.0099, "0.99"), (0.00996, "1.0"), (0.5, "50.0"), (nan, "")],
+)
+def test_small_shares(part: float, text: str) -> None:
+    assert numbers.small_share(part) == text
+
+
+@pytest.mark.parametrize(
     ("per_second", "text"),
     [
         (0, "0.0"),

@@ -4,6 +4,7 @@ import io
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,7 @@ class FakeSource:
         self._lasts = lasts
         self._holds = holds
         self.calls: list[str] = []
+        self.calls_of_cost: list[str] = []
 
     def _read(self, call: str) -> Snapshot | None:
         self.calls.append(call)
@@ -41,6 +43,12 @@ class FakeSource:
 
     def due(self) -> float | None:
         return self._lasts
+
+    @contextmanager
+    def measuring_cost(self) -> Iterator[None]:
+        self.calls_of_cost.append("on")
+        yield
+        self.calls_of_cost.append("off")
 
     def close(self) -> Snapshot | None:
         return self._read("close") if self._lasts is None else None
@@ -57,6 +65,15 @@ def test_a_count_is_kept_and_the_last_is_read_by_closing(interrupts: Interrupts)
     found = list(intervals(source, Run(INTERVAL, count=3), interrupts))
     assert [each.exits for each in found] == [1, 2, 3]
     assert source.calls == ["next", "next", "close"]
+
+
+def test_the_cost_is_measured_before_the_first_reading_only(interrupts: Interrupts) -> None:
+    source = FakeSource()
+    for _ in intervals(source, Run(INTERVAL, count=3), interrupts, measure_cost=True):
+        assert source.calls_of_cost == ["on", "off"]
+    unasked = FakeSource()
+    list(intervals(unasked, Run(INTERVAL, count=3), interrupts))
+    assert unasked.calls_of_cost == []
 
 
 def test_one_interval_is_only_closed(interrupts: Interrupts) -> None:

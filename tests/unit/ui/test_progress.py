@@ -39,9 +39,9 @@ def test_on_a_terminal_it_is_rewritten_unless_a_command_prints_there() -> None:
     for stream in (alone, shared):
         shown = Progress(stream, alone=stream is alone)
         shown.show(1, "one")
-        shown.end("end")
-    assert alone.getvalue() == "\r\x1b[Kone\r\x1b[Kbpfexit: end\n"
-    assert shared.getvalue() == "bpfexit: end\n"
+        shown.end("end", "of it")
+    assert alone.getvalue() == "\r\x1b[Kone\r\x1b[Kbpfexit: end\nbpfexit: of it\n"
+    assert shared.getvalue() == "bpfexit: end\nbpfexit: of it\n"
 
 
 def test_a_terminal_that_is_gone_is_no_error() -> None:

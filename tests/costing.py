@@ -1,0 +1,56 @@
+"""Run the guest while bpfexit's own cost is measured, with nothing else in the window."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+
+from bpfexit.formats import snapshot_json
+from bpfexit.host.guests import Guests
+from bpfexit.host.preflight import Ready
+from bpfexit.sources.kernel import KernelSource
+from bpfexit.sources.source import Filter
+from tests.counting import BPFEXIT, CONTROL_PORT, Counted, Place, next_line, started, write
+
+MIX = (
+    "pio-read-kernel=997,pio-write-kernel=1009,pio-read-user=503,pio-write-user=509,"
+    "mmio-read-kernel=701,mmio-write-kernel=709,mmio-read-user=307,mmio-write-user=311,"
+    "msr-read=1019,msr-write=1021"
+)
+
+
+def measured(ready: Ready, guest: Sequence[str]) -> Counted:
+    """Start the guest, attach, and measure while it runs to its end; of all guests there are."""
+    with started([*BPFEXIT, "guest", "--json", "--wait", "--linger", *guest]) as machine:
+        next_line(machine)
+        with closing(KernelSource(ready.backend, ready.tracefs, Filter(), Guests())) as source:
+            with source.measuring_cost():
+                write(machine, "\n")
+                result = json.loads(next_line(machine))
+            snapshot = source.next()
+        machine.communicate()
+    return Counted(result, [json.loads(snapshot_json.encode(snapshot))])
+
+
+def runs(counted: Counted) -> Counter[str]:
+    """Return how often each program ran, by event."""
+    (snapshot,) = counted.snapshots
+    programs = snapshot["cost"]["programs"]["programs"]
+    return Counter({each["event"]: each["runs"] for each in programs})
+
+
+def expected_runs(counted: Counted) -> Counter[str]:
+    """Return how often the programs of accesses must have run, by what the guest says it did.
+
+    A read of MMIO that user space answers fires twice. Each round ends with
+    writes of the control port, which are no operations; as the window ends, the
+    last of them may still be in flight, and so not yet counted.
+    """
+    in_flight = sum(snapshot["in_flight"] for snapshot in counted.snapshots)
+    control = counted.places()[Place("pio", "write", CONTROL_PORT)]
+    total = Counter({"kvm_pio": control + in_flight})
+    for each in counted.operations():
+        if each["kind"]:
+            twice = each["kind"] == "mmio" and each["access"] == "read" and each["served"] == "user"
+            total[f"kvm_{each['kind']}"] += each["count"] * (2 if twice else 1)
+    return total
