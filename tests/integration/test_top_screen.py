@@ -115,6 +115,15 @@ def test_help_filter_sort_and_pause_answer(terminal: Terminal) -> None:
     terminal.until("paused")
 
 
+def test_the_cost_is_measured_at_the_start_and_on_a_key(terminal: Terminal) -> None:
+    line = r"cost: programs [^;]*\((\d\d:\d\d:\d\d)\); bpfexit [\d.]+% of a core"
+    first = re.search(line, terminal.until(line))
+    assert first
+    time.sleep(1.1)  # so that the clock shows another second
+    terminal.type("c")
+    terminal.until(line.replace(r"(\d\d:\d\d:\d\d)", f"(?!{first[1]})[\\d:]+"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_restores_the_terminal_and_ends_with_the_summary(
     terminal: Terminal, number: signal.Signals
