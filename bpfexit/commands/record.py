@@ -19,6 +19,7 @@ from bpfexit.commands.options import (
     rate_option,
     than_option,
 )
+from bpfexit.errors import BpfexitError
 from bpfexit.formats.recording_json import Header
 from bpfexit.host import guests
 from bpfexit.host.qmp_socket import MapSources
@@ -92,7 +93,8 @@ def record(
     """Write what the guests do to a file, an interval a line, until Ctrl-C or a COMMAND's end.
 
     Whatever ends it, the file can be read up to the last whole interval. SIGHUP
-    opens the file again, for log rotation. With a COMMAND, the exit code is its.
+    opens the file again, for log rotation. With a COMMAND, the exit code is its, or 1
+    when it did well and the recording did not.
     """
     must_exist(command)
     wanted = Filter(pids, vcpus, reasons)
@@ -106,7 +108,14 @@ def record(
         click.echo(f"bpfexit: recording to {clean(str(path), 4096)}", err=True)
         child = stack.enter_context(Child(command, interrupts)) if command else None
         shown = Progress(sys.stderr, alone=child is None)
-        _record(source, plain.Run(interval, None, duration), interrupts, recorder, shown)
+        try:
+            _record(source, plain.Run(interval, None, duration), interrupts, recorder, shown)
+        except BpfexitError as error:
+            if child is None:
+                raise
+            source.close()
+            click.echo(f"bpfexit: {error}; the command goes on, unrecorded", err=True)
+            return child.finish() or 1
         return child.finish() if child else 0
 
 

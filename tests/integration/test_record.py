@@ -221,6 +221,25 @@ def test_a_full_disk_ends_with_a_sentence_and_a_whole_file(small_disk: Path, nam
     assert found.cut is None
 
 
+@pytest.mark.parametrize(("code", "told"), [(0, 1), (7, 7)])
+def test_a_full_disk_is_told_of_while_the_command_goes_on(
+    small_disk: Path, code: int, told: int
+) -> None:
+    path = small_disk / "exits.jsonl"
+    command = ("--", "sh", "-c", f"read line; exit {code}")
+    with guest("--duration", "600") as (machine, _):
+        write(machine, "\n")
+        with recording(path, "-i", "0.1", *command) as tracer:
+            assert tracer.stderr
+            assert any("the command goes on, unrecorded" in line for line in tracer.stderr)
+            assert tracer.poll() is None
+            write(tracer, "\n")
+            tracer.communicate(timeout=ENOUGH_S)
+            assert tracer.returncode == told
+        machine.kill()
+    assert total(path, Filter()).cut is None
+
+
 def test_memory_does_not_grow(tmp_path: Path) -> None:
     path = tmp_path / "exits.jsonl.gz"
     sizes: Counter[int] = Counter()
