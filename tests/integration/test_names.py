@@ -1,0 +1,154 @@
+"""Names of addresses from a real QEMU: its own memory map over QMP, and the built-in one."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from bpfexit.host import qmp
+from bpfexit.host.preflight import Ready
+from bpfexit.host.qmp_socket import Socket
+from bpfexit.model.guest import Region
+from bpfexit.model.platform import PLATFORM, region_at
+from bpfexit.model.rows import Kind
+from tests.counting import BPFEXIT
+from tests.integration import qemu
+from tests.requirements import lacking
+
+NAMES = {
+    qemu.PM_TIMER: "acpi-tmr",
+    qemu.APIC_VERSION: "kvm-apic-msi version",
+    qemu.APIC_EOI: "kvm-apic-msi EOI",
+    qemu.HPET_COUNTER: "hpet counter",
+}
+FIRST_OF_PCI = 0xC000
+"""From here on, ports are where the firmware puts PCI devices."""
+
+
+class Running(NamedTuple):
+    pid: int
+    path: Path  # of its QMP socket
+
+
+@pytest.fixture(scope="module", params=["pc", "q35"])
+def guest(
+    request: pytest.FixtureRequest,
+    needs_bpf: Ready,
+    needs_kvm: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Running]:
+    """Run a guest whose firmware has placed its devices; on either machine."""
+    if not shutil.which("qemu-system-x86_64"):
+        lacking("testbed", "qemu-system-x86_64 is not installed (Debian: qemu-system-x86)")
+    folder = tmp_path_factory.mktemp("qemu")
+    path = folder / "qmp"
+    options = ("-machine", request.param, "-qmp", f"unix:{path},server=on,wait=off")
+    with qemu.running(folder, "guest=web=01", *options) as process:
+        qemu.intervals(process.pid, 1)
+        yield Running(process.pid, path)
+
+
+def top(guest: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Count for an interval; whatever it is that --qmp meets, that is no failure."""
+    command = [*BPFEXIT, "top", "-p", str(guest.pid), *arguments, "0.5", "1"]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "120"}
+    )
+
+
+def named(text: str) -> dict[int, tuple[str | None, str | None]]:
+    """Return name and layer of each address in a line of `top -j`."""
+    rows = json.loads(text)["rows"]
+    return {row["address"]: (row["name"], row["named_by"]) for row in rows if row["kind"]}
+
+
+@pytest.mark.parametrize("whose", ["", "web=01=", "PID="])
+def test_qemu_names_what_its_guest_is_after(guest: Running, whose: str) -> None:
+    done = top(guest, "-j", "--qmp", f"{whose.replace('PID', str(guest.pid))}{guest.path}")
+    found = named(done.stdout)
+    assert {address: found[address] for address in NAMES} == {
+        address: (name, "qmp") for address, name in NAMES.items()
+    }
+    assert done.stderr.count("bpfexit: ") == 1
+
+
+def test_the_tables_show_the_names_and_whose_they_are(guest: Running) -> None:
+    shown = top(guest, "-b", "--qmp", str(guest.path)).stdout
+    assert "0x0608 read acpi-tmr " in shown
+    assert f"0x{qemu.APIC_VERSION:08x} read kvm-apic-msi version " in shown
+    assert "named by qmp" in shown
+
+
+def test_without_being_asked_a_guest_has_what_is_usual(guest: Running) -> None:
+    assert named(top(guest, "-j").stdout)[qemu.PM_TIMER] == ("acpi-tmr", "platform")
+    shown = top(guest, "-b").stdout
+    assert "0x0608 read acpi-tmr? " in shown
+    assert "name?: usual on a PC" in shown
+
+
+def test_a_legacy_virtio_device_is_only_known_to_qemu(guest: Running) -> None:
+    (answer,) = qmp.ask([Socket("", str(guest.path))])
+    assert isinstance(answer, qmp.Answer)
+    assert (answer.pid, answer.name) == (guest.pid, "web=01")
+    (device,) = (each for each in answer.regions if each.name == "virtio-pci")
+    assert device.kind is Kind.PIO
+    assert device.first >= FIRST_OF_PCI
+
+
+def test_the_built_in_map_is_that_of_the_machine(guest: Running) -> None:
+    (answer,) = qmp.ask([Socket("", str(guest.path))])
+    assert isinstance(answer, qmp.Answer)
+    usual = [(each, region_at(PLATFORM, each.kind, each.first)) for each in answer.regions]
+    compared = {own: ours.name for own, ours in usual if ours}
+    for own, ours in compared.items():
+        assert _device(own) in (ours, f"{ours}-msi")
+    needed = {"acpi-evt", "acpi-cnt", "acpi-tmr", "acpi-gpe0", "pit", "rtc", "hpet", "ioapic"}
+    assert needed < set(compared.values())
+    fixed = [own for own, ours in usual if not ours and own.kind is Kind.PIO]
+    assert all(own.first >= FIRST_OF_PCI for own in fixed)
+
+
+def _device(region: Region) -> str:
+    """Return a region's name as another machine has it, and when KVM does not serve it."""
+    name = region.name.split("+")[0].removeprefix("kvm-")
+    return "reset-control" if name.endswith("-reset-control") else name
+
+
+def test_a_recording_has_the_names(guest: Running, tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl.gz"
+    arguments = ["-d", "0.6", "-i", "0.2", "-p", str(guest.pid), "--qmp", str(guest.path)]
+    subprocess.run(
+        [*BPFEXIT, "record", "-o", str(path), *arguments], check=True, capture_output=True
+    )
+    report = subprocess.run(
+        [*BPFEXIT, "report", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"COLUMNS": "120"},
+    ).stdout
+    assert "0x0608 read acpi-tmr " in report
+    assert "named by qmp" in report
+
+
+def test_a_socket_that_another_client_holds_costs_one_line(guest: Running) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.connect(str(guest.path))
+        assert other.recv(1) == b"{"
+        done = top(guest, "-j", "--qmp", str(guest.path))
+    (complaint,) = (line for line in done.stderr.splitlines() if "--qmp" in line)
+    assert "one client at a time" in complaint
+    assert named(done.stdout)[qemu.PM_TIMER] == ("acpi-tmr", "platform")
+
+
+def test_a_socket_of_nobody_costs_one_line(guest: Running, tmp_path: Path) -> None:
+    done = top(guest, "-j", "--qmp", str(tmp_path / "none"), "--qmp", str(guest.path))
+    (complaint,) = (line for line in done.stderr.splitlines() if "--qmp" in line)
+    assert complaint.endswith("there is no such socket")
+    assert named(done.stdout)[qemu.PM_TIMER] == ("acpi-tmr", "qmp")
