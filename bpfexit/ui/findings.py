@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from math import isnan
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from bpfexit.advice.diagnosis import Diagnosis, GuestDiagnosis, VcpuTime, Verdict
@@ -15,6 +14,7 @@ from bpfexit.advice.finding import Confidence, CostOf, Finding
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.view import Line
 from bpfexit.ui import numbers
+from bpfexit.ui.paragraph import Paragraph
 from bpfexit.ui.tables import blind, how_much, lost, named_by, reason_or_address, where
 from bpfexit.ui.text import clean
 
@@ -23,6 +23,7 @@ MOST_LINES = 4
 MOST_VCPUS = 8
 """vCPUs of a guest whose time is shown, those with most time in exits; JSON has all."""
 _LONG = 4096
+_INDENT = 8
 _BLIND = "the guest's command line is not known: some of this may be on already"
 
 _SURE = {Confidence.HIGH: "green", Confidence.MEDIUM: "yellow", Confidence.LOW: "red"}
@@ -111,18 +112,10 @@ def _brief(found: GuestDiagnosis) -> Text:
 
 
 def _finding(number: int, finding: Finding) -> RenderableType:
-    advice = finding.advice
-    title = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    title.add_column(no_wrap=True)
-    title.add_column(ratio=1)
-    title.add_column(justify="right", no_wrap=True)
-    title.add_row(str(number), Text(advice.title), Text(_cost(finding)), style="bold")
-    body = Table.grid(padding=(0, 2, 0, 0))
-    body.add_column(no_wrap=True, min_width=7, style="dim")
-    body.add_column()
-    for label, text in _paragraphs(finding):
-        body.add_row(label, text)
-    return Group(title, body)
+    title = Text(f"{finding.advice.title}: {_cost(finding)}", "bold")
+    parts = [Paragraph(Text(str(number), "bold"), title, _INDENT)]
+    parts += [Paragraph(Text(label, "dim"), text, _INDENT) for label, text in _paragraphs(finding)]
+    return Group(*parts)
 
 
 def _paragraphs(finding: Finding) -> Iterator[tuple[str, Text]]:

@@ -2,35 +2,35 @@
 
 from collections.abc import Sequence
 
-from rich.console import RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from bpfexit.advice.rule import Rule
 from bpfexit.ui import numbers
+from bpfexit.ui.paragraph import Paragraph
+
+_INDENT = 11
 
 
 def rules_table(rules: Sequence[Rule]) -> RenderableType:
     """Return a line for each rule."""
-    grid = _grid()
-    for rule in rules:
-        grid.add_row(Text(rule.name, "bold"), Text(rule.looks_for))
-    return grid
+    indent = max(len(rule.name) for rule in rules) + 2
+    return Group(
+        *(Paragraph(Text(rule.name, "bold"), Text(rule.looks_for), indent) for rule in rules)
+    )
 
 
 def explained(rule: Rule) -> RenderableType:
     """Return all that a rule says of itself."""
-    grid = _grid()
-    grid.add_row(Text(rule.name, "bold"), Text(rule.looks_for, "bold"))
-    for label, text in (
+    parts = (
+        ("looks for", rule.looks_for),
         ("threshold", _threshold(rule)),
         ("why", rule.why),
         ("remedy", rule.remedy),
         ("limits", rule.limits),
         ("reference", "; ".join(rule.references)),
-    ):
-        grid.add_row(label, Text(text))
-    return grid
+    )
+    return Group(*(Paragraph(Text(label, "dim"), Text(text), _INDENT) for label, text in parts))
 
 
 def _threshold(rule: Rule) -> str:
@@ -38,10 +38,3 @@ def _threshold(rule: Rule) -> str:
     if not rule.least_share:
         return rate
     return f"{rate}, and {rule.least_share:.0%} of its time, where times are known"
-
-
-def _grid() -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column()
-    return grid
