@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.testbed import exits
+from tests.testbed import diagnoses, exits
 
 TRACEFS = Path("/sys/kernel/tracing")
 
@@ -62,8 +62,8 @@ for each in (
 ):
     scenario(each)
 
-TIMED = {"primes": exits.primes}
-"""Scenarios whose latencies are looked at: for a machine that counts instructions."""
+TIMED = {"primes": exits.primes, "diagnosed": diagnoses.diagnosed}
+"""Scenarios whose latencies or rates are looked at: for a machine that counts instructions."""
 
 
 def _bpfexit(*arguments: str, trace: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from bpfexit.advice import apicv, hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Confidence
+from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.model.rows import Kind
 
@@ -23,9 +23,15 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     del exits
     configuration = evidence.configuration
     missing = hyperv.lacking(configuration, "vapic")
+    x2apic = (Change(Where.QEMU, "-cpu …,x2apic=on, which is the default"),)
+    kept_off = configuration.cpu_says("x2apic") is False
     return Advice(
         title="The guest works the local APIC by its memory page",
-        changes=(*apicv.changes(evidence), *hyperv.enabling(missing)),
+        changes=(
+            *apicv.changes(evidence),
+            *(x2apic if kept_off else ()),
+            *hyperv.enabling(missing),
+        ),
         expect="With APICv or AVIC most of these exits end; hv-vapic saves Windows those for EOI.",
         confidence=Confidence.HIGH if apicv.is_on(evidence) is False else Confidence.MEDIUM,
         because="the address is architectural; " + apicv.because(evidence),

@@ -59,7 +59,8 @@ RULE = Rule(
     advise=advise,
     remedy="Huge pages (QEMU asks for transparent ones: `madvise` is enough); memory given at "
     "start.",
-    limits="A guest that has just started touches its memory for the first time: that passes.",
+    limits="A guest that has just started touches its memory for the first time: that passes. "
+    "Whether its memory is of huge pages already is not known here.",
     references=(
         "Linux Documentation/admin-guide/mm/transhuge",
         "libvirt domain XML: memoryBacking",

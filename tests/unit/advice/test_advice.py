@@ -104,6 +104,13 @@ def test_synic_without_hv_avic_is_what_keeps_apicv_off() -> None:
     assert both.changes == ()
 
 
+@pytest.mark.parametrize(("cpu", "advised"), [("host,-x2apic", True), ("host", False)])
+def test_x2apic_is_advised_only_where_the_command_line_keeps_it_off(
+    cpu: str, advised: bool
+) -> None:
+    assert ("x2apic=on" in said(advice("local-apic", options=(("cpu", cpu),)))) is advised
+
+
 def test_a_write_of_eoi_that_vmx_serves_without_an_address_counts() -> None:
     found = advice("local-apic", VMX, case=Case(reasons={VMX: "APIC_ACCESS"}))
     assert "hv-vapic=on" in said(found)

@@ -1,0 +1,76 @@
+"""`bpfexit diagnose` on a real `kvm_amd`, with exits and latencies, beside two real QEMUs."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration import qemu
+from tests.testbed.conftest import Findings
+
+
+@pytest.fixture(scope="module")
+def documents(timed_findings: Findings) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = timed_findings("diagnosed")
+    return found
+
+
+def findings(documents: list[dict[str, Any]], vm: str) -> dict[str, dict[str, Any]]:
+    mine = (each for each in documents if each["about"] == "finding" and each["vm"] == vm)
+    return {each["rule"]: each for each in mine}
+
+
+def advised(finding: dict[str, Any]) -> str:
+    return " ".join(each["text"] for each in finding["changes"])
+
+
+@pytest.mark.parametrize("vm", ["plain", "clocked"])
+def test_the_pm_timer_costs_most_and_latencies_are_known(
+    documents: list[dict[str, Any]], vm: str
+) -> None:
+    rule, first = next(iter(findings(documents, vm).items()))
+    assert (rule, first["cost_of"], first["confidence"]) == (
+        "pm-timer",
+        "exits",
+        {"plain": "high", "clocked": "medium"}[vm],
+    )
+    (seen,) = first["seen"]
+    assert (seen["address"], seen["name"], seen["reason"]) == (qemu.PM_TIMER, "acpi-tmr", "io")
+    assert seen["mean_ns"] > seen["user_mean_ns"] > 0
+    assert first["cost_ns_per_s"] == pytest.approx(seen["per_s"] * seen["mean_ns"], rel=0.01)
+
+
+def test_a_hyperv_clock_is_advised_only_where_there_is_none(
+    documents: list[dict[str, Any]],
+) -> None:
+    plain, clocked = (findings(documents, vm)["pm-timer"] for vm in ("plain", "clocked"))
+    assert "hv-time=on" in advised(plain)
+    assert "<timer name='hypervclock' present='yes'/>" in advised(plain)
+    assert "hv-time" not in advised(clocked)
+    assert clocked["context"] == ["hv-time on"]
+
+
+def test_avic_is_advised_for_the_apic_page_since_it_is_off(
+    documents: list[dict[str, Any]],
+) -> None:
+    found = findings(documents, "plain")["local-apic"]
+    assert {each["address"] for each in found["seen"]} == {qemu.APIC_VERSION, qemu.APIC_EOI}
+    assert {each["reason"] for each in found["seen"]} == {"npf"}
+    assert "avic=1" in advised(found)
+    assert found["context"][0] == "kvm_amd.avic is N on this host"
+
+
+def test_the_notify_is_expected(documents: list[dict[str, Any]]) -> None:
+    expected = [each for each in documents if each["about"] == "expected"]
+    assert {each["vm"] for each in expected} == {"plain", "clocked"}
+    assert {each["rule"] for each in expected} == {"virtio-notify"}
+    assert {seen["address"] for each in expected for seen in each["seen"]} == {qemu.VIRTIO_NOTIFY}
+
+
+def test_the_time_of_a_vcpu_is_all_accounted_for(documents: list[dict[str, Any]]) -> None:
+    whole = documents[0]
+    guests = [each for each in documents if each["about"] == "guest"]
+    assert len(guests) == 2
+    for (vcpu,) in (each["vcpus"] for each in guests):
+        total = vcpu["guest_ns"] + vcpu["exits_ns"] + vcpu["idle_ns"]
+        assert total == pytest.approx(whole["duration_s"] * 1e9, rel=0.1)
+        assert vcpu["exits_ns"] > vcpu["user_ns"] > 0
