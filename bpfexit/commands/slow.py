@@ -7,10 +7,19 @@ from pathlib import Path
 import click
 
 from bpfexit.commands.opening import live_source, max_rows_option
-from bpfexit.commands.options import SECONDS, filter_options, rate_option, than_option
-from bpfexit.errors import BpfexitError
+from bpfexit.commands.options import (
+    SECONDS,
+    filter_options,
+    memory_map_options,
+    rate_option,
+    than_option,
+)
+from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats import slow_json
-from bpfexit.model.slow import Slow, SlowExit, Threshold
+from bpfexit.host.qmp_socket import MapSources
+from bpfexit.model.address_names import AddressName, slow_exit_name
+from bpfexit.model.slow import SlowExit, Threshold
+from bpfexit.model.snapshot import Snapshot
 from bpfexit.sources.recording import RecordingSource
 from bpfexit.sources.source import Filter, Source
 from bpfexit.ui import plain
@@ -43,6 +52,7 @@ READ_EVERY_S = 0.25
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Print those in this recording instead, whatever --than and --rate.",
 )
+@memory_map_options
 @max_rows_option
 def slow(
     duration: float | None,
@@ -53,6 +63,7 @@ def slow(
     reasons: tuple[str, ...],
     as_json: bool,
     recording: Path | None,
+    maps: MapSources,
     max_rows: int,
 ) -> None:
     """Print each slow exit: when, whose, how long, in user space of that, and at what.
@@ -60,12 +71,14 @@ def slow(
     Exits in which the guest waits (HLT) are never slow. On a back end without
     exits (PVM), it is the trips to user space that are looked at.
     """
+    if recording and maps:
+        raise UsageError("--qmp and --libvirt are for this host: a recording has its names with it")
     wanted = Filter(pids, vcpus, reasons)
     with Interrupts() as interrupts:
         source: Source = (
             RecordingSource(recording, wanted)
             if recording
-            else live_source(wanted, max_rows, Threshold(than_ns, rate))
+            else live_source(wanted, max_rows, Threshold(than_ns, rate), maps)
         )
         try:
             run = plain.Run(READ_EVERY_S, None, duration)
@@ -73,7 +86,7 @@ def slow(
             if not as_json:
                 _write(HEADINGS)
             for snapshot in plain.intervals(source, run, interrupts):
-                printed.add(snapshot.slow)
+                printed.add(snapshot)
         finally:
             source.close()
     if printed.than_ns is None:
@@ -88,21 +101,23 @@ def slow(
 class _Printed:
     """Prints slow exits as they come, and counts them."""
 
-    def __init__(self, write: Callable[[SlowExit], str]) -> None:
+    def __init__(self, write: Callable[[SlowExit, AddressName | None], str]) -> None:
         self._write = write
         self.than_ns: int | None = None
         self.count = 0
         self.told = 0
 
-    def add(self, slow: Slow | None) -> None:
+    def add(self, snapshot: Snapshot) -> None:
         """Print those of an interval; say at once when some are missing."""
+        slow = snapshot.slow
         if slow is None:
             return
+        guests = {guest.pid: guest for guest in snapshot.guests}
         self.than_ns = slow.than_ns
         self.count += slow.count
         self.told += len(slow.exits)
         for each in slow.exits:
-            _write(self._write(each))
+            _write(self._write(each, slow_exit_name(each, guests)))
         if missing := untold(slow):
             _say(missing)
 

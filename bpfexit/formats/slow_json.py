@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 from bpfexit.formats.json_values import MAX_ADDRESS, count, seconds, thread, whole
+from bpfexit.formats.names import named
+from bpfexit.model.address_names import AddressName
 from bpfexit.model.rows import NO_VCPU, Access, Kind
 from bpfexit.model.slow import Slow, SlowExit
 
@@ -19,9 +21,9 @@ _ACCESS_OF = {name: access for access, name in _ACCESSES.items()}
 _MAX_SIZE = 2**8 - 1
 
 
-def encode_line(each: SlowExit) -> str:
-    """Return one exit as a line, without its newline."""
-    return json.dumps({"schema": SCHEMA, **_exit(each)}, separators=(",", ":"))
+def encode_line(each: SlowExit, name: AddressName | None = None) -> str:
+    """Return one exit as a line, without its newline; `name` is that of its address."""
+    return json.dumps({"schema": SCHEMA, **_exit(each), **named(name)}, separators=(",", ":"))
 
 
 def document(slow: Slow) -> dict[str, Any]:

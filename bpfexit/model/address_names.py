@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bpfexit.model.guest import Guest, Layer
 from bpfexit.model.platform import PLATFORM, described, region_at
 from bpfexit.model.rows import Kind, grouped
+from bpfexit.model.slow import SlowExit
 from bpfexit.model.snapshot import Snapshot
 
 MOST_NAMES = 3
@@ -70,6 +71,14 @@ def _platform_name(kind: Kind, address: int) -> AddressName | None:
     if region is None:
         return None
     return AddressName(described(region, address), Layer.PLATFORM, is_guess=kind is not Kind.MSR)
+
+
+def slow_exit_name(each: SlowExit, guests: Mapping[int, Guest]) -> AddressName | None:
+    """Name what a slow exit was after; `guests` by process."""
+    if each.address is None:
+        return None
+    guest = guests.get(each.pid)
+    return address_name(each.kind, each.address, [guest] if guest else [])
 
 
 class AddressNames:

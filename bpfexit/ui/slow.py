@@ -2,6 +2,7 @@
 
 import time
 
+from bpfexit.model.address_names import AddressName
 from bpfexit.model.rows import NO_VCPU, Kind
 from bpfexit.model.slow import Slow, SlowExit
 from bpfexit.ui import numbers
@@ -13,7 +14,7 @@ HEADINGS = (
 )
 
 
-def line(each: SlowExit) -> str:
+def line(each: SlowExit, name: AddressName | None = None) -> str:
     """Return when it ended, how long it took, in user space of that, whose it was, and where."""
     clock = time.strftime("%H:%M:%S", time.localtime(each.end))
     when = f"{clock}.{int(each.end % 1 * 1e6):06d}"
@@ -24,6 +25,8 @@ def line(each: SlowExit) -> str:
     where = [clean(each.reason)] if each.reason is not None else []
     if each.kind is not Kind.NONE and each.address is not None:
         where.append(address(each.kind, each.address, each.access))
+    if name:
+        where.append(clean(name.marked))
     what = " ".join(where)
     return f"{when} {took:>7} {user:>7}  {vcpu:>4} {clean(each.vm):16} {rip:18} {what}"
 

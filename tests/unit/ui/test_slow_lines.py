@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from bpfexit.model.address_names import AddressName
+from bpfexit.model.guest import Layer
 from bpfexit.model.rows import NO_VCPU, Access, Kind
 from bpfexit.model.slow import Slow, SlowExit
 from bpfexit.ui.slow import HEADINGS, line, summary, untold
@@ -30,6 +32,12 @@ def test_everything_known_of_it_is_in_its_line() -> None:
     assert shown[1:] == [
         "1.50ms", "1.40ms", "7", "web", "0x0000000000007c12", "io", "0x0608", "read",
     ]  # fmt: skip
+
+
+def test_the_name_of_its_address_comes_last() -> None:
+    usual = AddressName("acpi-tmr", Layer.PLATFORM, is_guess=True)
+    assert line(EXIT, usual).endswith("0x0608 read acpi-tmr?")
+    assert line(EXIT, AddressName("\x1b[1m", Layer.QMP)).isprintable()
 
 
 def test_what_is_not_known_stays_blank() -> None:
