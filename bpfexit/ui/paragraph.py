@@ -6,7 +6,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 _NARROWEST = 20
-"""Columns below which a terminal is taken for broader than it is."""
+"""Columns for the text below which it begins at the left, under its label."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,14 @@ class Paragraph:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield its lines."""
-        room = max(_NARROWEST, options.max_width - self.indent)
+        room = options.max_width - self.indent
+        if room < _NARROWEST:
+            yield Text.assemble(self.label, " ", self.text)
+            return
         before = self.label.copy()
         before.pad_right(self.indent - before.cell_len)
-        for line in self.text.wrap(console, room):
+        for part in self.text.wrap(console, room):
+            line = Text.assemble(before, part, no_wrap=True)
             line.rstrip()
-            yield Text.assemble(before, line, no_wrap=True)
+            yield line
             before = Text(" " * self.indent)
