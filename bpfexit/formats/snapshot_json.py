@@ -8,12 +8,14 @@ was not measured.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import orjson
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats import rows_json, slow_json
@@ -62,9 +64,12 @@ def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
     if snapshot.slow:
         document["slow"] = slow_json.document(snapshot.slow)
     yield _json(document).removesuffix("}") + ',"rows":['
+    name = _names_of(snapshot, naming)
     for first in range(0, len(snapshot.rows), _ROWS_A_PIECE):
         rows = snapshot.rows.part(first, first + _ROWS_A_PIECE)
-        yield "," * bool(first) + _json(list(_rows(snapshot, rows, naming)))[1:-1]
+        documents = [*_rows(snapshot, rows, name)]
+        piece = orjson.dumps(documents, option=orjson.OPT_SERIALIZE_NUMPY)
+        yield "," * bool(first) + piece[1:-1].decode()
     yield "]}"
 
 
@@ -88,35 +93,53 @@ def _vcpu(values: tuple[int, ...], snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _rows(snapshot: Snapshot, rows: Rows, naming: Naming | None) -> Iterable[dict[str, Any]]:
-    names = rows.fields.dtype.names or ()
-    buckets = rows.hist.buckets(rows["max_ns"]).tolist()
+def _rows(
+    snapshot: Snapshot, rows: Rows, name: Callable[..., dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    vms, reasons = _ascii(snapshot.vms), _ascii(snapshot.reasons)
+    buckets = rows.hist.buckets(rows["max_ns"])
     spans = pairwise(rows.hist.starts().tolist())
     for values, (first, end) in zip(rows.fields.tolist(), spans, strict=True):
-        row = dict(zip(names, values, strict=True))
-        timed, kind = row.pop("timed"), row["kind"]
-        yield row | {
-            "vm": snapshot.vms[row["vm"]],
-            "vcpu": None if row["vcpu"] == NO_VCPU else row["vcpu"],
-            "isa": rows_json.ISAS[row["isa"]],
-            "reason": None if row["reason"] == NO_REASON else snapshot.reasons[row["reason"]],
+        vm, pid, tid, vcpu, isa, reason, kind, access, size, address, *numbers = values
+        exits, timed, total_ns, max_ns, user_count, user_ns = numbers
+        yield {
+            "vm": vms[vm],
+            "pid": pid,
+            "tid": tid,
+            "vcpu": None if vcpu == NO_VCPU else vcpu,
+            "isa": rows_json.ISAS[isa],
+            "reason": None if reason == NO_REASON else reasons[reason],
             "kind": rows_json.KINDS[kind],
-            "access": rows_json.ACCESSES[row["access"]],
-            "address": row["address"] if kind else None,
-            "size": row["size"] or None,
-            "total_ns": row["total_ns"] if timed else None,
-            "max_ns": row["max_ns"] if timed else None,
-            "untimed": row["count"] - timed,
-            **(_name(row, snapshot, naming) if naming else {}),
+            "access": rows_json.ACCESSES[access],
+            "size": size or None,
+            "address": address if kind else None,
+            "count": exits,
+            "total_ns": total_ns if timed else None,
+            "max_ns": max_ns if timed else None,
+            "user_count": user_count,
+            "user_ns": user_ns,
+            "untimed": exits - timed,
+            **name(kind, address, vm, pid),
             "hist": buckets[first:end],
         }
 
 
-def _name(row: dict[str, Any], snapshot: Snapshot, naming: Naming) -> dict[str, str | None]:
-    if row["kind"] == Kind.NONE:
-        return named(None)
-    vm = snapshot.vms[row["vm"]]
-    return named(naming(Kind(row["kind"]), row["address"], vm, row["pid"]))
+def _ascii(names: Iterable[str | None]) -> list[orjson.Fragment]:
+    """Return names as the text of JSON: ASCII, whatever they are, which orjson's is not."""
+    return [orjson.Fragment(_json(name)) for name in names]
+
+
+def _names_of(snapshot: Snapshot, naming: Naming | None) -> Callable[..., dict[str, Any]]:
+    """Return what names a row's kind, address, vm and pid; rows of many vCPUs share these."""
+
+    @cache
+    def name(kind: int, address: int, vm: int, pid: int) -> dict[str, Any]:
+        if naming is None:
+            return {}
+        known = named(naming(Kind(kind), address, snapshot.vms[vm], pid) if kind else None)
+        return dict(zip(known, _ascii(known.values()), strict=True))
+
+    return name
 
 
 def decode(line: str) -> Snapshot:
