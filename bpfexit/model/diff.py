@@ -197,7 +197,7 @@ def _parts(before: Snapshot, after: Snapshot, query: Query, in_user: bool) -> li
 
 
 def _of_kinds(rows: Rows, query: Query) -> Rows:
-    return rows.take(np.isin(rows["kind"], query.kinds))
+    return rows.take(rows.of_kinds(query.kinds))
 
 
 @dataclass(frozen=True)

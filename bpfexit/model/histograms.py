@@ -36,16 +36,22 @@ class Histograms:
         cls, n: int, row: NDArray[Any], bucket: NDArray[Any], count: NDArray[Any]
     ) -> Histograms:
         """Return `n` histograms of counts in any order; those of one bucket are added up."""
-        key = row.astype(np.uint64) * BUCKETS + bucket
+        key = row.astype(np.int64) * BUCKETS + bucket
+        count = count.astype(np.uint64)
+        # Few histograms of many counts: all their buckets take less than sorting does.
+        if n * BUCKETS <= len(key):
+            sums = np.zeros(n * BUCKETS, np.uint64)
+            np.add.at(sums, key, count)
+            return cls.of(sums.reshape(n, BUCKETS))
         order = np.argsort(key, kind="stable")
         key = key[order]
         starts = (
             np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else order
         )
-        key, count = key[starts], count[order].astype(np.uint64)
+        key, count = key[starts], count[order]
         sums = np.add.reduceat(count, starts) if len(starts) else count
         used = sums != 0
-        row, bucket = np.divmod(key[used], np.uint64(BUCKETS))
+        row, bucket = np.divmod(key[used], BUCKETS)
         return cls(n, row.astype(np.uint32), bucket.astype(np.uint8), sums[used])
 
     def __len__(self) -> int:
@@ -92,13 +98,15 @@ class Histograms:
         return Histograms(end - first, row, self.bucket[low:high], self.count[low:high])
 
     def take(self, at: NDArray[Any]) -> Histograms:
-        """Return those at these places, each once at most, or where this mask is true."""
+        """Return those at these places, in that order, or where this mask is true."""
         places = np.flatnonzero(at) if at.dtype == bool else at
-        new = np.full(self.n, -1, np.int64)
-        new[places] = np.arange(len(places))
-        row = new[self.row]
-        kept = row >= 0
-        return Histograms.added_up(len(places), row[kept], self.bucket[kept], self.count[kept])
+        starts = self.starts()
+        sizes = starts[places + 1] - starts[places]
+        row = np.repeat(np.arange(len(places), dtype=np.uint32), sizes)
+        # From the place among the taken to that among all, for each histogram the same way off.
+        off = starts[places] - (np.cumsum(sizes) - sizes)
+        source = np.arange(len(row)) + off[row]
+        return Histograms(len(places), row, self.bucket[source], self.count[source])
 
     def without(self, emptied: NDArray[np.bool_]) -> Histograms:
         """Return the same, those where the mask is true emptied."""

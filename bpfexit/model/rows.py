@@ -80,8 +80,15 @@ class Rows:
         column: NDArray[Any] = self.fields[name]
         return column
 
+    def of_kinds(self, kinds: Sequence[Kind]) -> NDArray[np.bool_]:
+        """Which rows are after one of these kinds, shape (n,)."""
+        wanted = np.zeros(len(Kind), bool)
+        wanted[list(kinds)] = True
+        of_kind: NDArray[np.bool_] = wanted[self["kind"]]
+        return of_kind
+
     def take(self, at: NDArray[Any]) -> Rows:
-        """Return the rows at these places, each once at most, or where this mask is true."""
+        """Return the rows at these places, in that order, or where this mask is true."""
         return Rows(self.fields[at], self.hist.take(at))
 
     def part(self, first: int, end: int) -> Rows:

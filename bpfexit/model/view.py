@@ -113,7 +113,7 @@ def _wanted(snapshot: Snapshot, query: Query) -> NDArray[np.bool_]:
     rows = snapshot.rows
     keep = np.ones(len(rows), bool)
     if not query.groups:
-        keep &= np.isin(rows["kind"], query.kinds)
+        keep &= rows.of_kinds(query.kinds)
     if query.text:
         keep &= _matching(snapshot, query.text.lower())
     return keep
@@ -165,7 +165,7 @@ class _Measure:
         """Return a line for each group, and under it one for each address it has."""
         fields = fields_of(self.query.groups)
         parents, place = rows.summed_by(fields)
-        addressed = np.isin(rows["kind"], self.query.kinds)
+        addressed = rows.of_kinds(self.query.kinds)
         lines = []
         numbers = self.numbers(parents)
         for at in _ranked(numbers, self.query.sort, self.names(parents, fields)):

@@ -1,6 +1,7 @@
 """Histograms that keep the buckets in use alone say what the whole matrix says."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +57,16 @@ def test_they_are_added_up(counts: Counts, place: list[int]) -> None:
     for at, line in zip(place, counts, strict=True):
         sums[at] += line
     same(Histograms.of(counts).summed(np.array(place), 4), sums)
+
+
+@pytest.mark.parametrize("n", [1, 3, 500])
+def test_sums_are_exact_be_they_few_or_many(n: int) -> None:
+    random = np.random.default_rng(n)
+    row, bucket = random.integers(0, n, 700), random.integers(0, BUCKETS, 700)
+    count = random.integers(1, 2**54, 700, dtype=np.uint64)
+    counts = np.zeros((n, BUCKETS), np.uint64)
+    np.add.at(counts, (row, bucket), count)
+    same(Histograms.added_up(n, row, bucket, count), counts)
 
 
 @given(st.lists(MATRICES, max_size=3))
