@@ -8,7 +8,7 @@ STAMP := $(VENV)/.stamp
 PACKAGES := python3-venv python3-bpfcc
 TEST_PACKAGES := jq datamash
 TESTBED_PACKAGES := qemu-system-x86 busybox-static kmod file trace-cmd
-BENCH_PACKAGES := linux-perf trace-cmd bpftrace
+BENCH_PACKAGES := linux-perf trace-cmd bpftrace bpfcc-tools
 # The kernels that `testbed` fetches, by Debian's names, and those of `test-kernels`.
 KERNELS := bookworm
 OTHER_KERNELS := bullseye trixie sid
@@ -61,9 +61,10 @@ test-kernels: setup
 	-@$(MAKE) --no-print-directory testbed KERNELS="$(OTHER_KERNELS)"
 	$(BIN)/pytest tests/testbed -m kernels
 
+# All tables, or those named: make bench TABLES="reading start".
 bench: testbed
 	@.ci/packages $(BENCH_PACKAGES)
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(TABLES)
 
 lint: setup
 	$(BIN)/ruff check

@@ -88,7 +88,7 @@ class KernelSource:
         self._backend = backend
         text = tracefs.event_format(tracefs_root, "kvm:kvm_exit")
         self._reasons = parse_format(text) if text else BUILT_IN
-        self._plan = _plan(backend, tracefs_root, max_rows, max_vcpus)
+        self._plan = host_plan(backend, tracefs_root, max_rows, max_vcpus)
         self._plan.macros.update(programs.watched_macro(wanted.pids, wanted.vcpus))
         self._plan.macros.update(_reason_filter(backend, self._reasons, wanted.reasons))
         if threshold:
@@ -317,7 +317,8 @@ def _grown(before: Sample, after: Sample, field: str) -> int:
     return int(after.vcpus[field].sum()) - int(before.vcpus[field].sum())
 
 
-def _plan(backend: Backend, tracefs_root: Path, max_rows: int, max_vcpus: int) -> programs.Plan:
+def host_plan(backend: Backend, tracefs_root: Path, max_rows: int, max_vcpus: int) -> programs.Plan:
+    """Plan for this kernel, whose record layouts it reads. Raises `BpfexitError`."""
     records = {event: _record(tracefs_root, event) for event in programs.FIELDS}
     preempted = kernel.preempts_raw_tracepoints()
     if backend.emits_exits:

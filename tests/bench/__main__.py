@@ -1,64 +1,31 @@
-"""`python -m tests.bench`: measure and print the tables."""
+"""`python -m tests.bench [TABLE...]`: measure, and print the tables."""
 
-import json
-import tempfile
-import time
-from pathlib import Path
-from typing import Any
+import argparse
+from collections.abc import Callable
 
 from rich.console import Console
-from rich.table import Table
 
-from tests.bench import startup
-from tests.testbed import kernels, machine
+from tests.bench import instructions, memory, reading, startup, throughput
+from tests.bench.report import Report, machine_line, show
 
-TIMEOUT_S = 1500
+TABLES: dict[str, Callable[[], Report]] = {
+    "instructions": instructions.report,
+    "throughput": throughput.report,
+    "reading": reading.report,
+    "top": reading.top_report,
+    "start": startup.report,
+    "memory": memory.report,
+}
 
 
 def main() -> None:
-    """Print every table."""
-    console = Console(width=110, highlight=False)
-    console.print(time.strftime("%Y-%m-%d"), Path("/proc/version").read_text().strip())
-    console.print(_startup())
-    console.print(_instructions())
-
-
-def _startup() -> Table:
-    table = Table(title=f"`bpfexit top`, from process start, s ({startup.RUNS} runs)")
-    for heading in ("to", "median", "worst"):
-        table.add_column(heading)
-    for name, median, worst in startup.rows():
-        table.add_row(name, f"{median:.2f}", f"{worst:.2f}")
-    return table
-
-
-def _instructions() -> Table:
-    with tempfile.TemporaryDirectory() as folder:
-        share = Path(folder)
-        machine.boot(
-            kernels.fetch(kernels.DEFAULT_SUITE),
-            '"$PYTHON" -m tests.bench.instructions "$SHARE"',
-            share=share,
-            icount=True,
-            timeout=TIMEOUT_S,
-        ).check()
-        report = json.loads((share / "instructions.json").read_text())
-    return _cost_table(report)
-
-
-def _cost_table(report: dict[str, Any]) -> Table:
-    table = Table(
-        title=f"instructions per exit, in-kernel port read (mix {report['mix']}), "
-        f"Linux {report['release']}, SVM under icount"
-    )
-    for heading in ("tracer", "per exit", "added", "version, or why not"):
-        table.add_column(heading, justify="right" if heading in ("per exit", "added") else "left")
-    bare = report["rows"][0]["per_exit"]
-    for row in report["rows"]:
-        cost = row["per_exit"]
-        numbers = ("", "") if cost is None else (f"{cost:,.0f}", f"{cost - bare:,.0f}")
-        table.add_row(row["tracer"], *numbers, row["note"] or row["version"])
-    return table
+    """Print the tables asked for, or all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("table", nargs="*", choices=[[], *TABLES], help="which; all if none")
+    console = Console(width=160, highlight=False)
+    for name in parser.parse_args().table or TABLES:
+        show(TABLES[name](), console)
+        console.print(f"- {machine_line()}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,54 +1,74 @@
-"""What an exit costs under each tracer, in instructions; runs inside the icount testbed.
+"""What an exit costs under each tracer, in instructions: the loops in the icount testbed.
 
-There a nanosecond of the clock is an instruction executed, so the difference of
-two runs of different lengths, divided by that of their exits, is the cost of an
-exit without what starting and stopping takes.
-
-`python -m tests.bench.instructions SHARE` writes SHARE/instructions.json.
+There a nanosecond of the clock is an instruction executed.
 """
 
 import json
-import os
-import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench.tracers import TRACERS, Tracer
+from tests.bench.loops import LOOPS
+from tests.bench.report import Report, share_lost
+from tests.bench.tracers import EXITS, Tracer, tracers
+from tests.testbed import kernels, machine
 
-MIX = "pio"
-SHORT, LONG = 5_000, 45_000
-
-
-def measured(tracer: Tracer, folder: Path) -> dict[str, Any]:
-    """Return instructions per exit under a tracer; None with the reason if it does not run."""
-    row = {"tracer": tracer.name, "version": tracer.version_line(), "per_exit": None, "note": ""}
-    if not tracer.there:
-        return row | {"note": f"{tracer.tool} is not installed"}
-    try:
-        _ns(tracer, folder, SHORT)  # warms the page cache
-        cost = (_ns(tracer, folder, LONG) - _ns(tracer, folder, SHORT)) / (LONG - SHORT)
-    except subprocess.CalledProcessError as error:
-        return row | {"note": f"it ended with {error.returncode}: {error.stderr[-200:]}"}
-    return row | {"per_exit": cost}
+TIMEOUT_S = 3000
 
 
-def _ns(tracer: Tracer, folder: Path, exits: int) -> float:
-    """Run the guest under the tracer; return how long its vCPU took, ns."""
-    result = folder / "guest.json"
-    script = folder / "guest.sh"
-    script.write_text(
-        "#!/bin/sh\nexec "
-        f"{sys.executable} -m bpfexit guest --mix {MIX} --exits {exits} -j > {result}\n"
+def report() -> Report:
+    """Boot once, run all loops under all tracers; return the instructions that each adds."""
+    with tempfile.TemporaryDirectory() as folder:
+        share = Path(folder)
+        machine.boot(
+            kernels.fetch(kernels.DEFAULT_SUITE),
+            '"$PYTHON" -m tests.bench.inside "$SHARE"',
+            share=share,
+            icount=True,
+            timeout=TIMEOUT_S,
+            on_output=lambda text: print(text, end="", file=sys.stderr, flush=True),
+        ).check()
+        found = json.loads((share / "report.json").read_text())
+        lost = {tracer.name: _lost(tracer, share / tracer.name) for tracer in tracers(EXITS)}
+    rows = found["rows"]
+    bare = per_exit(rows[0])
+    done = [row for row in rows[1:] if row["loops"]]
+    return Report(
+        "Instructions added to an exit",
+        ("tracer", *bare, "lost"),
+        [
+            ("an exit without tracer", *map(_number, bare.values()), ""),
+            *((row["tracer"], *added(per_exit(row), bare), lost[row["tracer"]]) for row in done),
+        ],
+        (
+            f"Linux {found['release']}, SVM emulated under icount: one CPU, a nanosecond an "
+            "instruction; recorders share the CPU with the guest",
+            *(f"{loop.name}: {loop.mix}" for loop in LOOPS),
+            *(f"{row['tracer']}: {row['note'] or row['version']}" for row in rows[1:]),
+            *(f"{tracer.name}: `{tracer.command_line()}`" for tracer in tracers(EXITS)[1:]),
+        ),
     )
-    script.chmod(0o755)
-    command = tracer.wrap([str(script)], folder)
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(json.loads(result.read_text())["duration_s"]) * 1e9
 
 
-if __name__ == "__main__":
-    share = Path(sys.argv[1])
-    rows = [measured(tracer, share) for tracer in TRACERS]
-    report = {"release": os.uname().release, "mix": MIX, "rows": rows}
-    (share / "instructions.json").write_text(json.dumps(report))
+def per_exit(row: dict[str, Any]) -> dict[str, float]:
+    """Return the instructions of an exit in each loop, by its name."""
+    return {name: loop["per_exit_ns"] for name, loop in row["loops"].items()}
+
+
+def added(per_exit: dict[str, float], bare: dict[str, float]) -> list[str]:
+    """Return what each loop takes more than without tracer."""
+    return [_number(per_exit[name] - bare[name]) for name in bare]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _lost(tracer: Tracer, folder: Path) -> str:
+    """Return the share of the exits that the tracer did not tell of."""
+    if tracer.seen is None or not folder.exists():
+        return ""
+    loops = json.loads((folder / "loops.json").read_text()).values()
+    tids = {tid for loop in loops for tid in loop["tids"]}
+    return share_lost(sum(loop["exits"] for loop in loops), tracer.seen(folder, tids))

@@ -4,40 +4,89 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from bpfexit.host import bpf_statistics
+from tests.bench import seen
 
-POLL_S = 0.1
-EVENTS = ("kvm_exit", "kvm_entry", "kvm_pio")
+_BPFEXIT = (sys.executable, "-m", "bpfexit")
 
-# Counts and log2 latencies by reason and by port: what bpfexit does, as one would write it.
-BPFTRACE = """
-tracepoint:kvm:kvm_exit { @start[tid] = nsecs; @reason[tid] = args->exit_reason; @port[tid] = 0 }
-tracepoint:kvm:kvm_pio { @port[tid] = args->port }
+ALL_EVENTS = (
+    "kvm_exit",
+    "kvm_entry",
+    "kvm_pio",
+    "kvm_mmio",
+    "kvm_msr",
+    "kvm_userspace_exit",
+    "kvm_fpu",
+)
+"""What bpfexit attaches to, where there are exits."""
+
+# Counts and log2 latencies by thread, reason and address, and the time in user space:
+# what bpfexit does, as one would write it.
+BPFTRACE_EXITS = """
+tracepoint:kvm:kvm_exit {
+  @start[tid] = nsecs; @reason[tid] = args->exit_reason; @address[tid] = 0;
+}
+tracepoint:kvm:kvm_pio { @address[tid] = args->port }
+tracepoint:kvm:kvm_mmio { @address[tid] = args->gpa }
+tracepoint:kvm:kvm_msr { @address[tid] = args->ecx }
+tracepoint:kvm:kvm_userspace_exit { @left[tid] = nsecs }
+tracepoint:kvm:kvm_fpu /args->load && @left[tid]/ {
+  @user_ns[tid, @reason[tid], @address[tid]] = sum(nsecs - @left[tid]);
+  delete(@left[tid]);
+}
 tracepoint:kvm:kvm_entry /@start[tid]/ {
-  @count[tid, @reason[tid], @port[tid]] = count();
-  @ns[tid, @reason[tid], @port[tid]] = hist(nsecs - @start[tid]);
+  @count[tid, @reason[tid], @address[tid]] = count();
+  @ns[tid, @reason[tid], @address[tid]] = hist(nsecs - @start[tid]);
   delete(@start[tid]);
+}
+"""
+
+# The same where there are no exits: accesses, and the time in user space.
+BPFTRACE_ACCESSES = """
+tracepoint:kvm:kvm_pio { @count[tid, args->port, args->rw] = count() }
+tracepoint:kvm:kvm_mmio { @count[tid, args->gpa, args->type] = count() }
+tracepoint:kvm:kvm_userspace_exit { @left[tid] = nsecs }
+tracepoint:kvm:kvm_fpu /args->load && @left[tid]/ {
+  @user_ns[tid] = sum(nsecs - @left[tid]);
+  delete(@left[tid]);
 }
 """
 
 
 @dataclass(frozen=True)
+class Job:
+    """What is traced: events, of which one, `counted`, is one exit; and the same for bpftrace."""
+
+    events: tuple[str, ...]
+    counted: str
+    bpftrace: str
+
+
+EXITS = Job(ALL_EVENTS, "kvm_exit", BPFTRACE_EXITS)
+ACCESSES = Job(
+    ("kvm_pio", "kvm_mmio", "kvm_userspace_exit", "kvm_fpu"), "kvm_pio", BPFTRACE_ACCESSES
+)
+"""For a back end that emits no `kvm_exit`."""
+
+
+@dataclass(frozen=True)
 class Tracer:
-    """`wrap` turns a command into the one that runs it traced; `tool` must be installed."""
+    """A tracer, which must be installed.
+
+    `wrap` turns a command into the one that runs it traced, with a folder for
+    what the tracer writes; `seen` reads there how many exits of some threads it has told of.
+    """
 
     name: str
     tool: str
     wrap: Callable[[list[str], Path], list[str]]
     version: tuple[str, ...] = ()
+    seen: Callable[[Path, set[int]], int] | None = None
 
     @property
     def there(self) -> bool:
@@ -51,93 +100,87 @@ class Tracer:
         said = subprocess.run(self.version, capture_output=True, text=True, check=False)
         return (said.stdout or said.stderr).strip().partition("\n")[0]
 
-
-def _events(prefix: str) -> list[str]:
-    return [word for event in EVENTS for word in (prefix, f"kvm:{event}")]
-
-
-def _under_top(command: list[str], folder: Path, statistics: str = "off") -> list[str]:
-    output = str(folder / "top.jsonl")
-    return [sys.executable, "-m", "tests.bench.tracers", statistics, output, *command]
+    def command_line(self) -> str:
+        """Return the command it is, for a person; COMMAND stands for what is traced."""
+        words = self.wrap(["COMMAND"], Path())
+        return shlex.join(Path(sys.executable).name if w == sys.executable else w for w in words)
 
 
-TRACERS = (
-    Tracer("no tracer", sys.executable, lambda command, _: command),
-    Tracer(
-        "bpfexit top -j",
-        sys.executable,
-        _under_top,
-        (sys.executable, "-m", "bpfexit", "--version"),
-    ),
-    Tracer(
-        "bpfexit top -j, BPF statistics on",
-        sys.executable,
-        lambda command, folder: _under_top(command, folder, "on"),
-    ),
-    Tracer(
-        "perf stat",
-        "perf",
-        lambda command, folder: [
-            *("perf", "stat", "-o", str(folder / "stat.txt"), *_events("-e"), "--", *command)
-        ],
-        ("perf", "--version"),
-    ),
-    Tracer(
-        "perf kvm stat record",
-        "perf",
-        lambda command, folder: [
-            *("perf", "kvm", "stat", "record", "-o", str(folder / "kvm.data"), *command)
-        ],
-        ("perf", "--version"),
-    ),
-    Tracer(
-        "trace-cmd record",
-        "trace-cmd",
-        lambda command, folder: [
-            *(
-                "trace-cmd",
-                "record",
-                "-q",
-                "-o",
-                str(folder / "trace.dat"),
-                *_events("-e"),
-                *command,
-            )
-        ],
-        ("trace-cmd", "--version"),
-    ),
-    Tracer(
-        "bpftrace",
-        "bpftrace",
-        lambda command, folder: [
-            *("bpftrace", "-o", str(folder / "bpftrace.txt"), "-e", BPFTRACE),
-            *("-c", shlex.join(["/bin/sh", *command])),
-        ],
-        ("bpftrace", "--version"),
-    ),
-)
+def tracers(job: Job) -> tuple[Tracer, ...]:
+    """Return all of them, for one job; the first is none."""
+    events = [word for event in job.events for word in ("-e", f"kvm:{event}")]
+    # Its first line is of the interval in which it measures its own cost.
+    top = _beside("bpfexit.snapshot", "top.jsonl", [*_BPFEXIT, "top", "-j"])
+
+    def by_top(folder: Path, tids: set[int]) -> int:
+        return seen.by_top((folder / "top.jsonl").read_text(), tids)
+
+    return (
+        Tracer("no tracer", sys.executable, lambda command, _: command),
+        Tracer(
+            "empty programs", sys.executable, _beside("attached", "empty.txt", _module("empty"))
+        ),
+        Tracer("bpfexit top", sys.executable, top, (*_BPFEXIT, "--version"), by_top),
+        Tracer(
+            "bpfexit top, BPF statistics on",
+            sys.executable,
+            lambda command, folder: top([*_module("with_statistics"), *command], folder),
+            (*_BPFEXIT, "--version"),
+            by_top,
+        ),
+        Tracer(
+            "perf stat",
+            "perf",
+            lambda command, folder: [
+                *("perf", "stat", "-x,", "-o", str(folder / "stat.csv"), *events, "--", *command)
+            ],
+            ("perf", "--version"),
+            lambda folder, _: seen.by_perf_stat((folder / "stat.csv").read_text(), job.counted),
+        ),
+        Tracer(
+            "perf kvm stat record",
+            "perf",
+            lambda command, folder: [
+                *("perf", "kvm", "stat", "record", "-o", str(folder / "kvm.data"), *command)
+            ],
+            ("perf", "--version"),
+            lambda folder, _: seen.by_perf_record(folder / "kvm.data", job.counted),
+        ),
+        Tracer(
+            "trace-cmd record",
+            "trace-cmd",
+            lambda command, folder: [
+                *("trace-cmd", "record", "-o", str(folder / "trace.dat"), *events, *command)
+            ],
+            ("trace-cmd", "--version"),
+            lambda folder, tids: seen.by_trace_cmd(folder / "trace.dat", job.counted, tids),
+        ),
+        Tracer(
+            "bpftrace",
+            "bpftrace",
+            lambda command, folder: [
+                *("bpftrace", "-o", str(folder / "bpftrace.txt"), "-e", job.bpftrace),
+                *("-c", shlex.join(command)),
+            ],
+            ("bpftrace", "--version"),
+            lambda folder, tids: seen.by_bpftrace((folder / "bpftrace.txt").read_text(), tids),
+        ),
+        Tracer(
+            "bcc kvmexit, adapted",
+            "kvmexit-bpfcc",
+            _beside("Ctrl-C", "kvmexit.txt", _module("kvmexit")),
+            ("dpkg-query", "-W", "bpfcc-tools"),
+            lambda folder, tids: seen.by_kvmexit((folder / "kvmexit.txt").read_text(), tids),
+        ),
+    )
 
 
-def run_under_top(statistics: bool, output: Path, command: list[str]) -> int:
-    """Run a command while `bpfexit top -j`, on all guests, writes to a file."""
-    with (
-        output.open("w") as file,
-        bpf_statistics.enabled() if statistics else nullcontext(),
-        subprocess.Popen(
-            [sys.executable, "-m", "bpfexit", "top", "-j"],
-            stdout=file,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as top,
-    ):
-        assert top.stderr
-        top.stderr.readline()
-        while not output.stat().st_size:  # it measures its own cost in its first interval
-            time.sleep(POLL_S)
-        status = subprocess.run(command, check=False).returncode
-        top.send_signal(signal.SIGINT)
-    return status or top.returncode
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-m", f"tests.bench.{name}"]
 
 
-if __name__ == "__main__":
-    sys.exit(run_under_top(sys.argv[1] == "on", Path(sys.argv[2]), sys.argv[3:]))
+def _beside(word: str, output: str, tracer: list[str]) -> Callable[[list[str], Path], list[str]]:
+    """Return how a command is run beside a tracer that runs no command itself."""
+    return lambda command, folder: [
+        *(*_module("beside"), word, str(folder / output), *tracer, "--", *command)
+    ]

@@ -1,0 +1,43 @@
+"""The programs that bpfexit would attach here, each of which does nothing: no tracer costs less.
+
+`python -m tests.bench.empty` attaches them until Ctrl-C.
+"""
+
+import signal
+
+from bpfexit.host import preflight
+from bpfexit.sources import kernel
+from bpfexit.sources.programs import Attachment
+
+_ROOM = 1  # rows and vCPUs: there are no maps
+
+
+def main() -> None:
+    """Load, attach, say so, and wait."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    ready = preflight.ready()
+    plan = kernel.host_plan(ready.backend, ready.tracefs, _ROOM, _ROOM)
+    bpf = kernel.import_bcc().BPF(text="\n".join(map(_program, plan.attachments)))
+    for each in plan.attachments:
+        name = f"on_{each.event}"
+        if each.classic:
+            bpf.attach_tracepoint(tp=f"kvm:{each.event}", fn_name=name)
+        else:
+            bpf.attach_raw_tracepoint(tp=each.event, fn_name=name)
+    print("attached", ", ".join(map(_how, plan.attachments)), flush=True)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        bpf.cleanup()
+
+
+def _program(each: Attachment) -> str:
+    return f"int on_{each.event}(void *ctx) {{ return 0; }}"
+
+
+def _how(each: Attachment) -> str:
+    return f"{each.event} ({'classic' if each.classic else 'raw'})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""A kernel source whose maps this process fills itself, as so many vCPUs with so many rows would.
+
+The maps are real ones, read as ever; the programs are loaded and not attached, so
+nobody else writes. Threads of our own stand in for the vCPUs'.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from bpfexit.host import preflight
+from bpfexit.host.guests import Guests
+from bpfexit.model.histogram import BUCKETS, bucket_of
+from bpfexit.model.sample import REASON_SHIFT, SIZE_SHIFT, SLOT_SHIFT
+from bpfexit.sources.kernel import KernelSource
+from bpfexit.sources.mapped import mapped_array
+from bpfexit.sources.source import Filter
+
+SVM_IO = 0x7B
+KIND_PIO_READ = 0x5
+EXITS_A_ROW = 50
+"""Exits that each row has more after `go_on`; their latencies fill some ten buckets."""
+
+_THREADS = """
+import sys, threading
+ends = threading.Event()
+threads = [threading.Thread(target=ends.wait, daemon=True) for _ in range(int(sys.argv[1]))]
+for thread in threads: thread.start()
+print(*(thread.native_id for thread in threads), flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def threads(processes: int, each: int) -> Iterator[list[tuple[int, int]]]:
+    """Yield process and thread of so many idle threads."""
+    pipe = subprocess.PIPE
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", _THREADS, str(each)], stdin=pipe, stdout=pipe, text=True
+        )
+        for _ in range(processes)
+    ]
+    try:
+        owners = []
+        for process in running:
+            assert process.stdout
+            owners += [(process.pid, int(tid)) for tid in process.stdout.readline().split()]
+        yield owners
+    finally:
+        for process in running:
+            process.communicate()
+
+
+class FilledSource(KernelSource):
+    """Room for the vCPUs of these threads, each with as many rows."""
+
+    def __init__(self, owners: list[tuple[int, int]], keys: int) -> None:
+        ready = preflight.ready()
+        rows = len(owners) * keys
+        super().__init__(ready.backend, ready.tracefs, Filter(), Guests(), rows, len(owners))
+        self._shared = mapped_array(self._bpf["rows"].map_fd, self._rows.dtype, rows)
+        self._take_slots(owners, keys)
+        self._take_rows(keys)
+
+    def _attach(self) -> None:
+        """Leave the programs be: nobody else is to write."""
+
+    def _take_slots(self, owners: list[tuple[int, int]], keys: int) -> None:
+        self._vcpus["owner"] = [pid << 32 | tid for pid, tid in owners]
+        self._vcpus["vcpu_id"] = np.arange(len(owners)) % 100
+        self._vcpus["isa"] = 2
+        self._vcpus["watched"] = 1
+        self._vcpus["rows"] = keys
+
+    def _take_rows(self, keys: int) -> None:
+        at = np.arange(len(self._shared), dtype=np.uint64)
+        slots = at // np.uint64(keys) + np.uint64(1)
+        access = np.uint64(SVM_IO << REASON_SHIFT | 4 << SIZE_SHIFT | KIND_PIO_READ)
+        self._shared["what"] = access | slots << np.uint64(SLOT_SHIFT)
+        self._shared["address"] = at % np.uint64(keys) * np.uint64(8)
+
+    def go_on(self, random: np.random.Generator) -> None:
+        """Count some exits in each row, as the programs would."""
+        ns = random.lognormal(9, 0.6, EXITS_A_ROW).astype(np.uint64)
+        self._shared["seq"] += np.uint64(2)
+        self._shared["hist"][:, :BUCKETS] += np.bincount(bucket_of(ns), minlength=BUCKETS).astype(
+            np.uint32
+        )
+        self._shared["count"] += np.uint64(EXITS_A_ROW)
+        self._shared["total_ns"] += ns.sum()
+        self._shared["max_ns"] = ns.max()
+        self._shared["user_count"] += np.uint64(EXITS_A_ROW // 10)
+        self._shared["user_ns"] += ns.sum() // np.uint64(20)
+        self._vcpus["guest_ns"] += np.uint64(1000)

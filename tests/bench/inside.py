@@ -1,0 +1,46 @@
+"""The loops under each tracer; runs inside the icount testbed.
+
+`python -m tests.bench.inside SHARE [TRACER...]` writes SHARE/loops.json and, in
+a folder of its own below SHARE, what each tracer left.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.bench.tracers import EXITS, Tracer, tracers
+
+
+def measured(tracer: Tracer, share: Path) -> dict[str, Any]:
+    """Return what `tests.bench.loops` took under a tracer, or why it did not run."""
+    row: dict[str, Any] = {"tracer": tracer.name, "version": tracer.version_line(), "loops": {}}
+    if not tracer.there:
+        return row | {"note": f"{tracer.tool} is not installed"}
+    with tempfile.TemporaryDirectory() as work:  # in memory: a recorder pays for no disk
+        folder, result = Path(work), Path(work) / "loops.json"
+        command = tracer.wrap([sys.executable, "-m", "tests.bench.loops", str(result)], folder)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if not result.exists():
+            return row | {"note": f"it ended with {done.returncode}: {done.stderr[-300:].strip()}"}
+        shutil.copytree(folder, share / tracer.name)
+        return row | {"loops": json.loads(result.read_text()), "note": ""}
+
+
+def main(share: Path, names: list[str]) -> None:
+    """Measure all tracers, or those named."""
+    rows = []
+    for tracer in tracers(EXITS):
+        if not names or tracer.name in names:
+            rows.append(measured(tracer, share))
+            print(tracer.name, json.dumps(rows[-1]), flush=True)
+    report = {"release": os.uname().release, "rows": rows}
+    (share / "report.json").write_text(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

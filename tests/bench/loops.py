@@ -1,0 +1,85 @@
+"""Loops of exits: how long one takes, in a process of our own, so that one start serves them all.
+
+`python -m tests.bench.loops FILE` runs each loop and writes what it took to FILE.
+"""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bpfexit.guest.machine import Machine
+from bpfexit.guest.mix import parse_mix, work_of
+from bpfexit.guest.session import Pace, Session, assemble_all
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A mix of the guest's, and the exits of a long run; a short one has a ninth of them."""
+
+    name: str
+    mix: str
+    long: int
+
+    @property
+    def short(self) -> int:
+        """Exits of a short run."""
+        return self.long // 9
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a loop took: `per_exit_ns` without start and end; of all runs, exits and threads."""
+
+    per_exit_ns: float
+    exits: int
+    tids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A guest of one vCPU: how long it took, and its thread."""
+
+    ns: float
+    tid: int
+
+
+# A mixed guest never halts here: what it idles is no cost.
+MIXED = "pio-read-user=300,apic-read=150,pio-read-kernel=60,msr-write=40,mmio-read-user=20,cpuid=10"
+
+LOOPS = (
+    Loop("port, kernel", "pio-read-kernel", 45_000),
+    Loop("port, user", "pio-read-user", 9_000),
+    Loop("MMIO, kernel", "mmio-read-kernel", 27_000),
+    Loop("MMIO, user", "mmio-read-user", 9_000),
+    Loop("CPUID", "cpuid", 45_000),
+    Loop("mixed", MIXED, 9_000),
+)
+
+
+def take(loop: Loop) -> Taken:
+    """Run a loop three times.
+
+    The difference of a long and a short run is what exits alone take; one short
+    run before them warms caches, among them a tracer's.
+    """
+    lengths = (loop.short, loop.short, loop.long)
+    runs = [run(loop, exits) for exits in lengths]
+    _, short, long = runs
+    per_exit_ns = (long.ns - short.ns) / (loop.long - loop.short)
+    return Taken(per_exit_ns, sum(lengths), tuple(each.tid for each in runs))
+
+
+def run(loop: Loop, exits: int) -> Run:
+    """Run a guest for so many exits."""
+    pace = Pace()
+    with (
+        Machine(assemble_all(work_of(parse_mix(loop.mix), exits), 1, pace)) as machine,
+        Session(machine.vcpus, pace) as session,
+    ):
+        result = session.run()
+        return Run(result.duration_s * 1e9, result.vcpus[0].tid)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(json.dumps({loop.name: asdict(take(loop)) for loop in LOOPS}))

@@ -1,0 +1,51 @@
+"""The start of `bpfexit top`, part by part: what `tests.bench.startup` runs in fresh processes.
+
+`python -m tests.bench.starting TIME` takes the monotonic time at which it was started, and
+prints seconds by part as JSON.
+"""
+
+import time
+
+_RUNNING = time.monotonic()  # before any import of what it measures
+
+PARTS = {
+    "checks of the host": ("bpfexit.commands.opening.preflight.ready",),
+    "import of bcc": ("bpfexit.sources.kernel.import_bcc",),
+    "compiling (clang)": ("bpfexit.sources.kernel._compiled",),
+    "loading (verifier)": ("bpfexit.sources.kernel.KernelSource._load",),
+    "attaching": ("bpfexit.sources.kernel.KernelSource._attach",),
+}
+
+
+def main() -> None:
+    """Start, print, end."""
+    import json  # noqa: PLC0415
+    import sys  # noqa: PLC0415
+
+    from bpfexit.commands import top  # noqa: F401, PLC0415
+    from bpfexit.commands.opening import live_source  # noqa: PLC0415
+    from bpfexit.sources.kernel import import_bcc  # noqa: PLC0415
+    from bpfexit.sources.source import Filter  # noqa: PLC0415
+
+    imported = time.monotonic()
+    from tests.bench.stopwatch import timing  # noqa: PLC0415
+
+    with timing(PARTS, time.monotonic) as took:
+        begun = time.monotonic()
+        source = live_source(Filter())
+        attached = time.monotonic()
+    parts = {
+        "interpreter": _RUNNING - float(sys.argv[1]),
+        "imports (click, rich, numpy, our own)": imported - _RUNNING,
+        **took,
+    }
+    parts["everything else"] = attached - begun - sum(took.values())
+    source.close()
+    begun = time.monotonic()
+    import_bcc().BPF(text="int nothing(void *ctx) { return 0; }")
+    parts["to compare: compiling an empty program"] = time.monotonic() - begun
+    print(json.dumps(parts))
+
+
+if __name__ == "__main__":
+    main()

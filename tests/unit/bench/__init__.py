@@ -1,0 +1,1 @@
+"""Tests of `tests.bench`: what it computes, not what it measures."""
