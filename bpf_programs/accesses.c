@@ -19,19 +19,19 @@ static __always_inline u64 access_of(u64 kind, u64 write, u64 size)
 
 int on_kvm_pio(void *ctx)
 {
-	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
 		return 0;
 	u32 write = ARGUMENT(0, u32, PIO_RW_OFFSET);
 	u32 size = ARGUMENT(2, u32, PIO_SIZE_OFFSET);
-	note_access(vcpu, access_of(KIND_PIO, write, size), (u16)ARGUMENT(1, u32, PIO_PORT_OFFSET));
+	note_access(vcpu, access_of(KIND_PIO, write, size), ARGUMENT(1, u16, PIO_PORT_OFFSET));
 	return 0;
 }
 
 /* A read that user space answers comes as unsatisfied-read, then read: one access. */
 int on_kvm_mmio(void *ctx)
 {
-	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
 		return 0;
 	u32 type = ARGUMENT(0, u32, MMIO_TYPE_OFFSET);
@@ -47,7 +47,7 @@ int on_kvm_mmio(void *ctx)
 /* An ioeventfd hit on VMX: its GPA, and no kvm_mmio. The length is not known. */
 int on_kvm_fast_mmio(void *ctx)
 {
-	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	struct vcpu *vcpu = current_vcpu();
 	if (vcpu)
 		note_access(vcpu, access_of(KIND_MMIO, 1, 0),
 			    ARGUMENT(0, u64, FAST_MMIO_GPA_OFFSET));
@@ -56,7 +56,7 @@ int on_kvm_fast_mmio(void *ctx)
 
 int on_kvm_msr(void *ctx)
 {
-	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
 		return 0;
 	u32 write = ARGUMENT(0, u32, MSR_WRITE_OFFSET);

@@ -22,10 +22,9 @@ static __always_inline u32 id_of(u64 kvm_vcpu)
 
 int on_kvm_emulate_insn(struct raw_args *ctx)
 {
-	u64 owner = bpf_get_current_pid_tgid();
-	struct vcpu *vcpu = current_vcpu(owner);
+	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
-		vcpu = new_vcpu(owner, id_of(ctx->args[0]), 0);
+		vcpu = new_vcpu(id_of(ctx->args[0]), 0);
 	if (!vcpu)
 		return 0;
 	vcpu->accessed = 0;
@@ -38,7 +37,7 @@ int on_kvm_emulate_insn(struct raw_args *ctx)
 
 static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 address)
 {
-	if (!vcpu->watched)
+	if (!IS_WATCHED(vcpu))
 		return;
 	vcpu->what = (vcpu->what & ~(u64)ACCESS_MASK) | access;
 	vcpu->address = address;
@@ -52,7 +51,7 @@ static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 addre
 /* A trip that serves no access, such as one for a signal, is nobody's. */
 static __always_inline int user_space_serves(struct vcpu *vcpu, u32 reason, s32 error)
 {
-	return vcpu->watched && error >= 0 &&
+	return IS_WATCHED(vcpu) && error >= 0 &&
 	       (reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO ||
 		reason == KVM_EXIT_X86_RDMSR || reason == KVM_EXIT_X86_WRMSR);
 }

@@ -8,44 +8,55 @@
  * the cost; it takes no argument.
  */
 
+/* The reason is the upper half of `what`; the slot, below it, stays. */
+typedef u32 __attribute__((may_alias)) half;
+#define REASON_OF(vcpu) (((half *)&(vcpu)->what)[1])
+
+/* Nothing is known of the next exit, but what is seen from now on. */
+static __always_inline void forget_exit(struct vcpu *vcpu)
+{
+	vcpu->exit_ns = 0;
+	vcpu->what &= ~(u64)ACCESS_MASK;
+	vcpu->address = 0;
+	vcpu->user_since = 0;
+	vcpu->user_ns = 0;
+}
+
+/*
+ * A fast path may re-enter the guest without kvm_entry (VMX before 5.11), so an
+ * exit can follow an exit. The first took place: it is counted. A fast path
+ * cannot sleep, so the time since then was the guest's.
+ */
+static __always_inline void end_without_entry(struct vcpu *vcpu, u64 now)
+{
+	vcpu->unpaired += 1;
+	vcpu->guest_ns += now - vcpu->exit_ns;
+	count_untimed(vcpu);
+	forget_exit(vcpu);
+}
+
 int on_kvm_exit(void *ctx)
 {
-	u64 owner = bpf_get_current_pid_tgid();
-	u32 reason = RECORD(u32, EXIT_EXIT_REASON_OFFSET);
-	struct vcpu *vcpu = current_vcpu(owner);
+	struct vcpu *vcpu = current_vcpu();
 
 	if (!vcpu)
-		vcpu = new_vcpu(owner, RECORD(u32, EXIT_VCPU_ID_OFFSET), RECORD(u32, EXIT_ISA_OFFSET));
-	if (!vcpu || !vcpu->watched)
+		vcpu = new_vcpu(RECORD(u32, EXIT_VCPU_ID_OFFSET), RECORD(u32, EXIT_ISA_OFFSET));
+	if (!vcpu || !IS_WATCHED(vcpu))
 		return 0;
 
 	u64 now = bpf_ktime_get_ns();
-	/*
-	 * A fast path may re-enter the guest without kvm_entry (VMX before 5.11),
-	 * so an exit can follow an exit. The first took place: it is counted. A
-	 * fast path cannot sleep, so the time since then was the guest's.
-	 */
-	if (vcpu->exit_ns) {
-		vcpu->unpaired += 1;
-		vcpu->guest_ns += now - vcpu->exit_ns;
-		count_untimed(vcpu);
-	}
-	if (vcpu->entry_ns)
+	if (vcpu->exit_ns)
+		end_without_entry(vcpu, now);
+	else if (vcpu->entry_ns)
 		vcpu->guest_ns += now - vcpu->entry_ns;
-	vcpu->entry_ns = 0;
-	vcpu->user_since = 0;
-	vcpu->user_ns = 0;
-	vcpu->unsatisfied = 0;
 #ifdef REASON_WATCHED
-	if (!REASON_WATCHED(reason)) {
-		vcpu->exit_ns = 0;
-		vcpu->early = 0;
+	if (!REASON_WATCHED(RECORD(u32, EXIT_EXIT_REASON_OFFSET))) {
+		forget_exit(vcpu);
+		vcpu->entry_ns = now;
 		return 0;
 	}
 #endif
-	vcpu->what = (u64)reason << REASON_SHIFT | (vcpu->what & 0xfffff000) | vcpu->early;
-	vcpu->address = vcpu->early ? vcpu->early_address : 0;
-	vcpu->early = 0;
+	REASON_OF(vcpu) = RECORD(u32, EXIT_EXIT_REASON_OFFSET);
 	vcpu->exit_ns = now;
 #ifdef SLOW_NS
 	vcpu->rip = RECORD(u64, EXIT_GUEST_RIP_OFFSET);
@@ -57,36 +68,32 @@ int on_kvm_entry(void *ctx)
 {
 	/* First of all, as kvm_exit takes its time last: little of the tracing is in the latency. */
 	u64 now = bpf_ktime_get_ns();
-	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
 		return 0;
 
 	if (vcpu->exit_ns) {
-		count_exit(vcpu, now - vcpu->exit_ns);
+		count_exit(vcpu, now);
 		tell_if_slow(vcpu, now - vcpu->exit_ns, vcpu->user_ns);
-		vcpu->exit_ns = 0;
 	}
-	vcpu->early = 0;
+	forget_exit(vcpu);
 	vcpu->entry_ns = now;
 	return 0;
 }
 
 /*
  * An exit is counted under its first access; more of them (movs, rep) are counted
- * as folded. SVM before 6.6 serves the write of some MSRs before it fires kvm_exit.
+ * as folded. SVM before 6.6 serves the write of some MSRs before it fires kvm_exit:
+ * that access is the next exit's.
  */
 static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 address)
 {
-	if (!vcpu->exit_ns) {
-		vcpu->early = access;
-		vcpu->early_address = address;
+	u64 what = vcpu->what;
+	if (what & ACCESS_MASK) {
+		vcpu->folded += vcpu->exit_ns != 0;
 		return;
 	}
-	if (vcpu->what & ACCESS_MASK) {
-		vcpu->folded += 1;
-		return;
-	}
-	vcpu->what |= access;
+	vcpu->what = what | access;
 	vcpu->address = address;
 }
 

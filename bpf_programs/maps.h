@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * MAX_VCPUS and MAX_ROWS come from the loader. Arrays cost a lookup of about
- * 17 instructions where a hash costs 160, so a hash only maps a key to an array
- * index, off the hot path.
+ * MAX_VCPUS (a power of two) and MAX_ROWS come from the loader. Arrays cost a
+ * lookup of about a dozen instructions where a hash costs 160, so a hash only maps
+ * a key to an array index, off the hot path.
  */
-BPF_F_TABLE("array", u32, struct vcpu, vcpus, MAX_VCPUS, BPF_F_MMAPABLE);
-BPF_F_TABLE("array", u32, struct row, rows, MAX_ROWS, BPF_F_MMAPABLE);
 
-/* The slot of the vCPU that last ran on this CPU: a guess, checked against its owner. */
-BPF_PERCPU_ARRAY(last_slot, u32, 1);
-BPF_HASH(slot_of_owner, u64, u32, MAX_VCPUS);
+/*
+ * One entry: the address of an array's only value is a constant, which the kernel puts
+ * into the program as it loads it (Linux 5.2). BCC has no word for that, so the loader
+ * makes the map, and gives its descriptor to the instructions (kernel.py, programs.py).
+ */
+struct vcpus {
+	struct vcpu of_slot[MAX_VCPUS];
+	u16 guesses[1 << GUESS_BITS]; /* slots, by task_struct */
+};
+#define PSEUDO_MAP_VALUE 2
+#define VCPUS ((struct vcpus *)bpf_pseudo_fd(PSEUDO_MAP_VALUE, 0))
+
+/* Tells the loader the layout: BCC knows that of what is in its tables. */
+BPF_ARRAY(vcpu_layout, struct vcpu, 1);
+
+BPF_F_TABLE("array", u32, struct row, rows, MAX_ROWS, BPF_F_MMAPABLE);
+BPF_HASH(slot_of_task, u64, u32, MAX_VCPUS);
 
 struct row_key {
 	u64 what;

@@ -1,54 +1,66 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /* Where an exit is counted: one row, found once, written once. */
 
-#define barrier() asm volatile("" ::: "memory")
-/* Keeps clang from moving a mask away from the access it bounds for the verifier. */
-#define opaque(x) asm volatile("" : "+r"(x))
-
-static __always_inline struct row *row_from_hash(struct vcpu *vcpu, struct cached_row *cached,
-						 u64 what, u64 address)
+/* Which of the indices a vCPU keeps is that of what it is at, if any is. */
+static __always_inline u32 *cached_index(struct vcpu *vcpu)
 {
-	struct row_key key = {.what = what, .address = address};
-	u32 *known = index_of_key.lookup(&key);
-	u32 index;
-	struct row *row;
-
-	if (known) {
-		index = *known;
-		row = rows.lookup(&index);
-	} else {
-		if (free_rows.pop(&index))
-			return 0;
-		row = rows.lookup(&index);
-		if (!row)
-			return 0;
-		row->what = what;
-		row->address = address;
-		index_of_key.update(&key, &index);
-		vcpu->rows += 1;
-	}
-	cached->what = what;
-	cached->address = address;
-	cached->index = index;
-	return row;
-}
-
-/* The row of what the vCPU is at, through the few it used last; null when the map is full. */
-static __always_inline struct row *current_row(struct vcpu *vcpu)
-{
-	u64 what = vcpu->what;
-	u64 address = vcpu->address;
-	u64 mixed = (what >> REASON_SHIFT) + what + address;
+	u64 mixed = (vcpu->what >> REASON_SHIFT) + vcpu->what + vcpu->address;
 	u64 i = mixed ^ (mixed >> 4);
 
 	opaque(i);
-	i &= CACHED_ROWS - 1;
-	struct cached_row *cached = &vcpu->cache[i];
-	if (cached->what == what && cached->address == address) {
-		u32 index = cached->index;
-		return rows.lookup(&index);
-	}
-	return row_from_hash(vcpu, cached, what, address);
+	u32 *index = &vcpu->cache[i & (CACHED_ROWS - 1)];
+	opaque(index);
+	return index;
+}
+
+static __always_inline struct row *cached_row(struct vcpu *vcpu)
+{
+	struct row *row = rows.lookup(cached_index(vcpu));
+	if (row && row->what == vcpu->what && row->address == vcpu->address)
+		return row;
+	return 0;
+}
+
+static __always_inline int new_row(struct vcpu *vcpu, struct row_key *key, u32 *index)
+{
+	if (free_rows.pop(index))
+		return -1;
+	struct row *row = rows.lookup(index);
+	if (!row)
+		return -1;
+	row->what = key->what;
+	row->address = key->address;
+	index_of_key.update(key, index);
+	vcpu->rows += 1;
+	return 0;
+}
+
+/* Puts the index of what the vCPU is at where cached_row() looks; not when the map is full. */
+static __always_inline void cache_row(struct vcpu *vcpu)
+{
+	struct row_key key = {.what = vcpu->what, .address = vcpu->address};
+	u32 index;
+	u32 *known = index_of_key.lookup(&key);
+
+	if (known)
+		index = *known;
+	else if (new_row(vcpu, &key, &index))
+		return;
+	*cached_index(vcpu) = index;
+}
+
+/*
+ * The row of what the vCPU is at; null when the map is full. Looking again after the
+ * rare miss spares the usual path from keeping values over its calls.
+ */
+static __always_inline struct row *current_row(struct vcpu *vcpu)
+{
+	struct row *row = cached_row(vcpu);
+	if (row)
+		return row;
+	cache_row(vcpu);
+	barrier();
+	return cached_row(vcpu);
 }
 
 /* opaque() makes clang branch; its selects would take twice the instructions. */
@@ -89,11 +101,11 @@ static __always_inline struct row *begin_count(struct vcpu *vcpu)
 	struct row *row = current_row(vcpu);
 	if (!row) {
 		vcpu->map_full += 1;
+		barrier(); /* or clang makes it one with the increment of seq, for all to pay */
 		return 0;
 	}
 	row->seq += 1;
 	barrier();
-	row->count += 1;
 	if (vcpu->user_ns)
 		count_user_time(row, vcpu->user_ns);
 	return row;
@@ -105,12 +117,13 @@ static __always_inline void end_count(struct row *row)
 	row->seq += 1;
 }
 
-/* Counts the exit in progress, seen from exit to entry. */
-static __always_inline void count_exit(struct vcpu *vcpu, u64 ns)
+/* Counts the exit in progress, which has now ended by an entry. */
+static __always_inline void count_exit(struct vcpu *vcpu, u64 now)
 {
 	struct row *row = begin_count(vcpu);
 	if (!row)
 		return;
+	u64 ns = now - vcpu->exit_ns;
 	row->total_ns += ns;
 	if (ns > row->max_ns)
 		row->max_ns = ns;
@@ -122,6 +135,8 @@ static __always_inline void count_exit(struct vcpu *vcpu, u64 ns)
 static __always_inline void count_untimed(struct vcpu *vcpu)
 {
 	struct row *row = begin_count(vcpu);
-	if (row)
-		end_count(row);
+	if (!row)
+		return;
+	row->untimed += 1;
+	end_count(row);
 }

@@ -10,7 +10,7 @@
 
 int on_kvm_userspace_exit(void *ctx)
 {
-	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
 		return 0;
 	u32 reason = ARGUMENT(0, u32, USERSPACE_EXIT_REASON_OFFSET);
@@ -22,7 +22,7 @@ int on_kvm_userspace_exit(void *ctx)
 
 int on_kvm_fpu(void *ctx)
 {
-	struct vcpu *vcpu = current_vcpu(bpf_get_current_pid_tgid());
+	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
 		return 0;
 	if (!ARGUMENT(0, u32, FPU_LOAD_OFFSET)) {

@@ -10,6 +10,10 @@ struct raw_args {
 	u64 args[6];
 };
 
+/* Keeps clang from moving a mask away from the access it bounds for the verifier. */
+#define opaque(x) asm volatile("" : "+r"(x))
+#define barrier() asm volatile("" ::: "memory")
+
 /* Of a classic tracepoint: a field of its record. */
 #define RECORD(type, offset) (*(type *)((void *)ctx + (offset)))
 
@@ -22,52 +26,73 @@ struct raw_args {
 #ifdef CLASSIC_ACCESSES
 #define ARGUMENT(number, type, offset) RECORD(type, offset)
 #else
-#define ARGUMENT(number, type, offset) ((type)((struct raw_args *)ctx)->args[number])
+#define ARGUMENT(number, type, offset) (*(type *)&((struct raw_args *)ctx)->args[number])
 #endif
 
-#ifndef WATCHED
+#ifdef WATCHED
+#define IS_WATCHED(vcpu) ((vcpu)->watched)
+#else
 #define WATCHED(pid, vcpu_id) 1
+#define IS_WATCHED(vcpu) 1
 #endif
 
-static __always_inline struct vcpu *vcpu_after_migration(u64 owner, u32 *last)
+static __always_inline struct vcpu *vcpu_in(u64 slot)
 {
-	u32 *slot = slot_of_owner.lookup(&owner);
+	opaque(slot);
+	return &VCPUS->of_slot[slot & (MAX_VCPUS - 1)];
+}
+
+/*
+ * A thread is known by the address of its task_struct, which is got in half the
+ * time of its number. Another thread may have that address later, so the vCPU is
+ * taken off it as the thread ends (threads.c).
+ */
+static __always_inline u16 *guessed_slot(u64 task)
+{
+	/* Fibonacci hashing: by the upper bits of a multiple of 2^64 / the golden ratio. */
+	return &VCPUS->guesses[(task * 0x9e3779b97f4a7c15ULL) >> (64 - GUESS_BITS)];
+}
+
+/* Two vCPUs whose guesses share a place come here whenever they take turns. */
+static __always_inline struct vcpu *vcpu_from_hash(void)
+{
+	u64 task = bpf_get_current_task();
+	u32 *slot = slot_of_task.lookup(&task);
 	if (!slot)
 		return 0;
-	*last = *slot;
-	return vcpus.lookup(slot);
+	*guessed_slot(task) = *slot;
+	return vcpu_in(*slot);
 }
 
-static __always_inline struct vcpu *current_vcpu(u64 owner)
+static __always_inline struct vcpu *current_vcpu(void)
 {
-	int zero = 0;
-	u32 *last = last_slot.lookup(&zero);
-	if (!last)
-		return 0;
-	struct vcpu *vcpu = vcpus.lookup(last);
-	if (vcpu && vcpu->owner == owner)
+	/* Asked for again where it is needed again: keeping it over a call costs more. */
+	u64 task = bpf_get_current_task();
+	struct vcpu *vcpu = vcpu_in(*guessed_slot(task));
+	if (vcpu->task == task)
 		return vcpu;
-	return vcpu_after_migration(owner, last);
+	return vcpu_from_hash();
 }
 
-static __always_inline struct vcpu *new_vcpu(u64 owner, u32 vcpu_id, u32 isa)
+static __always_inline struct vcpu *new_vcpu(u32 vcpu_id, u32 isa)
 {
-	int zero = 0;
 	u32 slot;
-	struct vcpu *vcpu = 0;
-	if (free_slots.pop(&slot) == 0)
-		vcpu = vcpus.lookup(&slot);
-	if (!vcpu) {
+	if (free_slots.pop(&slot)) {
+		u32 zero = 0;
 		u64 *lost = slots_full.lookup(&zero);
 		if (lost)
 			*lost += 1;
 		return 0;
 	}
+	struct vcpu *vcpu = vcpu_in(slot);
+	u64 task = bpf_get_current_task();
+	u64 owner = bpf_get_current_pid_tgid();
 	vcpu->vcpu_id = vcpu_id;
 	vcpu->isa = isa;
 	vcpu->watched = WATCHED((u32)(owner >> 32), vcpu_id);
 	vcpu->what = (u64)(slot + 1) << SLOT_SHIFT;
+	vcpu->task = task;
 	vcpu->owner = owner;
-	slot_of_owner.update(&owner, &slot);
+	slot_of_task.update(&task, &slot);
 	return vcpu;
 }

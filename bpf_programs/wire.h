@@ -35,14 +35,15 @@
 #define REASON_SHIFT 32
 #define ACCESS_MASK 0xfff /* size, access and kind: zero while none is known */
 
-#define CACHED_ROWS 8
+#define CACHED_ROWS 16
+#define GUESS_BITS 16
 
 /* Exits of one vCPU that share reason, access and address. */
 struct row {
 	u64 what;
 	u64 address; /* port, GPA or MSR index */
 	u64 seq;     /* odd while being written */
-	u64 count;
+	u64 untimed;  /* exits and accesses without a latency: those that are not in hist[] */
 	u64 total_ns; /* of the exits in hist[]: those seen from exit to entry */
 	u64 max_ns;   /* since user space last zeroed it */
 	u64 user_count;
@@ -50,35 +51,28 @@ struct row {
 	u32 hist[HIST_SIZE]; /* wraps at 2^32; readers take differences */
 };
 
-struct cached_row {
-	u64 what;
-	u64 address;
-	u64 index;
-};
-
-/* A vCPU thread: the exit it is in, and what was lost of it. */
+/* A vCPU thread: the exit it is in, and what was lost of it. What every exit touches comes first. */
 struct vcpu {
-	u64 owner;   /* tgid << 32 | tid; 0: slot not in use */
-	u64 what;    /* as in struct row, of the exit in progress */
+	u64 task;     /* the address of its task_struct; 0: the thread has ended */
+	u64 what;     /* as in struct row, of the exit in progress */
 	u64 address;
 	u64 exit_ns;  /* when the exit in progress began; 0: in the guest */
 	u64 entry_ns; /* when the guest was last entered; 0: not seen */
+	u64 guest_ns; /* between an entry and the next exit, all together */
+	u64 user_ns;  /* of the exit in progress */
 	u64 user_since; /* when it went to user space; 0: it is not there */
-	u64 user_ns;    /* of the exit in progress */
-	u64 guest_ns;   /* between an entry and the next exit, all together */
-	u64 unpaired;   /* exits counted, but without a latency: their entry was not seen */
-	u64 map_full;   /* exits in no row */
-	u64 folded;     /* accesses beyond the first of an exit: it is counted under the first */
-	u64 rows;       /* rows this vCPU has taken */
+	u32 cache[CACHED_ROWS]; /* indices of rows it used last: guesses, the row tells */
+	u64 owner;    /* tgid << 32 | tid; 0: slot not in use */
+	u64 unpaired; /* exits counted, but without a latency: their entry was not seen */
+	u64 map_full; /* exits in no row */
+	u64 folded;   /* accesses beyond the first of an exit: it is counted under the first */
+	u64 rows;     /* rows this vCPU has taken */
 	u32 vcpu_id;
 	u32 isa; /* 1 VMX, 2 SVM as in kvm_exit; 0: this back end emits no kvm_exit */
 	u32 watched;
-	u64 early;         /* exits.c: an access that came before its exit, as in row.what */
-	u64 early_address;
 	u32 unsatisfied; /* an MMIO read is on its way through user space */
 	u32 accessed;    /* emulation.c: this instruction has made an access */
 	u32 charged;     /* emulation.c: and that access has been to user space */
-	struct cached_row cache[CACHED_ROWS];
 	u64 rip;          /* slow.h: where the guest was, at the exit in progress */
 	u64 slow_second;  /* slow.h: the second in which it last told of a slow exit */
 	u64 slow_told;    /* slow.h: of so many, in that second */

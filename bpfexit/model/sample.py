@@ -66,7 +66,7 @@ def difference(before: NDArray[Any], after: NDArray[Any]) -> Difference:
     """
     what = after["what"]
     fields = np.zeros(len(after), FIELDS)
-    for name in ("count", "total_ns", "user_count", "user_ns"):
+    for name in ("total_ns", "user_count", "user_ns"):
         fields[name] = after[name] - before[name]
     fields["address"] = after["address"]
     fields["kind"] = what & KIND_MASK
@@ -75,6 +75,7 @@ def difference(before: NDArray[Any], after: NDArray[Any]) -> Difference:
     # Bucket counters have 32 bits: their difference is right even after they wrap.
     hist = Histograms.of((after["hist"] - before["hist"])[:, :BUCKETS])
     fields["timed"] = hist.totals()
+    fields["count"] = fields["timed"] + after["untimed"] - before["untimed"]
     fields["max_ns"] = np.maximum(after["max_ns"], _least_maxima(hist))
     slots = (((what >> SLOT_SHIFT) & SLOT_MASK) - np.uint64(1)).astype(np.uint32)
     return Difference(Rows(fields, hist), slots, (what >> REASON_SHIFT).astype(np.uint32))

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +40,12 @@ from bpfexit.sources.compiler import release_compiler
 from bpfexit.sources.mapped import copied_changes, mapped_array, restart_maxima, windows
 from bpfexit.sources.slow_ring import SlowRing
 from bpfexit.sources.source import Filter
-from bpfexit.sources.threads import Threads
 
 MAX_ROWS = 16384
 MAX_VCPUS = 4096
+
+_ARRAY = 2  # BPF_MAP_TYPE_ARRAY
+_MMAPABLE = 1 << 10  # BPF_F_MMAPABLE
 
 BCC_MISSING = (
     "the bcc binding is missing: install the distribution's package (Debian: "
@@ -98,7 +99,7 @@ class KernelSource:
         self._threshold = threshold
         self._ring = SlowRing(self._bpf) if threshold else None
         self._rows = np.zeros(max_rows, np.dtype(self._bpf["rows"].Leaf))
-        self._vcpus = self._mapped("vcpus", max_vcpus)
+        self._vcpus_fd, self._vcpus = self._vcpus_map(max_vcpus)
         self._fill("free_rows", max_rows)
         self._fill("free_slots", max_vcpus)
         self._guests = guests
@@ -106,8 +107,6 @@ class KernelSource:
         self._program_fds = self._load()
         self._before = self._sample()
         self._lost = Lost()
-        self._threads = Threads()
-        self._unended = 0
         self._closed = False
         self._programs_cost: ProgramsCost | None = None
         self._attach()
@@ -162,16 +161,26 @@ class KernelSource:
         self._closed = True
         for each in reversed(self._plan.attachments):
             if each.classic:
-                self._bpf.detach_tracepoint(f"kvm:{each.event}")
+                self._bpf.detach_tracepoint(each.full_name)
             else:
                 self._bpf.detach_raw_tracepoint(each.event)
         last = self.next()
         self._bpf.cleanup()
+        os.close(self._vcpus_fd)
         return last
 
-    def _mapped(self, name: str, length: int) -> NDArray[Any]:
-        table = self._bpf[name]
-        return mapped_array(table.map_fd, np.dtype(table.Leaf), length)
+    def _vcpus_map(self, slots: int) -> tuple[int, NDArray[Any]]:
+        """Make the map of struct vcpus; return its descriptor and the vCPUs by slot.
+
+        Not BCC: it compiles code to print a table's value, for each element of an
+        array in it anew, and would take half a minute.
+        """
+        of_slot = np.dtype((np.dtype(self._bpf["vcpu_layout"].Leaf), slots))
+        size = of_slot.itemsize + programs.GUESSES_BYTES
+        fd = int(self._bcc.lib.bcc_create_map(_ARRAY, b"vcpus", 4, size, 1, _MMAPABLE))
+        if fd < 0:
+            raise BpfexitError("the kernel refused the map of vCPUs; is it out of memory?")
+        return fd, mapped_array(fd, of_slot.base, slots)
 
     def _fill(self, name: str, length: int) -> None:
         """Push the indices of an array to its stack, the lowest on top."""
@@ -191,13 +200,22 @@ class KernelSource:
     def _loaded(self, each: programs.Attachment) -> int:
         types = self._bcc.BPF
         kind = types.TRACEPOINT if each.classic else types.RAW_TRACEPOINT
+        programs.point_at_value(self._instructions(f"on_{each.event}"), self._vcpus_fd)
         try:
             return int(self._bpf.load_func(f"on_{each.event}", kind).fd)
         except Exception as error:
             raise BpfexitError(
-                f"the kernel refused the program for kvm:{each.event} ({_one_line(error)}); "
+                f"the kernel refused the program for {each.full_name} ({_one_line(error)}); "
                 "`bpfexit doctor` shows what is missing"
             ) from None
+
+    def _instructions(self, function: str) -> NDArray[Any]:
+        """Return the compiled instructions where BCC keeps them, to be changed in place."""
+        module, name = self._bpf.module, function.encode()
+        start = self._bcc.lib.bpf_function_start(module, name)
+        size = self._bcc.lib.bpf_function_size(module, name)
+        memory = (ctypes.c_char * size).from_address(ctypes.cast(start, ctypes.c_void_p).value)
+        return np.frombuffer(memory, programs.INSTRUCTION)
 
     def _attach(self) -> None:
         for each in self._plan.attachments:
@@ -205,13 +223,13 @@ class KernelSource:
                 self._attach_one(each)
             except Exception as error:
                 raise BpfexitError(
-                    f"cannot attach to kvm:{each.event} ({_one_line(error)}); "
+                    f"cannot attach to {each.full_name} ({_one_line(error)}); "
                     "`bpfexit doctor` shows what is missing"
                 ) from None
 
     def _attach_one(self, each: programs.Attachment) -> None:
         if each.classic:
-            self._bpf.attach_tracepoint(tp=f"kvm:{each.event}", fn_name=f"on_{each.event}")
+            self._bpf.attach_tracepoint(tp=each.full_name, fn_name=f"on_{each.event}")
         else:
             self._bpf.attach_raw_tracepoint(tp=each.event, fn_name=f"on_{each.event}")
 
@@ -252,7 +270,7 @@ class KernelSource:
         return Reading(time.monotonic_ns(), tuple(runs), accesses)
 
     def _counted(self) -> int:
-        return sum(int(shared["count"].sum()) for _, shared in self._shared_rows())
+        return sum(int(shared["untimed"].sum()) for _, shared in self._shared_rows())
 
     def _cost(self, duration_s: float) -> OwnCost:
         """Return what bpfexit cost since the last snapshot."""
@@ -265,10 +283,9 @@ class KernelSource:
         reasons = name_reasons(diff, self._reasons)
         guests = self._guests.update(_watched_pids(after.vcpus))
         vms, vm_of_slot = _vms(after.vcpus, guests)
-        shown = self._threads.alive(after.vcpus) & (after.vcpus["watched"] != 0)
-        self._unended += self._threads.update(before.vcpus, after.vcpus)
+        shown = after.vcpus["watched"] != 0
         diff.rows.fields["vm"] = vm_of_slot[diff.slots]
-        lost = replace(_lost(after), unended=self._unended)
+        lost = _lost(after)
         lost, self._lost = lost - self._lost, lost
         duration_s = (after.taken_ns - before.taken_ns) / 1e9
         return Snapshot(
@@ -279,7 +296,7 @@ class KernelSource:
             vms=vms,
             reasons=reasons,
             lost=lost,
-            in_flight=int((after.vcpus["exit_ns"] != 0)[self._threads.alive(after.vcpus)].sum()),
+            in_flight=int(_in_an_exit(after.vcpus, ended=False).sum()),
             origin=self._origin,
             guests=guests,
             slow=self._slow(before, after, guests),
@@ -396,7 +413,13 @@ def _lost(sample: Sample) -> Lost:
         missed=sample.missed,
         unpaired=int(vcpus["unpaired"].sum()),
         folded=int(vcpus["folded"].sum()),
+        unended=int(_in_an_exit(vcpus, ended=True).sum()),
     )
+
+
+def _in_an_exit(vcpus: NDArray[Any], *, ended: bool) -> NDArray[np.bool_]:
+    in_one: NDArray[np.bool_] = (vcpus["exit_ns"] != 0) & ((vcpus["task"] == 0) == ended)
+    return in_one
 
 
 def _seen_vcpus(

@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bpfexit.model.reasons import VMX_CODE_MASK, Isa
 from bpfexit.model.slow import Threshold
 
 COMMON = ("wire.h", "maps.h", "vcpu.h", "rows.h", "slow.h")
-WITH_EXITS = (*COMMON, "exits.c", "accesses.c", "userspace.c")
-WITHOUT_EXITS = (*COMMON, "emulation.c", "accesses.c", "userspace.c")
+WITH_EXITS = (*COMMON, "exits.c", "accesses.c", "userspace.c", "threads.c")
+WITHOUT_EXITS = (*COMMON, "emulation.c", "accesses.c", "userspace.c", "threads.c")
 
 FIELDS = {
     "kvm_exit": ("exit_reason", "vcpu_id", "isa", "guest_rip"),
@@ -38,6 +42,12 @@ class Attachment:
 
     event: str
     classic: bool
+    group: str = "kvm"
+
+    @property
+    def full_name(self) -> str:
+        """The event's name with its group, as the kernel writes it."""
+        return f"{self.group}:{self.event}"
 
 
 @dataclass(frozen=True)
@@ -45,12 +55,32 @@ class Plan:
     """What to load: source files, macros for the compiler, programs in the order of attaching.
 
     The program that begins an exit comes last, and only it notices one: what
-    is seen of an exit is seen whole, and attaching leaves nothing unpaired.
+    is seen of an exit is seen whole, and attaching leaves nothing unpaired. The
+    end of threads comes first: of a vCPU that is noticed, the end is.
     """
 
     files: tuple[str, ...]
     macros: dict[str, str]
     attachments: tuple[Attachment, ...]
+
+
+INSTRUCTION = np.dtype([("code", "u1"), ("registers", "u1"), ("offset", "i2"), ("value", "i4")])
+_LOAD_ADDRESS = 0x18
+_PSEUDO_MAP_VALUE = 2
+
+GUESSES_BYTES = 2 << 16
+"""Size of `guesses` in struct vcpus: 2^GUESS_BITS slots of 16 bits."""
+
+
+def point_at_value(instructions: NDArray[Any], fd: int) -> None:
+    """Complete the instructions that load the address of a map's only value: it is this map's.
+
+    Such an instruction names the map by its descriptor, and BCC puts that only
+    where a map itself is meant.
+    """
+    loads = instructions["code"] == _LOAD_ADDRESS
+    of_value = instructions["registers"] >> 4 == _PSEUDO_MAP_VALUE
+    instructions["value"][loads & of_value] = fd
 
 
 def folder() -> Path:
@@ -71,8 +101,11 @@ def plan_with_exits(records: Records, preempted: bool, max_rows: int, max_vcpus:
     `preempted` says that raw programs may be. It spares `kvm_entry`, which
     fires with interrupts off.
     """
-    within = _within_an_exit(preempted)
-    attachments = (*within, Attachment("kvm_entry", classic=False), Attachment("kvm_exit", True))
+    attachments = (
+        *_before_an_exit(preempted),
+        Attachment("kvm_entry", classic=False),
+        Attachment("kvm_exit", classic=True),
+    )
     macros = _macros(records, attachments) | _sizes(max_rows, max_vcpus)
     return Plan(WITH_EXITS, macros, attachments)
 
@@ -82,18 +115,19 @@ def plan_without_exits(
 ) -> Plan:
     """Plan for a back end that emits no `kvm_exit`; the offset is that in struct kvm_vcpu."""
     begin = Attachment("kvm_emulate_insn", classic=False)
-    attachments = (*_within_an_exit(preempted), begin)
+    attachments = (*_before_an_exit(preempted), begin)
     macros = _macros(records, attachments) | _sizes(max_rows, max_vcpus)
     return Plan(WITHOUT_EXITS, macros | {"VCPU_ID_OFFSET": str(vcpu_id_offset)}, attachments)
 
 
-def _within_an_exit(classic: bool) -> tuple[Attachment, ...]:
-    return tuple(Attachment(event, classic) for event in WITHIN_AN_EXIT)
+def _before_an_exit(classic: bool) -> tuple[Attachment, ...]:
+    end = Attachment("sched_process_exit", classic, "sched")
+    return (end, *(Attachment(event, classic) for event in WITHIN_AN_EXIT))
 
 
 def _macros(records: Records, attachments: tuple[Attachment, ...]) -> dict[str, str]:
     """Return `PIO_PORT_OFFSET` and the like, for the records that are read."""
-    classic = [each.event for each in attachments if each.classic]
+    classic = [each.event for each in attachments if each.classic and each.event in FIELDS]
     offsets = {
         f"{event.removeprefix('kvm_')}_{field}_offset".upper(): str(records[event][field])
         for event in classic

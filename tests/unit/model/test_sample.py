@@ -65,7 +65,7 @@ def of(rows: Any, vcpus: Any) -> Difference:
 def count(row: Any, *ns: int) -> None:
     """Count exits of these latencies, as `count_exit` of rows.h does."""
     for each in ns:
-        row["count"] += 1
+        row["seq"] += 2
         row["total_ns"] += each
         row["max_ns"] = max(int(row["max_ns"]), each)
         bucket = int(np.searchsorted(LOWER_NS, each, side="right")) - 1
@@ -102,7 +102,7 @@ def test_what_is_packed_is_unpacked(
 ) -> None:
     after = rows(packed(slot, reason, kind, access, size))
     after["address"] = address
-    after["count"] = 1
+    after["seq"] = 2
     # A million vCPUs that are one in memory.
     many = np.broadcast_to(vcpus(Isa.VMX), slot + 1)
     found = of(after, many)
@@ -143,7 +143,6 @@ def test_a_difference_is_what_came_in_between(first: list[int], second: list[int
 def test_bucket_counters_wrap() -> None:
     old = rows(packed(0, 1))
     old["hist"][0, 5] = 2**32 - 1
-    old["count"] = 2**32 - 1
     new = old.copy()
     count(new[0], int(LOWER_NS[5]), int(LOWER_NS[5]))
     assert new["hist"][0, 5] == 1
@@ -154,7 +153,7 @@ def test_bucket_counters_wrap() -> None:
 
 def test_exits_without_a_latency_are_counted_not_timed() -> None:
     new = rows(packed(0, 1))
-    new["count"] = 3
+    new["seq"], new["untimed"] = 6, 3
     new["user_count"], new["user_ns"] = 1, 4000
     row = of(new, vcpus(Isa.NONE)).rows.fields[0]
     assert (row["count"], row["timed"], row["max_ns"]) == (3, 0, 0)
@@ -164,14 +163,14 @@ def test_exits_without_a_latency_are_counted_not_timed() -> None:
 @pytest.mark.parametrize("bucket", [0, 1, 77, OVERFLOW])
 def test_a_maximum_that_was_missed_is_bounded_by_its_bucket(bucket: int) -> None:
     new = rows(packed(0, 1))
-    new["count"] = 2
+    new["seq"] = 4
     new["hist"][0, [0, bucket]] += np.uint32(1)
     assert of(new, vcpus(Isa.VMX)).rows["max_ns"][0] == LOWER_NS[bucket]
 
 
 def test_reasons_get_the_names_of_their_vendor() -> None:
     new = rows(packed(0, 12), packed(1, 0x78), packed(2, 99), packed(0, 12 | 1 << 31))
-    new["count"] = 1
+    new["seq"], new["untimed"] = 2, 1
     diff = of(new, vcpus(Isa.VMX, Isa.SVM, Isa.NONE))
     names = name_reasons(diff, BUILT_IN)
     places = diff.rows["reason"].tolist()
@@ -186,7 +185,7 @@ def test_reasons_get_the_names_of_their_vendor() -> None:
 def test_codes_that_share_a_name_share_its_place() -> None:
     # Flags beside the code: another `what`, the same reason.
     new = rows(packed(0, 12), packed(0, 12 | 1 << 27))
-    new["count"] = 1
+    new["seq"], new["untimed"] = 2, 1
     diff = of(new, vcpus(Isa.VMX))
     assert name_reasons(diff, BUILT_IN) == ("HLT",)
     assert diff.rows["reason"].tolist() == [0, 0]

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from bpfexit.model.reasons import Isa
 from bpfexit.model.slow import Threshold
 from bpfexit.sources import programs
+from tests.unit import wire
 
 RECORDS = {
     event: {field: 8 + 8 * place for place, field in enumerate(fields)}
@@ -70,10 +72,8 @@ def test_a_plan_of_classic_programs_misses_no_offset(name: str) -> None:
 @pytest.mark.parametrize("name", PLANS)
 def test_what_begins_an_exit_is_attached_after_all_that_happens_in_one(name: str) -> None:
     order = [each.event for each in PLANS[name].attachments]
-    within = len(programs.WITHIN_AN_EXIT)
-    assert order[:within] == list(programs.WITHIN_AN_EXIT)
     last = ["kvm_entry", "kvm_exit"] if name.startswith("with exits") else ["kvm_emulate_insn"]
-    assert order[within:] == last
+    assert order == ["sched_process_exit", *programs.WITHIN_AN_EXIT, *last]
 
 
 def test_programs_are_raw_unless_they_would_be_preempted() -> None:
@@ -81,6 +81,18 @@ def test_programs_are_raw_unless_they_would_be_preempted() -> None:
     assert events(PLANS["without exits"], classic=True) == ()
     assert events(PLANS["with exits, preempted"], classic=False) == ("kvm_entry",)
     assert events(PLANS["without exits, preempted"], classic=False) == ("kvm_emulate_insn",)
+
+
+def test_only_addresses_of_values_are_completed() -> None:
+    lines = [(0x18, 0x21, 0, 0), (0, 0, 0, 0), (0x18, 0x11, 0, -3), (0x18, 0x01, 0, 7)]
+    instructions = np.array(lines, programs.INSTRUCTION)
+    programs.point_at_value(instructions, 42)
+    assert instructions["value"].tolist() == [42, 0, -3, 7]
+    assert programs.INSTRUCTION.itemsize == 8
+
+
+def test_the_map_of_vcpus_has_room_for_the_guesses() -> None:
+    assert programs.GUESSES_BYTES == 2 << wire.defines()["GUESS_BITS"]
 
 
 def test_offsets_and_sizes_become_macros() -> None:
