@@ -23,13 +23,17 @@ BPF_ARRAY(vcpu_layout, struct vcpu, 1);
 BPF_F_TABLE("array", u32, struct row, rows, MAX_ROWS, BPF_F_MMAPABLE);
 BPF_HASH(slot_of_task, u64, u32, MAX_VCPUS);
 
+/*
+ * The hashes are allocated whole, a seventh of all: one that grows would allocate
+ * within a tracepoint, which before Linux 6.1 may deadlock.
+ */
 struct row_key {
 	u64 what;
 	u64 address;
 };
 BPF_HASH(index_of_key, struct row_key, u32, MAX_ROWS);
 
-/* Unused array indices; user space fills the stacks, the lowest on top. */
+/* Unused array indices; user space fills the stacks, and puts back those of ended threads. */
 BPF_STACK(free_slots, u32, MAX_VCPUS);
 BPF_STACK(free_rows, u32, MAX_ROWS);
 

@@ -7,7 +7,8 @@
  *
  * The arrays of struct vcpu and struct row are mapped into user space. Each
  * struct has one writer in the kernel: the vCPU thread it belongs to. User
- * space writes one field, row.max_ns, to start a new maximum.
+ * space writes one field, row.max_ns, to start a new maximum, and clears what ended
+ * threads have left.
  */
 
 /*

@@ -34,8 +34,9 @@ million exits a second of a single vCPU to come round within an hour and be misr
 class Sample:
     """The vCPUs and the losses at one moment; all that counts in them grows.
 
-    `vcpus` is a copy of the first entries of the array of struct vcpu; an entry
-    keeps its place for as long as a source lives.
+    `vcpus` is a copy of the first entries of the array of struct vcpu. An entry
+    keeps its place until its thread has ended; then it is zero, in the copy that
+    the next one is compared with as well.
     """
 
     taken_ns: int  # CLOCK_MONOTONIC
@@ -77,8 +78,12 @@ def difference(before: NDArray[Any], after: NDArray[Any]) -> Difference:
     fields["timed"] = hist.totals()
     fields["count"] = fields["timed"] + after["untimed"] - before["untimed"]
     fields["max_ns"] = np.maximum(after["max_ns"], _least_maxima(hist))
-    slots = (((what >> SLOT_SHIFT) & SLOT_MASK) - np.uint64(1)).astype(np.uint32)
-    return Difference(Rows(fields, hist), slots, (what >> REASON_SHIFT).astype(np.uint32))
+    return Difference(Rows(fields, hist), slots_of(what), (what >> REASON_SHIFT).astype(np.uint32))
+
+
+def slots_of(what: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    """Return the slots of the vCPUs that rows belong to, from their field `what`."""
+    return (((what >> SLOT_SHIFT) & SLOT_MASK) - np.uint64(1)).astype(np.uint32)
 
 
 def joined_differences(parts: Sequence[Difference]) -> Difference:

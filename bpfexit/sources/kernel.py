@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
 from bpfexit.sources import programs
 from bpfexit.sources.compiler import release_compiler
 from bpfexit.sources.mapped import copied_changes, mapped_array, restart_maxima, windows
+from bpfexit.sources.room import Keys, Stack, ended_slots, rows_of
 from bpfexit.sources.slow_ring import SlowRing
 from bpfexit.sources.source import Filter
 
@@ -100,13 +102,18 @@ class KernelSource:
         self._ring = SlowRing(self._bpf) if threshold else None
         self._rows = np.zeros(max_rows, np.dtype(self._bpf["rows"].Leaf))
         self._vcpus_fd, self._vcpus = self._vcpus_map(max_vcpus)
-        self._fill("free_rows", max_rows)
-        self._fill("free_slots", max_vcpus)
+        self._keys = Keys(self._bcc.lib, self._bpf["index_of_key"])
+        self._free_rows = Stack(self._bcc.lib, self._bpf["free_rows"])
+        self._free_rows.push(range(max_rows - 1, -1, -1))
+        self._free_slots = Stack(self._bcc.lib, self._bpf["free_slots"])
+        self._free_slots.push(range(max_vcpus - 1, -1, -1))
+        self._rows_used = self._slots_used = 0
         self._guests = guests
         self._origin = _origin(backend)
         self._program_fds = self._load()
         self._before = self._sample()
         self._lost = Lost()
+        self._lost_of_ended = Lost()
         self._closed = False
         self._programs_cost: ProgramsCost | None = None
         self._attach()
@@ -131,9 +138,11 @@ class KernelSource:
     def next(self) -> Snapshot:
         """Read the maps; return what has happened since the last reading."""
         slow = self._ring.read() if self._ring else None
+        ended = ended_slots(self._vcpus)  # before their rows are read, so for the last time
         diff = self._read_rows()
         after = self._sample(slow)
         snapshot = self._snapshot(diff, self._before, after)
+        self._give_back(ended, after)
         self._before = after
         return snapshot
 
@@ -182,17 +191,24 @@ class KernelSource:
             raise BpfexitError("the kernel refused the map of vCPUs; is it out of memory?")
         return fd, mapped_array(fd, of_slot.base, slots)
 
-    def _fill(self, name: str, length: int) -> None:
-        """Push the indices of an array to its stack, the lowest on top."""
-        fd, push = self._bpf[name].map_fd, self._bcc.lib.bpf_update_elem
-        index = ctypes.c_uint32()
-        at = ctypes.byref(index)
-        for value in range(length - 1, -1, -1):
-            index.value = value
-            if push(fd, None, at, 0) != 0:
-                raise BpfexitError(
-                    f"the kernel refused to fill the map {name}; is it out of memory?"
-                )
+    def _give_back(self, slots: NDArray[np.intp], sample: Sample) -> None:
+        """Clear slots of ended threads and their rows, here and in the kernel, for others to use.
+
+        In this order: nobody may find a row that is not cleared, nor a slot that has rows.
+        """
+        if not len(slots):
+            return
+        self._lost_of_ended += _lost_in(sample.vcpus[slots])
+        places = rows_of(self._rows[: self._rows_used], slots)
+        self._keys.delete(self._rows[places])
+        for first, shared in self._shared_rows():
+            here = places[(places >= first) & (places < first + len(shared))]
+            shared[here - first] = np.zeros((), shared.dtype)
+        self._rows[places] = np.zeros((), self._rows.dtype)
+        self._free_rows.push(places[::-1].tolist())
+        for vcpus in (self._vcpus, sample.vcpus):
+            vcpus[slots] = np.zeros((), vcpus.dtype)
+        self._free_slots.push(slots[::-1].tolist())
 
     def _load(self) -> list[int]:
         return [self._loaded(each) for each in self._plan.attachments]
@@ -249,13 +265,14 @@ class KernelSource:
 
     def _shared_rows(self) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield the rows in use as the kernel has them, a window after the other."""
-        used = int(self._vcpus["rows"].sum())
-        return windows(self._bpf["rows"].map_fd, self._rows.dtype, used)
+        self._rows_used = max(self._rows_used, int(self._vcpus["rows"].sum()))
+        return windows(self._bpf["rows"].map_fd, self._rows.dtype, self._rows_used)
 
     def _sample(self, slow: NDArray[Any] | None = None) -> Sample:
         """Read the vCPUs. After rows and slow exits: whoever is in either has a slot."""
-        used = np.flatnonzero(self._vcpus["owner"])
-        vcpus = self._vcpus[: int(used[-1]) + 1 if len(used) else 0].copy()
+        taken = np.flatnonzero(self._vcpus["owner"])
+        self._slots_used = max(self._slots_used, int(taken[-1]) + 1 if len(taken) else 0)
+        vcpus = self._vcpus[: self._slots_used].copy()
         slots_full = sum(self._bpf["slots_full"][0])
         return Sample(time.monotonic_ns(), vcpus, slots_full, self._missed(), slow)
 
@@ -285,7 +302,8 @@ class KernelSource:
         vms, vm_of_slot = _vms(after.vcpus, guests)
         shown = after.vcpus["watched"] != 0
         diff.rows.fields["vm"] = vm_of_slot[diff.slots]
-        lost = _lost(after)
+        lost = self._lost_of_ended + _lost_in(after.vcpus)
+        lost = replace(lost, vcpus_full=after.slots_full, missed=after.missed)
         lost, self._lost = lost - self._lost, lost
         duration_s = (after.taken_ns - before.taken_ns) / 1e9
         return Snapshot(
@@ -405,12 +423,10 @@ def _program_runs(each: programs.Attachment, fd: int) -> ProgramRuns:
     return ProgramRuns(each.event, found["run_cnt"], found["run_time_ns"])
 
 
-def _lost(sample: Sample) -> Lost:
-    vcpus = sample.vcpus
+def _lost_in(vcpus: NDArray[Any]) -> Lost:
+    """Return what these vCPUs know of: neither what had no slot nor what was missed."""
     return Lost(
         map_full=int(vcpus["map_full"].sum()),
-        vcpus_full=sample.slots_full,
-        missed=sample.missed,
         unpaired=int(vcpus["unpaired"].sum()),
         folded=int(vcpus["folded"].sum()),
         unended=int(_in_an_exit(vcpus, ended=True).sum()),

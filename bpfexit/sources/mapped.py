@@ -67,9 +67,10 @@ def copied_changes(
 def restart_maxima(shared: NDArray[Any], at: NDArray[np.intp], rows: NDArray[Any]) -> None:
     """Zero `max_ns` in the kernel's rows at these places, where the copied rows have one.
 
-    User space writes nothing else. The kernel stores a maximum only when it is
-    larger, so the one thing that can go wrong is that an exit that ends between
-    the copy and this store is missing from the next interval's maximum; the
-    histogram still has it, and bounds the maximum (see `model.sample`).
+    User space writes nothing else in rows that are in use. The kernel stores a
+    maximum only when it is larger, so the one thing that can go wrong is that an
+    exit that ends between the copy and this store is missing from the next
+    interval's maximum; the histogram still has it, and bounds the maximum (see
+    `model.sample`).
     """
     shared["max_ns"][at[rows["max_ns"] != 0]] = 0

@@ -92,7 +92,7 @@ def test_only_addresses_of_values_are_completed() -> None:
 
 
 def test_the_map_of_vcpus_has_room_for_the_guesses() -> None:
-    assert programs.GUESSES_BYTES == 2 << wire.defines()["GUESS_BITS"]
+    assert 2 << wire.defines()["GUESS_BITS"] == programs.GUESSES_BYTES
 
 
 def test_offsets_and_sizes_become_macros() -> None:

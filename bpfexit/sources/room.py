@@ -1,0 +1,61 @@
+"""The room in the kernel's arrays: what entries are free, and how those of ended threads become so.
+
+An array's free indices are on a stack in the kernel, from which the programs take them. Since
+the last one put there is taken first, only as many are ever in use as once were at a time:
+those in use lie below that number.
+"""
+
+import ctypes
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.errors import BpfexitError
+from bpfexit.model.sample import slots_of
+
+
+class Stack:
+    """A stack of free indices in the kernel."""
+
+    def __init__(self, library: Any, table: Any) -> None:
+        self._push = library.bpf_update_elem
+        self._fd = table.map_fd
+
+    def push(self, indices: Iterable[int]) -> None:
+        """Put indices there; the last one is taken first. Raises `BpfexitError`."""
+        index = ctypes.c_uint32()
+        at = ctypes.byref(index)
+        for value in indices:
+            index.value = value
+            if self._push(self._fd, None, at, 0) != 0:
+                raise BpfexitError(
+                    "the kernel refused to note what room its maps have; is it out of memory?"
+                )
+
+
+class Keys:
+    """The hash that knows which row is of which key."""
+
+    def __init__(self, library: Any, table: Any) -> None:
+        self._delete = library.bpf_delete_elem
+        self._fd = table.map_fd
+
+    def delete(self, rows: NDArray[Any]) -> None:
+        """Forget the keys of these rows, struct row each."""
+        key = (ctypes.c_uint64 * 2)()
+        for what, address in zip(rows["what"].tolist(), rows["address"].tolist(), strict=True):
+            key[:] = [what, address]
+            self._delete(self._fd, ctypes.byref(key))
+
+
+def ended_slots(vcpus: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the slots of threads that have ended: nothing is written there any longer."""
+    return np.flatnonzero((vcpus["task"] == 0) & (vcpus["owner"] != 0))
+
+
+def rows_of(rows: NDArray[Any], slots: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the places of the rows that are in use by these slots."""
+    taken = np.flatnonzero(rows["what"])
+    return taken[np.isin(slots_of(rows["what"][taken]), slots)]
