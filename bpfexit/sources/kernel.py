@@ -87,6 +87,7 @@ class KernelSource:
         threshold: Threshold | None = None,
     ) -> None:
         """Compile, load and attach. Raises `BpfexitError` when the kernel or bcc refuses."""
+        max_vcpus = 1 << (max_vcpus - 1).bit_length()  # slots are masked in the programs
         self._bcc = import_bcc()
         self._backend = backend
         text = tracefs.event_format(tracefs_root, "kvm:kvm_exit")

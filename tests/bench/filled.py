@@ -70,11 +70,13 @@ class FilledSource(KernelSource):
         """Leave the programs be: nobody else is to write."""
 
     def _take_slots(self, owners: list[tuple[int, int]], keys: int) -> None:
-        self._vcpus["owner"] = [pid << 32 | tid for pid, tid in owners]
-        self._vcpus["vcpu_id"] = np.arange(len(owners)) % 100
-        self._vcpus["isa"] = 2
-        self._vcpus["watched"] = 1
-        self._vcpus["rows"] = keys
+        vcpus = self._vcpus[: len(owners)]
+        vcpus["task"] = np.arange(len(owners)) + 1
+        vcpus["owner"] = [pid << 32 | tid for pid, tid in owners]
+        vcpus["vcpu_id"] = np.arange(len(owners)) % 100
+        vcpus["isa"] = 2
+        vcpus["watched"] = 1
+        vcpus["rows"] = keys
 
     def _take_rows(self, keys: int) -> None:
         at = np.arange(len(self._shared), dtype=np.uint64)
@@ -90,7 +92,6 @@ class FilledSource(KernelSource):
         self._shared["hist"][:, :BUCKETS] += np.bincount(bucket_of(ns), minlength=BUCKETS).astype(
             np.uint32
         )
-        self._shared["count"] += np.uint64(EXITS_A_ROW)
         self._shared["total_ns"] += ns.sum()
         self._shared["max_ns"] = ns.max()
         self._shared["user_count"] += np.uint64(EXITS_A_ROW // 10)
