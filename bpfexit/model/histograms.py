@@ -27,9 +27,10 @@ class Histograms:
     @classmethod
     def of(cls, counts: NDArray[Any]) -> Histograms:
         """Return those of a matrix of counts, shape (n, BUCKETS)."""
-        row, bucket = np.nonzero(counts)
-        used = counts[row, bucket]
-        return cls(len(counts), row.astype(np.uint32), bucket.astype(np.uint8), used)
+        used = np.flatnonzero(counts != 0)  # that of booleans takes a fifth of the time
+        row, bucket = np.divmod(used, BUCKETS)
+        kept = counts.ravel()[used]
+        return cls(len(counts), row.astype(np.uint32), bucket.astype(np.uint8), kept)
 
     @classmethod
     def added_up(

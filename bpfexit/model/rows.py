@@ -105,12 +105,11 @@ class Rows:
         if not len(self):
             return self, np.zeros(0, np.intp)
         order, fresh = grouped(self.fields, names)
-        ordered = self.fields[order]
         starts = np.flatnonzero(fresh)
-        fields = ordered[starts]
+        fields = self.fields[order[starts]]
         for name in SUMS:
-            fields[name] = np.add.reduceat(ordered[name], starts)
-        fields["max_ns"] = np.maximum.reduceat(ordered["max_ns"], starts)
+            fields[name] = np.add.reduceat(self[name][order], starts)
+        fields["max_ns"] = np.maximum.reduceat(self["max_ns"][order], starts)
         place = np.empty(len(order), np.intp)
         place[order] = np.cumsum(fresh) - 1
         return Rows(fields, self.hist.summed(place, len(starts))), place

@@ -74,7 +74,7 @@ def difference(before: NDArray[Any], after: NDArray[Any]) -> Difference:
     fields["access"] = (what >> ACCESS_SHIFT) & ACCESS_MASK
     fields["size"] = (what >> SIZE_SHIFT) & SIZE_MASK
     # Bucket counters have 32 bits: their difference is right even after they wrap.
-    hist = Histograms.of((after["hist"] - before["hist"])[:, :BUCKETS])
+    hist = Histograms.of(after["hist"][:, :BUCKETS] - before["hist"][:, :BUCKETS])
     fields["timed"] = hist.totals()
     fields["count"] = fields["timed"] + after["untimed"] - before["untimed"]
     fields["max_ns"] = np.maximum(after["max_ns"], _least_maxima(hist))

@@ -104,7 +104,7 @@ def view(snapshot: Snapshot, query: Query) -> View:
 def wanted_rows(snapshot: Snapshot, query: Query) -> Rows:
     """Return the rows the query is about; idle time is in them where it has its own groups."""
     keep = _wanted(snapshot, query)
-    rows = snapshot.rows.take(keep)
+    rows = snapshot.rows if keep.all() else snapshot.rows.take(keep)
     return rows if "reason" in query.groups else without_idle_time(rows, snapshot.idle[keep])
 
 

@@ -38,7 +38,13 @@ from bpfexit.model.slow import Slow, Threshold, slow_exits
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
 from bpfexit.sources import programs
 from bpfexit.sources.compiler import release_compiler
-from bpfexit.sources.mapped import copied_changes, mapped_array, restart_maxima, windows
+from bpfexit.sources.mapped import (
+    copied_changes,
+    mapped_array,
+    plain,
+    restart_maxima,
+    windows,
+)
 from bpfexit.sources.room import Keys, Stack, ended_slots, rows_of
 from bpfexit.sources.slow_ring import SlowRing
 from bpfexit.sources.source import Filter
@@ -260,8 +266,8 @@ class KernelSource:
             before = self._rows[first : first + len(shared)]
             at, rows = copied_changes(shared, before)
             restart_maxima(shared, at, rows)
-            parts.append(difference(before[at], rows))
-            before[at] = rows
+            parts.append(difference(plain(before)[at].view(rows.dtype), rows))
+            plain(before)[at] = plain(rows)
         return joined_differences(parts)
 
     def _shared_rows(self) -> Iterator[tuple[int, NDArray[Any]]]:
