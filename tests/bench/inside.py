@@ -34,7 +34,7 @@ def measured(tracer: Tracer, share: Path) -> dict[str, Any]:
 def main(share: Path, names: list[str]) -> None:
     """Measure all tracers, or those named."""
     rows = []
-    for tracer in tracers(EXITS):
+    for tracer in tracers(EXITS, still=True):
         if not names or tracer.name in names:
             rows.append(measured(tracer, share))
             print(tracer.name, json.dumps(rows[-1]), flush=True)

@@ -30,7 +30,9 @@ def report() -> Report:
             on_output=lambda text: print(text, end="", file=sys.stderr, flush=True),
         ).check()
         found = json.loads((share / "report.json").read_text())
-        lost = {tracer.name: _lost(tracer, share / tracer.name) for tracer in tracers(EXITS)}
+        lost = {
+            tracer.name: _lost(tracer, share / tracer.name) for tracer in tracers(EXITS, still=True)
+        }
     rows = found["rows"]
     bare = per_exit(rows[0])
     done = [row for row in rows[1:] if row["loops"]]
@@ -43,10 +45,10 @@ def report() -> Report:
         ],
         (
             f"Linux {found['release']}, SVM emulated under icount: one CPU, a nanosecond an "
-            "instruction; recorders share the CPU with the guest",
+            "instruction; recorders share it with the guest, those that count in the kernel stand "
+            "still meanwhile",
             *(f"{loop.name}: {loop.mix}" for loop in LOOPS),
-            *(f"{row['tracer']}: {row['note'] or row['version']}" for row in rows[1:]),
-            *(f"{tracer.name}: `{tracer.command_line()}`" for tracer in tracers(EXITS)[1:]),
+            *(_how(*each) for each in zip(tracers(EXITS, still=True), rows, strict=True)),
         ),
     )
 
@@ -63,6 +65,10 @@ def added(per_exit: dict[str, float], bare: dict[str, float]) -> list[str]:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}"
+
+
+def _how(tracer: Tracer, row: dict[str, Any]) -> str:
+    return f"{tracer.name}: {row['note'] or row['version']}; {tracer.command_line()}"
 
 
 def _lost(tracer: Tracer, folder: Path) -> str:

@@ -24,6 +24,7 @@ INTERVALS = 15
 LINES, WIDTH = 50, 120
 PARTS = ("map read", "delta", "aggregation", "table", "JSON")
 READ = (
+    "bpfexit.sources.mapped.mapped_array",
     "bpfexit.sources.kernel.copied_changes",
     "bpfexit.sources.kernel.restart_maxima",
     "bpfexit.sources.kernel.KernelSource._sample",

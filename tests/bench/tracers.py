@@ -74,17 +74,20 @@ ACCESSES = Job(
 """For a back end that emits no `kvm_exit`."""
 
 
+Wrap = Callable[[list[str], Path], list[str]]
+"""Turns a command into the one that runs it traced, with a folder for what the tracer writes."""
+
+
 @dataclass(frozen=True)
 class Tracer:
     """A tracer, which must be installed.
 
-    `wrap` turns a command into the one that runs it traced, with a folder for
-    what the tracer writes; `seen` reads there how many exits of some threads it has told of.
+    `seen` reads in the folder how many exits of some threads it has told of.
     """
 
     name: str
     tool: str
-    wrap: Callable[[list[str], Path], list[str]]
+    wrap: Wrap
     version: tuple[str, ...] = ()
     seen: Callable[[Path, set[int]], int] | None = None
 
@@ -103,23 +106,30 @@ class Tracer:
     def command_line(self) -> str:
         """Return the command it is, for a person; COMMAND stands for what is traced."""
         words = self.wrap(["COMMAND"], Path())
-        return shlex.join(Path(sys.executable).name if w == sys.executable else w for w in words)
+        known = {sys.executable: "python", EXITS.bpftrace: "PROGRAM", ACCESSES.bpftrace: "PROGRAM"}
+        return shlex.join(known.get(word, word) for word in words)
 
 
-def tracers(job: Job) -> tuple[Tracer, ...]:
-    """Return all of them, for one job; the first is none."""
+def tracers(job: Job, still: bool = False) -> tuple[Tracer, ...]:
+    """Return all of them, for one job; the first is none.
+
+    `still` stops the processes of those that count in the kernel meanwhile: on a
+    single CPU, what they read now and then would fall on some runs and not on others.
+    """
+
+    def beside(word: str, output: str, tracer: list[str]) -> Wrap:
+        return _beside([*["STILL"] * still, word], output, tracer)
+
     events = [word for event in job.events for word in ("-e", f"kvm:{event}")]
     # Its first line is of the interval in which it measures its own cost.
-    top = _beside("bpfexit.snapshot", "top.jsonl", [*_BPFEXIT, "top", "-j"])
+    top = beside("bpfexit.snapshot", "top.jsonl", [*_BPFEXIT, "top", "-j"])
 
     def by_top(folder: Path, tids: set[int]) -> int:
         return seen.by_top((folder / "top.jsonl").read_text(), tids)
 
     return (
         Tracer("no tracer", sys.executable, lambda command, _: command),
-        Tracer(
-            "empty programs", sys.executable, _beside("attached", "empty.txt", _module("empty"))
-        ),
+        Tracer("empty programs", sys.executable, beside("attached", "empty.txt", _module("empty"))),
         Tracer("bpfexit top", sys.executable, top, (*_BPFEXIT, "--version"), by_top),
         Tracer(
             "bpfexit top, BPF statistics on",
@@ -168,7 +178,7 @@ def tracers(job: Job) -> tuple[Tracer, ...]:
         Tracer(
             "bcc kvmexit, adapted",
             "kvmexit-bpfcc",
-            _beside("Ctrl-C", "kvmexit.txt", _module("kvmexit")),
+            beside("Ctrl-C", "kvmexit.txt", _module("kvmexit")),
             ("dpkg-query", "-W", "bpfcc-tools"),
             lambda folder, tids: seen.by_kvmexit((folder / "kvmexit.txt").read_text(), tids),
         ),
@@ -179,8 +189,8 @@ def _module(name: str) -> list[str]:
     return [sys.executable, "-m", f"tests.bench.{name}"]
 
 
-def _beside(word: str, output: str, tracer: list[str]) -> Callable[[list[str], Path], list[str]]:
+def _beside(words: list[str], output: str, tracer: list[str]) -> Wrap:
     """Return how a command is run beside a tracer that runs no command itself."""
     return lambda command, folder: [
-        *(*_module("beside"), word, str(folder / output), *tracer, "--", *command)
+        *(*_module("beside"), *words, str(folder / output), *tracer, "--", *command)
     ]
