@@ -175,7 +175,7 @@ class KernelSource:
         if self._closed:
             return None
         self._closed = True
-        for each in reversed(self._plan.attachments):
+        for each in self._plan.detaching:
             if each.classic:
                 self._bpf.detach_tracepoint(each.full_name)
             else:

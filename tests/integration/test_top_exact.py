@@ -1,19 +1,24 @@
 """`bpfexit top -j` on this machine's KVM: every count is exactly the guest's own."""
 
 import itertools
+import json
 import os
+import signal
+import subprocess
 from collections import Counter
 
 import pytest
 
 from bpfexit.host.preflight import Ready
 from tests.counting import (
+    BPFEXIT,
     CONTROL_PORT,
     HLT_TIMER_REGISTERS,
     Counted,
     Place,
     count,
     keep_moving,
+    started,
 )
 
 PRIMES = (
@@ -93,6 +98,24 @@ def test_nothing_is_lost_while_the_vcpus_move_between_cpus(
     assert result.lost == {}
     assert {row["vcpu"] for row in result.rows} == {0, 1}
     assert next(moves) > 10
+
+
+@pytest.mark.parametrize("duration", ["0.3", "0.4", "0.5"])
+def test_what_is_counted_as_the_programs_are_detached_has_its_time(
+    needs_bpf: Ready, needs_kvm: None, duration: str
+) -> None:
+    with started([*BPFEXIT, "guest", "--mix", "pio-read-user=3,mmio-read-user=1"]) as guest:
+        top = [*BPFEXIT, "top", "-j", "-p", str(guest.pid), "-d", duration]
+        done = subprocess.run(top, check=False, capture_output=True, text=True)
+        guest.send_signal(signal.SIGINT)
+        guest.communicate()
+    without_time = Counter[int]()
+    for line in done.stdout.splitlines():
+        for row in json.loads(line)["rows"]:
+            without_time[row["address"]] += row["count"] - row["user_count"]
+    assert len(without_time) > 1
+    # One at most is on its way.
+    assert set(without_time.values()) <= {0, 1}
 
 
 def test_one_vcpu_can_be_chosen(needs_bpf: Ready, needs_kvm: None) -> None:

@@ -76,6 +76,16 @@ def test_what_begins_an_exit_is_attached_after_all_that_happens_in_one(name: str
     assert order == ["sched_process_exit", *programs.WITHIN_AN_EXIT, *last]
 
 
+@pytest.mark.parametrize("name", PLANS)
+def test_what_counts_is_detached_before_what_times(name: str) -> None:
+    order = [each.event for each in PLANS[name].detaching]
+    assert sorted(order) == sorted(each.event for each in PLANS[name].attachments)
+    counts = ["kvm_exit"] if name.startswith("with exits") else ["kvm_pio", "kvm_mmio", "kvm_msr"]
+    times = {"kvm_userspace_exit", "kvm_fpu", "kvm_entry", "kvm_emulate_insn"} & set(order)
+    assert max(map(order.index, counts)) < min(map(order.index, times))
+    assert order[-1] == "sched_process_exit"
+
+
 def test_programs_are_raw_unless_they_would_be_preempted() -> None:
     assert events(PLANS["with exits"], classic=True) == ("kvm_exit",)
     assert events(PLANS["without exits"], classic=True) == ()
