@@ -27,14 +27,17 @@ DEMO_S := 8
 DEMO_GUEST := $(BIN)/bpfexit guest --mix \
 	pio-read-user=300,apic-read=150,pio-read-kernel=60,msr-write=40,mmio-read-user=20,cpuid=10,hlt=5,pio-write-user=3
 DEMO_RECORDING := bpfexit/data/svm-demo.jsonl.gz
-DEMO := $(DEMO_GUEST) -d $$(($(DEMO_S) + 60)) >/dev/null & guest=$$!; sleep 1; \
-	$(BIN)/bpfexit top -d $(DEMO_S); status=$$?; kill $$guest; wait $$guest; exit $$status
+# Runs a command beside that guest.
+with_guest = $(DEMO_GUEST) -d $$(($(DEMO_S) + 60)) >/dev/null & guest=$$!; sleep 1; \
+	$(1); status=$$?; kill $$guest; wait $$guest; exit $$status
+DEMO := $(call with_guest,$(BIN)/bpfexit top -d $(DEMO_S) && $(BIN)/bpfexit diagnose -d 3)
 
 demo: setup
 	@if [ -w /dev/kvm ] && $(BIN)/bpfexit doctor >/dev/null; then $(DEMO); else \
 		$(BIN)/bpfexit doctor; \
 		echo "This host cannot run the demo; here is a recording of it, made on an emulated SVM host:"; \
 		$(BIN)/bpfexit top --batch --replay $(DEMO_RECORDING); \
+		$(BIN)/bpfexit diagnose --input $(DEMO_RECORDING); \
 	fi
 
 # The same in the testbed, whose KVM has exit reasons and latencies, on any machine with QEMU.
@@ -44,7 +47,7 @@ demo-svm: testbed
 
 demo-recording: testbed
 	mkdir -p $(dir $(DEMO_RECORDING))
-	$(BIN)/python -m tests.testbed run -- sh -c '$(subst top -d $(DEMO_S),top -j 1 $(DEMO_S),$(DEMO))' \
+	$(BIN)/python -m tests.testbed run -- sh -c '$(call with_guest,$(BIN)/bpfexit top -j 1 $(DEMO_S))' \
 		| gzip -9n > $(DEMO_RECORDING)
 
 testbed: setup

@@ -33,7 +33,7 @@ def overhead_table(snapshot: Snapshot, cost: ProgramsCost) -> RenderableType:
         grid.add_column(heading, justify="right", no_wrap=True)
     for each in cost.programs:
         grid.add_row(
-            Text(f"kvm:{each.event}"),
+            Text(each.event),
             numbers.count(each.runs),
             numbers.duration(each.mean),
             numbers.small_share(cost.core_share_of(each.ns)),

@@ -54,8 +54,8 @@ def test_the_table_has_a_line_for_each_program_and_the_totals() -> None:
     of = snapshot(Exits("io", (300_000,)), guest_ns=112_000, cost=HALF_A_CORE)
     head, entry, leave, totals, process = rendered(of, EXITS).splitlines()
     assert head.split() == ["program", "runs", "mean", "core%"]
-    assert entry.split() == ["kvm:kvm_entry", "1,000", "150ns", "0.03"]
-    assert leave.split() == ["kvm:kvm_exit", "1,000", "262ns", "0.05"]
+    assert entry.split() == ["kvm_entry", "1,000", "150ns", "0.03"]
+    assert leave.split() == ["kvm_exit", "1,000", "262ns", "0.05"]
     assert totals.rstrip() == (
         "per exit, of 1,000 in 0.50 s: 2.00 runs, 412ns; 0.08% of a core, "
         "100.0% of the vCPUs' time, HLT aside"
