@@ -14,6 +14,7 @@ from typing import Any
 
 from bpfexit.advice.diagnosis import Diagnosis, GuestDiagnosis, VcpuTime
 from bpfexit.advice.finding import Finding
+from bpfexit.formats import origin_json
 from bpfexit.formats.names import named
 from bpfexit.model.rows import NO_VCPU, Access, Kind
 from bpfexit.model.view import Line
@@ -37,15 +38,12 @@ def _documents(found: Diagnosis) -> Iterator[dict[str, Any]]:
 
 
 def _whole(found: Diagnosis) -> dict[str, Any]:
-    snapshot, origin = found.snapshot, found.snapshot.origin
+    snapshot = found.snapshot
     return {
         "about": "all",
         "start": snapshot.start,
         "duration_s": snapshot.duration_s,
-        "host": origin.host,
-        "kernel": origin.kernel,
-        "backend": origin.backend,
-        "emits_exits": origin.emits_exits,
+        **origin_json.document(snapshot.origin),
         "guests": len(found.guests),
         "exits": snapshot.exits,
         "lost": asdict(snapshot.lost),

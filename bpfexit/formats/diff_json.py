@@ -10,6 +10,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
+from bpfexit.formats import origin_json
 from bpfexit.formats.names import named
 from bpfexit.model.diff import Diff, Line, Side, per_second
 from bpfexit.model.rows import NO_VCPU, Access, Kind
@@ -42,7 +43,7 @@ def _recording(diff: Diff, snapshot: Snapshot) -> dict[str, Any]:
     return {
         "start": snapshot.start,
         "duration_s": snapshot.duration_s,
-        **asdict(snapshot.origin),
+        **origin_json.document(snapshot.origin),
         "exits": snapshot.exits,
         "per_s": _number(per_second(snapshot.exits, snapshot.duration_s)),
         "time_ns_per_s": _number(diff.time(snapshot)),

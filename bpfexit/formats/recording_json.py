@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bpfexit.errors import BpfexitError
+from bpfexit.formats import origin_json
 from bpfexit.formats.json_values import MAX_ID, document_of, seconds, whole
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
@@ -29,17 +30,13 @@ class Header:
 
 def encode(header: Header) -> str:
     """Return the line, without its newline."""
-    origin = header.origin
     document = {
         "schema": SCHEMA,
         "version": header.version,
-        "host": origin.host,
-        "kernel": origin.kernel,
-        "backend": origin.backend,
-        "emits_exits": origin.emits_exits,
+        **origin_json.document(header.origin),
         "interval_s": header.interval_s,
         "start": header.start,
-        "facts": asdict(origin.facts),
+        "facts": asdict(header.origin.facts),
         "guests": [{"vm": guest.name, "pid": guest.pid} for guest in header.guests],
     }
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
@@ -59,13 +56,7 @@ def decode(line: str) -> Header | None:
 def _header(document: dict[str, Any]) -> Header:
     return Header(
         version=str(document.get("version", "")),
-        origin=Origin(
-            str(document.get("host", "")),
-            str(document.get("kernel", "")),
-            str(document.get("backend", "")),
-            bool(document.get("emits_exits", True)),
-            _facts(document.get("facts", {})),
-        ),
+        origin=origin_json.decoded(document, _facts(document.get("facts", {}))),
         interval_s=seconds(document["interval_s"]),
         start=seconds(document["start"]),
         guests=tuple(

@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from bpfexit.errors import BpfexitError
-from bpfexit.formats import rows_json, slow_json
+from bpfexit.formats import origin_json, rows_json, slow_json
 from bpfexit.formats.json_values import (
     MAX_ID,
     count,
@@ -31,7 +31,7 @@ from bpfexit.model.grouping import Naming
 from bpfexit.model.guest import Guest
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
 from bpfexit.model.rows import NO_REASON, NO_VCPU, Kind, Rows
-from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
+from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Snapshot
 
 SCHEMA = "bpfexit.snapshot/1"
 
@@ -45,15 +45,11 @@ def encode(snapshot: Snapshot, naming: Naming | None = None) -> str:
 
 def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
     """Yield the line, without its newline, piece by piece: whole, it may take much memory."""
-    origin = snapshot.origin
     document = {
         "schema": SCHEMA,
         "start": snapshot.start,
         "duration_s": snapshot.duration_s,
-        "host": origin.host,
-        "kernel": origin.kernel,
-        "backend": origin.backend,
-        "emits_exits": origin.emits_exits,
+        **origin_json.document(snapshot.origin),
         "lost": asdict(snapshot.lost),
         "in_flight": snapshot.in_flight,
         "ended": sorted(snapshot.ended),
@@ -166,12 +162,7 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
         reasons=tuple(reasons),
         lost=Lost(**{name: lost.get(name, 0) for name in asdict(Lost())}),
         in_flight=count(document.get("in_flight", 0)),
-        origin=Origin(
-            str(document.get("host", "")),
-            str(document.get("kernel", "")),
-            str(document.get("backend", "")),
-            bool(document.get("emits_exits", True)),
-        ),
+        origin=origin_json.decoded(document),
         guests=_ended(document.get("ended", []), rows, vcpus),
         slow=slow_json.decoded(document.get("slow")),
         cost=_decoded_cost(document.get("cost")),

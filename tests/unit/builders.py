@@ -15,6 +15,7 @@ from bpfexit.model.histograms import Histograms
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
 from bpfexit.model.reasons import Isa
 from bpfexit.model.rows import IDENTITY, NO_REASON, NO_VCPU, SUMS, Access, Kind, Rows, no_rows
+from bpfexit.model.slow import SlowExit
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
 
 
@@ -232,3 +233,21 @@ def guests(draw: st.DrawFn) -> Guest:
         mapped_by=draw(st.sampled_from([None, *Layer])),
         ended=draw(st.booleans()),
     )
+
+
+SLOW_EXIT = SlowExit(
+    end=1002.25,
+    vm="web",
+    pid=500,
+    tid=600,
+    vcpu=7,
+    reason="io",
+    kind=Kind.PIO,
+    access=Access.READ,
+    size=4,
+    address=0x608,
+    rip=0x7C12,
+    ns=1_500_000,
+    user_ns=1_400_000,
+)
+"""A slow read of the ACPI PM timer."""

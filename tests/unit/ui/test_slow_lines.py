@@ -4,30 +4,16 @@ from dataclasses import replace
 
 from bpfexit.model.address_names import AddressName
 from bpfexit.model.guest import Layer
-from bpfexit.model.rows import NO_VCPU, Access, Kind
-from bpfexit.model.slow import Slow, SlowExit
+from bpfexit.model.rows import NO_VCPU, Kind
+from bpfexit.model.slow import Slow
 from bpfexit.ui.slow import HEADINGS, line, summary, untold
+from tests.unit.builders import SLOW_EXIT
 
-EXIT = SlowExit(
-    end=1000.25,
-    vm="web",
-    pid=500,
-    tid=600,
-    vcpu=7,
-    reason="io",
-    kind=Kind.PIO,
-    access=Access.READ,
-    size=4,
-    address=0x608,
-    rip=0x7C12,
-    ns=1_500_000,
-    user_ns=1_400_000,
-)
-BLIND = replace(EXIT, reason=None, rip=None, ns=None)
+BLIND = replace(SLOW_EXIT, reason=None, rip=None, ns=None)
 
 
 def test_everything_known_of_it_is_in_its_line() -> None:
-    shown = line(EXIT).split()
+    shown = line(SLOW_EXIT).split()
     assert shown[0].endswith(".250000")
     assert shown[1:] == [
         "1.50ms", "1.40ms", "7", "web", "0x0000000000007c12", "io", "0x0608", "read",
@@ -36,25 +22,25 @@ def test_everything_known_of_it_is_in_its_line() -> None:
 
 def test_the_name_of_its_address_comes_last() -> None:
     usual = AddressName("acpi-tmr", Layer.PLATFORM, is_guess=True)
-    assert line(EXIT, usual).endswith("0x0608 read acpi-tmr?")
-    assert line(EXIT, AddressName("\x1b[1m", Layer.QMP)).isprintable()
+    assert line(SLOW_EXIT, usual).endswith("0x0608 read acpi-tmr?")
+    assert line(SLOW_EXIT, AddressName("\x1b[1m", Layer.QMP)).isprintable()
 
 
 def test_what_is_not_known_stays_blank() -> None:
     assert line(BLIND).split()[1:] == ["1.40ms", "7", "web", "0x0608", "read"]
-    assert line(replace(EXIT, vcpu=NO_VCPU)).split()[3] == "web"
-    assert line(replace(EXIT, kind=Kind.NONE, address=None)).endswith(" io")
+    assert line(replace(SLOW_EXIT, vcpu=NO_VCPU)).split()[3] == "web"
+    assert line(replace(SLOW_EXIT, kind=Kind.NONE, address=None)).endswith(" io")
 
 
 def test_columns_stand_under_their_headings() -> None:
-    for each in (EXIT, BLIND):
+    for each in (SLOW_EXIT, BLIND):
         shown = line(each)
         assert shown.index("web") == HEADINGS.index("guest")
         assert shown.index("0x0608") >= HEADINGS.index("reason, address")
 
 
 def test_a_name_is_harmless() -> None:
-    hostile = line(replace(EXIT, vm="\x1b[31m[bold]\n\u202e", reason="\x07"))
+    hostile = line(replace(SLOW_EXIT, vm="\x1b[31m[bold]\n\u202e", reason="\x07"))
     assert hostile.isprintable()
 
 

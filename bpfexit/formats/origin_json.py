@@ -1,0 +1,27 @@
+"""Where a snapshot comes from, as it stands in the documents that tell of one."""
+
+from typing import Any
+
+from bpfexit.model.host_facts import HostFacts
+from bpfexit.model.snapshot import Origin
+
+
+def document(origin: Origin) -> dict[str, Any]:
+    """Return its fields but for the host's facts, which only a recording's header has."""
+    return {
+        "host": origin.host,
+        "kernel": origin.kernel,
+        "backend": origin.backend,
+        "emits_exits": origin.emits_exits,
+    }
+
+
+def decoded(document: dict[str, Any], facts: HostFacts | None = None) -> Origin:
+    """Read it back; what is missing is not known."""
+    return Origin(
+        str(document.get("host", "")),
+        str(document.get("kernel", "")),
+        str(document.get("backend", "")),
+        bool(document.get("emits_exits", True)),
+        facts or HostFacts(),
+    )
