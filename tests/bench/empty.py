@@ -21,7 +21,7 @@ def main() -> None:
     for each in plan.attachments:
         name = f"on_{each.event}"
         if each.classic:
-            bpf.attach_tracepoint(tp=f"kvm:{each.event}", fn_name=name)
+            bpf.attach_tracepoint(tp=each.full_name, fn_name=name)
         else:
             bpf.attach_raw_tracepoint(tp=each.event, fn_name=name)
     print("attached", ", ".join(map(_how, plan.attachments)), flush=True)
