@@ -18,7 +18,7 @@ from tests.bench.tracers import EXITS, Tracer, tracers
 
 def measured(tracer: Tracer, share: Path) -> dict[str, Any]:
     """Return what `tests.bench.loops` took under a tracer, or why it did not run."""
-    row: dict[str, Any] = {"tracer": tracer.name, "version": tracer.version_line(), "loops": {}}
+    row: dict[str, Any] = {"tracer": tracer.name, "loops": {}, "note": ""}
     if not tracer.there:
         return row | {"note": f"{tracer.tool} is not installed"}
     with tempfile.TemporaryDirectory() as work:  # in memory: a recorder pays for no disk
@@ -28,7 +28,7 @@ def measured(tracer: Tracer, share: Path) -> dict[str, Any]:
         if not result.exists():
             return row | {"note": f"it ended with {done.returncode}: {done.stderr[-300:].strip()}"}
         shutil.copytree(folder, share / tracer.name)
-        return row | {"loops": json.loads(result.read_text()), "note": ""}
+        return row | {"loops": json.loads(result.read_text())}
 
 
 def main(share: Path, names: list[str]) -> None:

@@ -48,7 +48,10 @@ def report() -> Report:
             "instruction; recorders share it with the guest, those that count in the kernel stand "
             "still meanwhile",
             *(f"{loop.name}: {loop.mix}" for loop in LOOPS),
-            *(_how(*each) for each in zip(tracers(EXITS, still=True), rows, strict=True)),
+            *(
+                tracer.described(row["note"])
+                for tracer, row in zip(tracers(EXITS, still=True)[1:], rows[1:], strict=True)
+            ),
         ),
     )
 
@@ -65,10 +68,6 @@ def added(per_exit: dict[str, float], bare: dict[str, float]) -> list[str]:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}"
-
-
-def _how(tracer: Tracer, row: dict[str, Any]) -> str:
-    return f"{tracer.name}: {row['note'] or row['version']}; {tracer.command_line()}"
 
 
 def _lost(tracer: Tracer, folder: Path) -> str:

@@ -1,7 +1,8 @@
 """Exits a second of a guest on this machine's own KVM, without and with each tracer.
 
 Each tracer is started once for each round and takes its turn between the others, so that
-whatever else the machine does falls on all of them.
+whatever else the machine does falls on all of them; a run is compared with its round's
+run without tracer.
 """
 
 import json
@@ -16,8 +17,8 @@ from bpfexit.host import kvm
 from tests.bench.report import Report, share_lost
 from tests.bench.tracers import ACCESSES, EXITS, Tracer, tracers
 
-ROUNDS = 7
-DURATION_S = 2
+ROUNDS = 9
+DURATION_S = 1
 MIX = "pio"
 TIMEOUT_S = 60
 
@@ -42,16 +43,15 @@ def report() -> Report:
         for each in runs:
             if not each.failure:
                 _run(each)
-    none = statistics.median(runs[0].rates)
     return Report(
         f"Throughput of a guest that reads a port served in the kernel, exits/s "
         f"({backend.module if backend else 'no KVM'}, medians of {ROUNDS} interleaved runs of "
         f"{DURATION_S} s)",
         ("tracer", "exits/s", "lowest", "highest", "of untraced", "lost"),
-        [_row(each, none) for each in runs if not each.failure],
+        [_row(each, runs[0]) for each in runs if not each.failure],
         (
             f"guest: bpfexit guest --mix {MIX} -d {DURATION_S}",
-            *(f"{each.tracer.name}: {_how(each)}" for each in runs[1:]),
+            *(each.tracer.described(each.failure) for each in runs[1:]),
         ),
     )
 
@@ -90,17 +90,17 @@ def _run(runs: Runs) -> None:
                 runs.failure = "it tells of no exit: there is no kvm_exit here"
 
 
-def _row(runs: Runs, none: float) -> tuple[str, ...]:
-    median = statistics.median(runs.rates)
+def _row(runs: Runs, none: Runs) -> tuple[str, ...]:
     return (
         runs.tracer.name,
-        f"{median:,.0f}",
+        f"{statistics.median(runs.rates):,.0f}",
         f"{min(runs.rates):,.0f}",
         f"{max(runs.rates):,.0f}",
-        f"{median / none:.2f}",
+        f"{of_untraced(runs.rates, none.rates):.2f}",
         share_lost(runs.exits, runs.seen) if runs.tracer.seen else "",
     )
 
 
-def _how(runs: Runs) -> str:
-    return runs.failure or f"{runs.tracer.version_line()}; {runs.tracer.command_line()}"
+def of_untraced(rates: list[float], bare: list[float]) -> float:
+    """Return the median of what is left of each round's rate without tracer."""
+    return statistics.median(rate / none for rate, none in zip(rates, bare, strict=True))

@@ -103,6 +103,11 @@ class Tracer:
         said = subprocess.run(self.version, capture_output=True, text=True, check=False)
         return (said.stdout or said.stderr).strip().partition("\n")[0]
 
+    def described(self, failure: str = "") -> str:
+        """Return a line with name, version and command, or with why it does not run."""
+        said = [failure] if failure else [self.version_line(), self.command_line()]
+        return f"{self.name}: {'; '.join(filter(None, said))}"
+
     def command_line(self) -> str:
         """Return the command it is, for a person; COMMAND stands for what is traced."""
         words = self.wrap(["COMMAND"], Path())

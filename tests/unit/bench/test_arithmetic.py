@@ -9,6 +9,7 @@ from tests.bench.instructions import added
 from tests.bench.memory import kib, maps_bytes
 from tests.bench.report import share_lost
 from tests.bench.stopwatch import timing
+from tests.bench.throughput import of_untraced
 
 
 def test_added_is_what_a_loop_takes_more() -> None:
@@ -47,3 +48,7 @@ def test_parts_are_timed_where_their_caller_looks_them_up() -> None:
         time.sleep(0)
         time.sleep(0)
     assert took == {"sleep": 6}
+
+
+def test_a_run_is_compared_with_the_one_of_its_round() -> None:
+    assert of_untraced([50.0, 90.0, 300.0], [100.0, 100.0, 400.0]) == 0.75
