@@ -10,7 +10,7 @@ was not measured.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Snapshot
 SCHEMA = "bpfexit.snapshot/1"
 
 _ROWS_A_PIECE = 1024
+_NAMES_KEPT = 4096
 
 
 def encode(snapshot: Snapshot, naming: Naming | None = None) -> str:
@@ -128,11 +129,11 @@ def _ascii(names: Iterable[str | None]) -> list[orjson.Fragment]:
 
 def _names_of(snapshot: Snapshot, naming: Naming | None) -> Callable[..., dict[str, Any]]:
     """Return what names a row's kind, address, vm and pid; rows of many vCPUs share these."""
+    if naming is None:
+        return lambda *_: {}
 
-    @cache
+    @lru_cache(_NAMES_KEPT)
     def name(kind: int, address: int, vm: int, pid: int) -> dict[str, Any]:
-        if naming is None:
-            return {}
         known = named(naming(Kind(kind), address, snapshot.vms[vm], pid) if kind else None)
         return dict(zip(known, _ascii(known.values()), strict=True))
 
