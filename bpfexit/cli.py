@@ -112,7 +112,10 @@ def _complete_streams() -> None:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"bpfexit: {message}", err=True)
+    """Say it with what it quotes, a file's name perhaps, made harmless."""
+    from bpfexit.ui.text import clean  # noqa: PLC0415 - late: numpy is slow to load
+
+    click.echo(f"bpfexit: {clean(message, 4096)}", err=True)
     # What could not be written cannot be flushed either.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)

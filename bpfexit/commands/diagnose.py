@@ -34,7 +34,8 @@ Examples:
                                           a minute of one
   bpfexit diagnose --libvirt              with the names that libvirt's guests
                                           have for their addresses
-  bpfexit diagnose --input run.jsonl.gz   what was recorded
+  bpfexit record -o run.jsonl.gz -d 60    a minute into a file
+  bpfexit diagnose --input run.jsonl.gz   and what that says
   bpfexit diagnose --explain pm-timer     what a rule looks for, and why
 """
 

@@ -25,7 +25,14 @@ from bpfexit.ui.interrupts import Interrupts
 OVERHEAD_S = 2.0
 
 
-@click.command()
+EPILOG = """\b
+Examples:
+  bpfexit doctor                    is all there that counting exits needs?
+  bpfexit doctor --overhead -d 10   what it costs here, program by program
+"""
+
+
+@click.command(epilog=EPILOG)
 @click.option("--overhead", is_flag=True, help="Measure instead what bpfexit itself costs.")
 @click.option("-d", "--duration", type=SECONDS, help=f"For so many seconds [{OVERHEAD_S:g}].")
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON objects, one a line.")

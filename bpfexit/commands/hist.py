@@ -29,6 +29,7 @@ from bpfexit.sources.recording import total
 from bpfexit.sources.source import Filter
 from bpfexit.ui import plain
 from bpfexit.ui.tables import LOSSES, NOT_COUNTED
+from bpfexit.ui.text import clean
 
 ENCODERS: dict[str, Callable[[Sequence[Distribution]], str]] = {
     "text": hist_text.encode,
@@ -61,8 +62,9 @@ Each exit is in one histogram: those at an address in that of the address.
 \b
 Examples:
   bpfexit hist -d 10                         stars, all guests, 10 s
-  bpfexit hist --input FILE --by reason -n 1 -f hgrm > exits.hgrm
-  bpfexit hist --input bpfexit/data/svm-demo.jsonl.gz -f folded
+  bpfexit record -o run.jsonl.gz -d 10       ten seconds into a file
+  bpfexit hist --input run.jsonl.gz --by reason -n 1 -f hgrm > exits.hgrm
+  bpfexit hist --input run.jsonl.gz -f folded > exits.folded
 """
 
 
@@ -155,7 +157,7 @@ def _check(
 def _read(recording: Path, wanted: Filter) -> Snapshot:
     whole = total(recording, wanted)
     if whole.cut:
-        _say(f"{recording} is not whole: {whole.cut}")
+        _say(f"{clean(str(recording), 4096)} is not whole: {whole.cut}")
     return whole.snapshot
 
 

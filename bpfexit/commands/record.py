@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from bpfexit import __version__
 from bpfexit.commands.opening import live_source, max_rows_option
@@ -19,7 +20,7 @@ from bpfexit.commands.options import (
     rate_option,
     than_option,
 )
-from bpfexit.errors import BpfexitError
+from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats.recording_json import Header
 from bpfexit.host import guests
 from bpfexit.host.qmp_socket import MapSources
@@ -96,6 +97,8 @@ def record(
     opens the file again, for log rotation. With a COMMAND, the exit code is its, or 1
     when it did well and the recording did not.
     """
+    if not events and _given("than_ns", "rate"):
+        raise UsageError("--than and --rate are for --events slow")
     must_exist(command)
     wanted = Filter(pids, vcpus, reasons)
     threshold = Threshold(than_ns, rate) if events else None
@@ -117,6 +120,14 @@ def record(
             click.echo(f"bpfexit: {error}; the command goes on, unrecorded", err=True)
             return child.finish() or 1
         return child.finish() if child else 0
+
+
+def _given(*options: str) -> bool:
+    """Say whether any of these is on the command line."""
+    context = click.get_current_context()
+    return any(
+        context.get_parameter_source(each) is ParameterSource.COMMANDLINE for each in options
+    )
 
 
 def _record(

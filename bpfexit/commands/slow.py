@@ -72,7 +72,9 @@ def slow(
     exits (PVM), it is the trips to user space that are looked at.
     """
     if recording and maps:
-        raise UsageError("--qmp and --libvirt are for this host: a recording has its names with it")
+        raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
+    if recording and duration is not None:
+        raise UsageError("--duration is for counting on this host: a recording is read whole")
     wanted = Filter(pids, vcpus, reasons)
     with Interrupts() as interrupts:
         source: Source = (
@@ -82,9 +84,7 @@ def slow(
         )
         try:
             run = plain.Run(READ_EVERY_S, None, duration)
-            printed = _Printed(slow_json.encode_line if as_json else line)
-            if not as_json:
-                _write(HEADINGS)
+            printed = _Printed(slow_json.encode_line) if as_json else _Printed(line, HEADINGS)
             for snapshot in plain.intervals(source, run, interrupts):
                 printed.add(snapshot)
         finally:
@@ -99,10 +99,13 @@ def slow(
 
 
 class _Printed:
-    """Prints slow exits as they come, and counts them."""
+    """Prints slow exits as they come, below their headings, and counts them."""
 
-    def __init__(self, write: Callable[[SlowExit, AddressName | None], str]) -> None:
+    def __init__(
+        self, write: Callable[[SlowExit, AddressName | None], str], headings: str = ""
+    ) -> None:
         self._write = write
+        self._headings = headings
         self.than_ns: int | None = None
         self.count = 0
         self.told = 0
@@ -112,6 +115,8 @@ class _Printed:
         slow = snapshot.slow
         if slow is None:
             return
+        if self.than_ns is None and self._headings:
+            _write(self._headings)
         guests = {guest.pid: guest for guest in snapshot.guests}
         self.than_ns = slow.than_ns
         self.count += slow.count

@@ -23,12 +23,14 @@ from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.live import LiveScreen
 from bpfexit.ui.state import first_state
+from bpfexit.ui.text import clean
 
 EPILOG = """\b
 Examples:
   bpfexit top                          live, all guests
   bpfexit top --by vm,reason 5         every 5 s, by guest and reason
-  bpfexit top -b -p 4711 -d 10         tables of one guest for 10 s
+  bpfexit top -b -p "$(pgrep -o qemu)" -d 10
+                                       tables of one guest for 10 s
   bpfexit top -j 1 60 > exits.jsonl    a minute as JSON lines
   bpfexit top --replay exits.jsonl     and that again
 """
@@ -90,7 +92,7 @@ def top(
         finally:
             source.close()
         if source.cut:
-            click.echo(f"bpfexit: {replay} is not whole: {source.cut}", err=True)
+            click.echo(f"bpfexit: {clean(str(replay), 4096)} is not whole: {source.cut}", err=True)
 
 
 def _show(

@@ -175,6 +175,8 @@ def _parse_step(text: str) -> Step:
 def _find(name: str) -> Operation:
     if name in OPERATIONS:
         return OPERATIONS[name]
+    if name in MIXES:
+        raise UsageError(f"{name} is a mix, which takes no address, weight or company")
     near = get_close_matches(name, [*OPERATIONS, *MIXES], n=1)
     hint = f"did you mean {near[0]}?" if near else "see `bpfexit guest --list`"
     raise UsageError(f"there is no operation or mix named {name!r}: {hint}")

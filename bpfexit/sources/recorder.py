@@ -8,6 +8,7 @@ only makes that interval longer: they go on counting.
 """
 
 import os
+import re
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,8 @@ SYNC_S = 5.0
 """Seconds between two flushes to the disk."""
 
 _BLOCK = 1 << 20
+_HEAD = 512
+_BEGINNING = re.compile(rb'\{\s*"schema"\s*:\s*"bpfexit\.(recording|snapshot)/')
 
 
 class Recorder:
@@ -163,9 +166,17 @@ def _cut_to_whole(fd: int, path: Path) -> None:
     if not S_ISREG(about.st_mode):
         raise BpfexitError(f"cannot append to {path}: it is no regular file")
     whole = whole_members(fd) if path.suffix == ".gz" else whole_lines(fd, about.st_size)
-    if about.st_size and not whole:
+    if about.st_size and not (whole and _is_recording(fd, path)):
         raise BpfexitError(f"cannot append to {path}: it is no recording")
     os.ftruncate(fd, whole)
+
+
+def _is_recording(fd: int, path: Path) -> bool:
+    """Say whether a file begins as recordings do: root may append to any file, a log as well."""
+    head = os.pread(fd, _HEAD, 0)
+    if path.suffix == ".gz":
+        head = zlib.decompressobj(wbits=31).decompress(head, _HEAD)
+    return bool(_BEGINNING.match(head))
 
 
 def whole_lines(fd: int, size: int) -> int:

@@ -90,9 +90,12 @@ class RecordingSource:
             if not self._line:
                 raise BpfexitError(f"cannot read {self._path}: {error}") from None
             self.cut = f"the compressed data is broken after line {self._line}"
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise BpfexitError(f"cannot read {self._path}: {why}") from None
+        except UnicodeDecodeError:
+            raise BpfexitError(
+                f"cannot read {self._path}: it is no text, so no recording"
+            ) from None
+        except OSError as error:
+            raise BpfexitError(f"cannot read {self._path}: {error.strerror or error}") from None
 
     def _decoded(self, file: IO[str]) -> Iterator[Snapshot]:
         while line := file.readline(LINE_LIMIT):
@@ -100,7 +103,12 @@ class RecordingSource:
             try:
                 snapshot = self._snapshot(line)
             except BpfexitError as error:
-                if line.endswith("\n") or self._line == 1:
+                if self._line == 1:
+                    raise BpfexitError(
+                        f"{self._path} is no recording, line 1: {error}; "
+                        "make one with `bpfexit record`"
+                    ) from None
+                if line.endswith("\n"):
                     raise BpfexitError(f"{self._path}, line {self._line}: {error}") from None
                 self.cut = f"line {self._line} is cut short"
                 return

@@ -65,7 +65,7 @@ def _guest(found: GuestDiagnosis) -> RenderableType:
 
 def _name(found: GuestDiagnosis) -> Text:
     name = clean(found.vm) or "unnamed"
-    text = Text(name, "bold reverse", no_wrap=True, overflow="ellipsis")
+    text = Text(name, "bold reverse")
     rest = [] if name == f"pid:{found.guest.pid}" else [f"pid {found.guest.pid}"]
     rest += [f"{numbers.rate(found.per_s)}/s", *(["ended"] if found.guest.ended else [])]
     return text.append(f"  {', '.join(rest)}", "not bold not reverse")

@@ -157,8 +157,9 @@ def _help(replay: bool) -> RenderableType:
     for each in help_of(replay):
         grid.add_row(Text(each.keys, style="bold"), Text(each.full))
     legend = Text(
-        "\nexits/s, time%: of the time in exits, HLT aside. mean to max: from exit to entry.\n"
-        "user%: share of the exits that went to user space (QEMU); in user: how long they were\n"
-        "there, on average. Quantiles are right to a quarter of their value, mostly far better."
+        "\ntime%: of the time in exits, HLT aside; mean to max: from exit to entry.\n"
+        "user%: share of the exits that went to user space (QEMU); in user: how long\n"
+        "they were there, on average. Quantiles are right to a quarter of their value,\n"
+        "mostly far better."
     )
     return Group(grid, legend)

@@ -32,6 +32,7 @@ class Help:
 
 
 _HELP = (
+    Help("h ?", "help", "this help, and back"),
     Help("q", "quit", "quit, with the summary of the whole run"),
     Help("p", "pause", "pause, and go on"),
     Help("n .", "next", "pause, and show the next interval", replay=True),
@@ -42,7 +43,6 @@ _HELP = (
     Help("s", "interval", "set the interval in seconds", replay=False),
     Help("r", "reset", "reset: everything since now"),
     Help("c", "cost", "measure again what bpfexit itself costs, half a second", replay=False),
-    Help("h ?", "help", "this help, and back"),
 )
 
 

@@ -126,7 +126,7 @@ def below(view: Grouped, more: str = SHOW_ALL) -> list[Text]:
     """Return what is said under a table: that it is empty, how much is hidden, who names."""
     if not view.lines:
         return [Text("nothing to show here", style="dim")]
-    hidden = [f"{view.hidden} more lines ({more})"] if view.hidden else []
+    hidden = [f"{_plural(view.hidden, 'more line')} ({more})"] if view.hidden else []
     return [Text(each, style="dim") for each in [*hidden, *named_by(view.lines)]]
 
 

@@ -1,6 +1,7 @@
 """What makes no sense on the command line is refused with exit code 2 before anything runs."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from bpfexit.commands.options import (
     numbers,
     view_options,
 )
+from bpfexit.errors import UsageError
 from bpfexit.formats.snapshot_json import encode
 from bpfexit.model.view import DIMENSIONS
 from tests.unit.builders import pio, snapshot
@@ -170,7 +172,7 @@ def test_a_broken_recording_exits_with_1(tmp_path: Path) -> None:
     path.write_text("not a recording\n")
     found = run("top", "--replay", str(path))
     assert found.returncode == 1
-    assert found.stderr.startswith(f"bpfexit: {path}, line 1: ")
+    assert found.stderr.startswith(f"bpfexit: {path} is no recording, line 1: ")
 
 
 def test_a_recording_is_replayed_as_it_was(recording: str) -> None:
@@ -182,3 +184,48 @@ def test_a_recording_is_replayed_as_it_was(recording: str) -> None:
     assert [row.pop("named_by") for row in replayed["rows"]] == ["platform"]
     assert replayed == written
     assert "IO_INSTRUCTION" in run("top", "-b", "--replay", recording).stdout
+
+
+@pytest.mark.parametrize(
+    "command", ["top --replay", "hist --input", "slow --input", "diagnose --input"]
+)
+@pytest.mark.parametrize("asked", [("--libvirt",), ("--qmp", "web=/run/qmp")])
+def test_a_recording_is_not_asked_for_names(
+    command: str, asked: tuple[str, ...], recording: str
+) -> None:
+    failed = CliRunner().invoke(cli, [*command.split(), recording, *asked]).exception
+    option = command.split()[1]
+    assert str(failed) == f"--qmp and --libvirt are for guests of this host, not for {option}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("record", "--than", "5ms"), "are for --events slow"),
+        (("record", "--rate", "7"), "are for --events slow"),
+        (("slow", "--input", "RECORDING", "-d", "5"), "a recording is read whole"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    arguments: tuple[str, ...], why: str, recording: str
+) -> None:
+    given = [recording if each == "RECORDING" else each for each in arguments]
+    failed = CliRunner().invoke(cli, given).exception
+    assert isinstance(failed, UsageError)
+    assert why in str(failed)
+
+
+@pytest.mark.parametrize("name", cli.list_commands(CONTEXT))
+def test_every_help_shows_an_example(name: str) -> None:
+    shown = CliRunner().invoke(cli, [name, "--help"]).output
+    assert re.search(rf"^ +bpfexit {name}\b", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["report", "hist -f folded --input", "slow --input", "diff"])
+def test_the_name_of_a_file_is_harmless(command: str, recording: str, tmp_path: Path) -> None:
+    path = tmp_path / "\x1b[31mcut"
+    path.write_text(Path(recording).read_text() + '{"schema"')
+    given = [*command.split(), *([recording] if command == "diff" else []), str(path)]
+    said = run(*given).stderr
+    assert r"\x1b[31mcut" in said
+    assert "\x1b" not in said

@@ -59,6 +59,8 @@ def test_an_instruction_names_the_address_of_its_step() -> None:
         ("pio-raed-user=1", "did you mean pio-read-user"),
         ("clok", "did you mean clock"),
         ("xyzzy", "--list"),
+        ("clock@0x70", "clock is a mix"),
+        ("pio-read-user,clock", "clock is a mix"),
         ("", "--list"),
         ("cpuid=0", "between 1 and"),
         ("cpuid=-3", "between 1 and"),

@@ -72,7 +72,17 @@ def test_appending_takes_off_what_was_cut(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("junk", [b"no recording", b"\x1f\x8b", b"\0" * 9])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"no recording",
+        b"root:x:0:0::/root:/bin/sh\n",
+        b'{"schema":"else/1"}\n',
+        gzip.compress(b"a log\n"),
+        b"\x1f\x8b",
+        b"\0" * 9,
+    ],
+)
 def test_what_is_no_recording_is_left_alone(tmp_path: Path, name: str, junk: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(junk)

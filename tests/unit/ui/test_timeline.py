@@ -65,7 +65,7 @@ def test_it_fits_the_terminal(width: int) -> None:
 
 def test_what_is_hidden_is_said() -> None:
     lines = shown(seconds((1, 2)), Query(("reason",), limit=1))
-    assert lines[-1] == "1 more lines (-n 0 shows all)"
+    assert lines[-1] == "1 more line (-n 0 shows all)"
 
 
 def test_a_hostile_name_is_shown_clean() -> None:
