@@ -22,7 +22,7 @@ from bpfexit.model.grouping import (
 )
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
-from bpfexit.model.platform import PLATFORM, region_at
+from bpfexit.model.platform import PLATFORM, described, region_at
 from bpfexit.model.rows import Access, Kind, Rows
 from bpfexit.model.snapshot import Snapshot, idle_rows
 from bpfexit.model.view import Line
@@ -167,14 +167,18 @@ class Evidence:
     def _devices(self) -> tuple[NDArray[Any], Mask]:
         """Return the name of what each row is after, and whether the guest's own map has it.
 
-        KVM's own devices are named as those that they take the place of.
+        It is the device's, then its register's; KVM's own devices are named as those
+        that they take the place of.
         """
         fields = self.rows.fields[["kind", "address"]]
         places, place = np.unique(fields, return_inverse=True)
         own = [region_at(self.guest.regions, Kind(kind), at) for kind, at in places.tolist()]
         usual = [region_at(PLATFORM, Kind(kind), at) for kind, at in places.tolist()]
         found = [mine or other for mine, other in zip(own, usual, strict=True)]
-        names = [region.name.removeprefix("kvm-") if region else "" for region in found]
+        names = [
+            described(region, address).removeprefix("kvm-") if region else ""
+            for region, (_, address) in zip(found, places.tolist(), strict=True)
+        ]
         mapped = np.array([region is not None for region in own], bool)
         return np.array(names, object)[place], mapped[place] if len(place) else self.none
 

@@ -14,9 +14,10 @@ LIMITS = (
 
 
 def notifies(evidence: Evidence) -> Mask:
-    """Return writes to notify registers: a region of their own, or 16 bits of a legacy device."""
+    """Return writes to notify registers: of a legacy device, or a region of their own."""
     unnamed = evidence.at(Kind.PIO, PORTS) & ~evidence.is_named()
-    legacy = evidence.device(Kind.PIO, "virtio-pci") | unnamed
-    legacy &= evidence.rows["size"] == NOTIFY_BYTES
+    usual = unnamed & (evidence.rows["size"] == NOTIFY_BYTES)
+    legacy = evidence.device(Kind.PIO, "virtio-pci notify") | usual
     modern = evidence.device(Kind.MMIO, "virtio-pci-notify")
-    return (legacy | modern) & evidence.access(Access.WRITE)
+    notifies: Mask = (legacy | modern) & evidence.access(Access.WRITE)
+    return notifies

@@ -91,14 +91,20 @@ def _u32(number: int) -> str:
 def running(
     folder: Path, name: str, *options: str, reads_timer: bool = True
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run QEMU on KVM with a legacy virtio disk, whose registers are at port 0xc040."""
-    image = folder / "boot.img"
+    """Run QEMU on KVM with two legacy virtio disks; port 0xc050 is the notify of the second.
+
+    Without discard and write-zeroes, each has 0x40 ports: the second has those from 0xc040 on.
+    """
+    image, other = folder / "boot.img", folder / "other.img"
     image.write_bytes(boot_sector(reads_timer).ljust(IMAGE_BYTES, b"\0"))
+    other.write_bytes(bytes(IMAGE_BYTES))
+    disk = "virtio-blk-pci,disable-modern=on,discard=off,write-zeroes=off"
     command = [
         *("qemu-system-x86_64", "-name", name, "-accel", "kvm", "-machine", "pc", "-m", "64"),
         *("-nodefaults", "-display", "none"),
         *("-drive", f"file={image},format=raw,if=none,id=d0"),
-        *("-device", "virtio-blk-pci,drive=d0,disable-modern=on,addr=5"),
+        *("-drive", f"file={other},format=raw,if=none,id=d1"),
+        *("-device", f"{disk},drive=d0,addr=5", "-device", f"{disk},drive=d1,addr=6"),
         *options,
     ]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:

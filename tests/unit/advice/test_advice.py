@@ -171,6 +171,14 @@ def test_notifies_are_expected_until_user_space_serves_too_many() -> None:
     assert set(findings(seen(kernel.exits(SVM, count, ns)))) == {"virtio-notify"}
 
 
+def test_a_legacy_notify_is_one_register_of_its_device() -> None:
+    case = CASES["virtio-notify"]
+    notify = Region(Kind.PIO, 0xC040, 0xC07F, "virtio-pci")
+    assert set(findings(seen(case.exits(SVM, 5, 1000), regions=(notify,)))) == {"virtio-notify"}
+    config = Region(Kind.PIO, 0xC000, 0xC07F, "virtio-pci")
+    assert not findings(seen(case.exits(SVM, 5, 1000), regions=(config,)))
+
+
 def test_a_modern_notify_is_known_by_the_map() -> None:
     notify = Region(Kind.MMIO, 0xFE003000, 0xFE003FFF, "virtio-pci-notify-virtio-blk")
     case = Case(mmio(0xFE003000, Access.WRITE), user=True, regions=(notify,))
