@@ -6,7 +6,8 @@ one. So neither the length of a recording nor its intervals need be known before
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,20 +24,29 @@ _SHORTEST_S = 1e-3
 Floats = NDArray[np.float64]
 
 
-def key_of(line: Line) -> Subject:
-    """Return what a line of a view is about, without its numbers: the same in every interval."""
-    return Subject(*(getattr(line, field.name) for field in fields(Subject)))
+Place = tuple[Subject, Subject]
+"""What the group is about that a line is in, and what the line itself is: that alone may be in
+several groups, as an address is in those of two guests."""
+
+
+def placed(lines: Iterable[Line]) -> Iterator[tuple[Place, Line]]:
+    """Yield the lines of a view, each with its place, which is the same in every interval."""
+    group: Subject | None = None
+    for line in lines:
+        about = Subject(*(getattr(line, field.name) for field in fields(Subject)))
+        group = about if not line.depth or group is None else group
+        yield (group, about), line
 
 
 class Timeline:
     """Exits of each line over time, from the first interval on."""
 
     def __init__(self, query: Query) -> None:
-        self._query = query
+        self._query = replace(query, limit=0)  # an interval's first lines are not always the same
         self._start = 0.0
         self._width_s = 0.0
         self._covered = np.zeros(BINS)  # seconds of a bin that intervals lie in
-        self._counts: dict[Subject, Floats] = {}
+        self._counts: dict[Place, Floats] = {}
         self._end_s = 0.0
 
     @property
@@ -59,13 +69,13 @@ class Timeline:
         edges = np.arange(BINS + 1) * self._width_s
         inside = np.clip(np.minimum(end, edges[1:]) - np.maximum(begin, edges[:-1]), 0, None)
         self._covered += inside
-        for line in view(snapshot, self._query).lines:
-            counts = self._counts.setdefault(key_of(line), np.zeros(BINS))
+        for place, line in placed(view(snapshot, self._query).lines):
+            counts = self._counts.setdefault(place, np.zeros(BINS))
             counts += inside * (line.numbers["count"] / snapshot.duration_s)
 
-    def rates(self, line: Line, columns: int) -> Floats:
+    def rates(self, place: Place, columns: int) -> Floats:
         """Return exits/s of a line in so many equal parts of the time; nan where nobody looked."""
-        counts = self._counts.get(key_of(line), np.zeros(BINS))
+        counts = self._counts.get(place, np.zeros(BINS))
         with np.errstate(invalid="ignore", divide="ignore"):
             found: Floats = self._parts(counts, columns) / self._parts(self._covered, columns)
         found[~np.isfinite(found)] = np.nan

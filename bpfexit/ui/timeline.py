@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bpfexit.model.timeline import Timeline
+from bpfexit.model.timeline import Timeline, placed
 from bpfexit.model.view import View
 from bpfexit.ui import numbers
 from bpfexit.ui.sparkline import sparkline
@@ -15,6 +15,7 @@ from bpfexit.ui.tables import below, labels
 
 _NARROWEST = 8
 _LABEL_LIMIT = 32
+_SHORTEST_LABEL = 4
 _NUMBERS_WIDTH = 18
 """Columns that the two rates take."""
 
@@ -26,21 +27,31 @@ def timeline_table(view: View, timeline: Timeline, start: float, width: int) -> 
         min(_LABEL_LIMIT, max([len(title), *(label(line).cell_len for line in view.lines)]))
         for title, label in wanted
     ]
-    columns = max(_NARROWEST, width - _NUMBERS_WIDTH - sum(sizes) - len(sizes) - 1)
+    room = width - _NUMBERS_WIDTH - len(sizes) - 1
+    sizes = _fitted(sizes, room - _NARROWEST)
+    columns = max(_NARROWEST, room - sum(sizes))
     grid = Table(box=None, padding=(0, 1, 0, 0), header_style="reverse")
     for (title, _), size in zip(wanted, sizes, strict=True):
         grid.add_column(title, no_wrap=True, overflow="ellipsis", width=size)
     grid.add_column(_axis(start, timeline.length_s, columns), no_wrap=True, width=columns)
     grid.add_column("per s", justify="right", no_wrap=True, min_width=8)
     grid.add_column("peak", justify="right", no_wrap=True, min_width=8)
-    for line in view.lines:
-        rates = timeline.rates(line, columns)
+    for place, line in placed(view.lines):
+        rates = timeline.rates(place, columns)
         known = rates[~np.isnan(rates)]
         peak = float(known.max()) if len(known) else float("nan")
         cells = [label(line) for _, label in wanted]
         written = (numbers.rate(each) for each in (line.numbers["rate"], peak))
         grid.add_row(*cells, Text(sparkline(rates.tolist())), *map(Text, written))
     return Group(grid, *below(view))
+
+
+def _fitted(sizes: list[int], room: int) -> list[int]:
+    """Return the widths of labels, the widest cut until they fit: numbers are never cut."""
+    fitted = list(sizes)
+    while sum(fitted) > room and max(fitted, default=0) > _SHORTEST_LABEL:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
 
 
 def _axis(start: float, length_s: float, columns: int) -> Text:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpfexit.model.snapshot import Snapshot, merged
-from bpfexit.model.timeline import BINS, Timeline
-from bpfexit.model.view import Line, Query, view
+from bpfexit.model.timeline import BINS, Place, Timeline, placed
+from bpfexit.model.view import Query, view
 from tests.unit.builders import Exits, pio, snapshot
 
 BY_REASON = Query(("reason",))
@@ -17,8 +17,12 @@ def second(at: float, exits: int, lasts: float = 1.0) -> Snapshot:
     return snapshot(Exits("CPUID", untimed=exits), start=1000.0 + at, duration_s=lasts)
 
 
-def line_of(of: list[Snapshot]) -> Line:
-    return view(merged(of), BY_REASON).lines[0]
+def line_of(of: list[Snapshot]) -> Place:
+    return places(of, BY_REASON)[0]
+
+
+def places(of: list[Snapshot], query: Query) -> list[Place]:
+    return [place for place, _ in placed(view(merged(of), query).lines)]
 
 
 def made(of: list[Snapshot]) -> Timeline:
@@ -40,9 +44,38 @@ def test_where_nobody_looked_nothing_is_known() -> None:
 
 
 def test_a_line_that_was_not_there_took_none() -> None:
-    other = view(snapshot(pio(7, ns=(1,))), BY_REASON).lines[0]
+    other = line_of([snapshot(pio(7, ns=(1,)))])
     assert made([second(0, 4)]).rates(other, 2).tolist() == [0, 0]
     assert np.isnan(Timeline(BY_REASON).rates(other, 2)).all()
+
+
+def test_an_address_in_two_guests_is_two_lines() -> None:
+    of = [
+        snapshot(
+            pio(0x608, untimed=3, vm="alpha", pid=100, tid=101),
+            pio(0x608, untimed=5, vm="beta", pid=200, tid=201),
+        )
+    ]
+    query = Query(("vm", "port"))
+    timeline = Timeline(query)
+    timeline.add(of[0])
+    found = {
+        (group.vm, about.depth): timeline.rates((group, about), 1).tolist()
+        for group, about in places(of, query)
+    }
+    assert found == {("alpha", 0): [3], ("alpha", 1): [3], ("beta", 0): [5], ("beta", 1): [5]}
+
+
+def test_a_line_counts_also_where_others_were_before_it() -> None:
+    of = [
+        snapshot(Exits("CPUID", untimed=2), Exits("HLT", untimed=each), start=1000.0 + n)
+        for n, each in enumerate((1, 9))
+    ]
+    query = Query(("reason",), sort="count", limit=1)
+    timeline = Timeline(query)
+    for each in of:
+        timeline.add(each)
+    assert timeline.rates(places(of, query)[0], 2).tolist() == [1, 9]
 
 
 @given(

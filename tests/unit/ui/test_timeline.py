@@ -63,6 +63,14 @@ def test_it_fits_the_terminal(width: int) -> None:
     assert len(lines) == 3
 
 
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_no_number_is_cut_where_labels_are_long(width: int) -> None:
+    long = "a-guest-with-a-name-of-some-length"
+    lines = shown(seconds((80, 1234), vm=long), Query(("vm", "vcpu", "reason")), width)
+    assert [line.split()[-2:] for line in lines[1:]] == [["80.0", "80.0"], ["1,234", "1,234"]]
+    assert max(len(line) for line in lines) <= width
+
+
 def test_what_is_hidden_is_said() -> None:
     lines = shown(seconds((1, 2)), Query(("reason",), limit=1))
     assert lines[-1] == "1 more line (-n 0 shows all)"
