@@ -198,8 +198,8 @@ def _default_by(form: str, origin: Origin) -> tuple[str, ...]:
 def _cut(found: list[Distribution], limit: int) -> list[Distribution]:
     """Return the first of them; say what is missing, be it cut or never known."""
     kept = found[: limit or len(found)]
-    if len(kept) < len(found):
-        _say(f"{len(found) - len(kept)} more are left out (-n 0 shows all)")
+    if left := len(found) - len(kept):
+        _say(f"{left} more {'is' if left == 1 else 'are'} left out (-n 0 shows all)")
     return kept
 
 

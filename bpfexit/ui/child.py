@@ -15,7 +15,9 @@ from bpfexit.ui.text import clean
 def must_exist(command: Sequence[str]) -> None:
     """Raise `BpfexitError` unless there is such a command: before anything is set up for it."""
     if command and which(command[0]) is None:
-        raise BpfexitError(f"cannot start {clean(command[0])}: there is no such command")
+        raise BpfexitError(
+            f"cannot start {clean(command[0])}: there is no such command (-o names the file)"
+        )
 
 
 class Child:

@@ -61,6 +61,7 @@ def test_without_exits_accesses_fold_by_count_and_not_by_time(path: Path) -> Non
 def test_what_is_not_shown_is_said(path: Path) -> None:
     assert "2 exits have no latency counted here" in run(path, SEEN).output
     assert "2 more are left out" in run(path, SEEN, "-n", "1").output
+    assert "1 more is left out" in run(path, SEEN, "-n", "2").output
     assert "no exits with a latency" in run(path, snapshot()).output
 
 
