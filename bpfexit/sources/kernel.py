@@ -106,6 +106,7 @@ class KernelSource:
             self._plan.macros.update(programs.slow_macros(threshold, idle))
         self._bpf = _compiled(self._bcc, self._plan)
         self._threshold = threshold
+        self._only = wanted.reasons
         self._ring = SlowRing(self._bpf) if threshold else None
         self._rows = np.zeros(max_rows, np.dtype(self._bpf["rows"].Leaf))
         self._vcpus_fd, self._vcpus = self._vcpus_map(max_vcpus)
@@ -124,6 +125,8 @@ class KernelSource:
         self._closed = False
         self._programs_cost: ProgramsCost | None = None
         self._attach()
+        # Attaching takes its time, and nothing is counted before it is done.
+        self._before = replace(self._before, taken_ns=time.monotonic_ns())
         release_compiler()
         self._cpu_s = time.process_time()
 
@@ -137,17 +140,22 @@ class KernelSource:
         """Where its snapshots come from: this host."""
         return self._origin
 
-    @property
-    def cut(self) -> str | None:
-        """Say nothing: the kernel does not end."""
-        return None
+    def notes(self) -> list[str]:
+        """Return nothing: what is lost is in the snapshots."""
+        return []
 
     def next(self) -> Snapshot:
         """Read the maps; return what has happened since the last reading."""
+        return self._next(None)
+
+    def _next(self, ended_ns: int | None) -> Snapshot:
+        """Read the maps, in which nothing has been counted since `ended_ns`, if that is given."""
         slow = self._ring.read() if self._ring else None
         ended = ended_slots(self._vcpus)  # before their rows are read, so for the last time
         diff = self._read_rows()
         after = self._sample(slow)
+        if ended_ns is not None:
+            after = replace(after, taken_ns=ended_ns)
         snapshot = self._snapshot(diff, self._before, after)
         self._give_back(ended, after)
         self._before = after
@@ -175,12 +183,14 @@ class KernelSource:
         if self._closed:
             return None
         self._closed = True
+        # The kernel waits for all CPUs as it takes each program away: a tenth of a second or more.
+        ended_ns = time.monotonic_ns()
         for each in self._plan.detaching:
             if each.classic:
                 self._bpf.detach_tracepoint(each.full_name)
             else:
                 self._bpf.detach_raw_tracepoint(each.event)
-        last = self.next()
+        last = self._next(ended_ns)
         self._bpf.cleanup()
         os.close(self._vcpus_fd)
         return last
@@ -325,6 +335,7 @@ class KernelSource:
             origin=self._origin,
             guests=guests,
             slow=self._slow(before, after, guests),
+            only=self._only,
             cost=self._cost(duration_s),
         )
 
