@@ -10,9 +10,9 @@ from rich.console import RenderableType
 from bpfexit.advice.diagnosis import diagnose as judged
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.registry import rule as rule_named
-from bpfexit.commands.opening import counted, max_rows_option
+from bpfexit.commands.opening import counted, max_rows_option, tell
 from bpfexit.commands.options import SECONDS, memory_map_options, thread_options
-from bpfexit.errors import UsageError
+from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats import diagnosis_json
 from bpfexit.host.qmp_socket import MapSources
 from bpfexit.model.snapshot import Snapshot
@@ -112,6 +112,9 @@ def _counted(wanted: Filter, duration: float | None, max_rows: int, maps: MapSou
 
 def _read(path: Path, wanted: Filter) -> Snapshot:
     whole = total(path, wanted)
-    if whole.cut:
-        click.echo(f"bpfexit: {clean(str(path))} is not whole: {whole.cut}", err=True)
+    tell(*whole.notes)
+    if only := whole.snapshot.only:
+        raise BpfexitError(
+            f"{path} was recorded with --reason {', '.join(only)}: a diagnosis needs all reasons"
+        )
     return whole.snapshot

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from bpfexit.commands.opening import tell
 from bpfexit.commands.options import comparison_options, filter_options
 from bpfexit.formats import diff_json
 from bpfexit.model.diff import compare
@@ -13,7 +14,6 @@ from bpfexit.sources.recording import total
 from bpfexit.sources.source import Filter
 from bpfexit.ui import diff_table
 from bpfexit.ui.console import PlainConsole
-from bpfexit.ui.text import clean
 
 EPILOG = """\b
 Examples:
@@ -71,6 +71,5 @@ def diff(
 
 def _read(path: Path, wanted: Filter) -> Snapshot:
     recording = total(path, wanted)
-    if recording.cut:
-        click.echo(f"bpfexit: {clean(str(path))} is not whole: {recording.cut}", err=True)
+    tell(*recording.notes)
     return recording.snapshot

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.opening import counted, max_rows_option
+from bpfexit.commands.opening import counted, max_rows_option, tell
 from bpfexit.commands.options import SECONDS, dimensions, filter_options, memory_map_options
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats import (
@@ -29,7 +29,6 @@ from bpfexit.sources.recording import total
 from bpfexit.sources.source import Filter
 from bpfexit.ui import plain
 from bpfexit.ui.tables import LOSSES, NOT_COUNTED
-from bpfexit.ui.text import clean
 
 ENCODERS: dict[str, Callable[[Sequence[Distribution]], str]] = {
     "text": hist_text.encode,
@@ -156,8 +155,7 @@ def _check(
 
 def _read(recording: Path, wanted: Filter) -> Snapshot:
     whole = total(recording, wanted)
-    if whole.cut:
-        _say(f"{clean(str(recording), 4096)} is not whole: {whole.cut}")
+    tell(*whole.notes)
     return whole.snapshot
 
 
@@ -178,7 +176,7 @@ def _say_lost(snapshot: Snapshot) -> None:
     """Say what makes the counts too small; what has no latency is said with the histograms."""
     for name in NOT_COUNTED:
         if number := getattr(snapshot.lost, name):
-            _say(f"{number} {LOSSES[name]} ({name})")
+            tell(f"{number} {LOSSES[name]} ({name})")
 
 
 def _refuse_blind(origin: Origin, needs_latencies: bool) -> None:
@@ -199,7 +197,7 @@ def _cut(found: list[Distribution], limit: int) -> list[Distribution]:
     """Return the first of them; say what is missing, be it cut or never known."""
     kept = found[: limit or len(found)]
     if left := len(found) - len(kept):
-        _say(f"{left} more {'is' if left == 1 else 'are'} left out (-n 0 shows all)")
+        tell(f"{left} more {'is' if left == 1 else 'are'} left out (-n 0 shows all)")
     return kept
 
 
@@ -217,9 +215,9 @@ def _encoded(found: list[Distribution], form: str, buckets: str | None, weight: 
 def _say_untimed(found: list[Distribution]) -> None:
     untimed = sum(each.exits - each.count for each in found)
     if not any(each.count for each in found):
-        _say("there are no exits with a latency")
+        tell("there are no exits with a latency")
     elif untimed:
-        _say(f"{untimed} exits have no latency counted here: idle, or their entry was not seen")
+        tell(f"{untimed} exits have no latency counted here: idle, or their entry was not seen")
 
 
 def _percentiles(timed: list[Distribution]) -> str:
@@ -231,7 +229,3 @@ def _percentiles(timed: list[Distribution]) -> str:
             "choose with --by and --reason, or take the first with -n 1"
         )
     return hist_hgrm.encode(timed[0])
-
-
-def _say(note: str) -> None:
-    click.echo(f"bpfexit: {note}", err=True)

@@ -35,12 +35,12 @@ def live_source(
     """Attach to this host's KVM. Raises `BpfexitError` where that cannot be."""
     ready = preflight.ready()
     for note in [*ready.notes, *guests.doubts(wanted.pids)]:
-        _tell(note)
+        tell(note)
     known = Guests(_memory_maps(wanted, maps)) if maps else Guests()
     source = KernelSource(
         ready.backend, ready.tracefs, wanted, known, max_rows, threshold=threshold
     )
-    _tell(f"counting on {ready.backend.module}; Ctrl-C ends")
+    tell(f"counting on {ready.backend.module}; Ctrl-C ends")
     return source
 
 
@@ -48,15 +48,17 @@ def _memory_maps(wanted: Filter, sources: MapSources) -> Callable[[Guest], Mappe
     """Ask for the memory maps of those guests that run now."""
     from bpfexit.host.memory_maps import MemoryMaps  # noqa: PLC0415 - late: asyncio is slow to load
 
-    maps = MemoryMaps(sources, _tell)
+    maps = MemoryMaps(sources, tell)
     running = Guests().update(guests.running())
     watched = [each for each in running if not wanted.pids or each.pid in wanted.pids]
     maps.begin(watched, {each.pid for each in running if each not in watched})
     return maps
 
 
-def _tell(note: str) -> None:
-    click.echo(f"bpfexit: {note}", err=True)
+def tell(*notes: str) -> None:
+    """Say something on stderr, a line each."""
+    for note in notes:
+        click.echo(f"bpfexit: {note}", err=True)
 
 
 def counted(

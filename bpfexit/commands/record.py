@@ -138,7 +138,7 @@ def _record(
     shown: Progress,
 ) -> None:
     begun = time.monotonic()
-    exits, lost, cost, line = 0, Lost(), OwnCost(), ""
+    exits, slow, lost, cost, line = 0, 0, Lost(), OwnCost(), ""
     for snapshot in plain.intervals(source, run, interrupts, measure_cost=True):
         if interrupts.reopens():
             recorder.reopen()
@@ -146,8 +146,10 @@ def _record(
         exits += snapshot.exits
         lost += snapshot.lost
         cost += snapshot.cost
+        slow += snapshot.slow.count if snapshot.slow else 0
         elapsed = time.monotonic() - begun
         line = progress(elapsed, exits, recorder.size, lost)
+        line += f"  {slow:,} slow" if snapshot.slow else ""
         shown.show(elapsed, line)
     shown.end(line, cost_line(cost, source.origin))
 

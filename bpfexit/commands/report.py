@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from bpfexit.commands.opening import tell
 from bpfexit.commands.options import filter_options, view_options
 from bpfexit.errors import BpfexitError
 from bpfexit.model.moment import Moment, parse_moment
@@ -15,7 +16,6 @@ from bpfexit.sources.source import Filter
 from bpfexit.ui import plain
 from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.tables import header
-from bpfexit.ui.text import clean
 from bpfexit.ui.timeline import timeline_table
 
 EPILOG = """\b
@@ -83,8 +83,7 @@ def report(
         console.print(timeline_table(view(total, query), course, total.start, console.width))
     else:
         plain.show(total, query, console, title)
-    if source.cut:
-        click.echo(f"bpfexit: {clean(str(file), 4096)} is not whole: {source.cut}", err=True)
+    tell(*source.notes())
 
 
 def _since(moment: Moment | None, source: RecordingSource) -> float | None:

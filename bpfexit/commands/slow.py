@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.opening import live_source, max_rows_option
+from bpfexit.commands.opening import live_source, max_rows_option, tell
 from bpfexit.commands.options import (
     SECONDS,
     filter_options,
@@ -25,7 +25,6 @@ from bpfexit.sources.source import Filter, Source
 from bpfexit.ui import plain
 from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.slow import HEADINGS, line, summary, untold
-from bpfexit.ui.text import clean
 
 EPILOG = """\b
 Examples:
@@ -93,9 +92,8 @@ def slow(
         raise BpfexitError(
             f"{recording} holds no slow exits: record them with `bpfexit record --events slow`"
         )
-    _say(summary(printed.count, printed.told, printed.than_ns))
-    if source.cut:
-        _say(f"{clean(str(recording), 4096)} is not whole: {source.cut}")
+    tell(summary(printed.count, printed.told, printed.than_ns))
+    tell(*source.notes())
 
 
 class _Printed:
@@ -124,13 +122,9 @@ class _Printed:
         for each in slow.exits:
             _write(self._write(each, slow_exit_name(each, guests)))
         if missing := untold(slow):
-            _say(missing)
+            tell(missing)
 
 
 def _write(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-
-
-def _say(note: str) -> None:
-    click.echo(f"bpfexit: {note}", err=True)

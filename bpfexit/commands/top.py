@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.opening import live_source, max_rows_option
+from bpfexit.commands.opening import live_source, max_rows_option, tell
 from bpfexit.commands.options import (
     INTERVAL,
     SECONDS,
@@ -23,7 +23,6 @@ from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.live import LiveScreen
 from bpfexit.ui.state import first_state
-from bpfexit.ui.text import clean
 
 EPILOG = """\b
 Examples:
@@ -91,8 +90,7 @@ def top(
             _show(source, run, query, interrupts, batch=batch, as_json=as_json)
         finally:
             source.close()
-        if source.cut:
-            click.echo(f"bpfexit: {clean(str(replay), 4096)} is not whole: {source.cut}", err=True)
+        tell(*source.notes())
 
 
 def _show(
@@ -116,7 +114,9 @@ def _show(
     screen = LiveScreen(source, run, state, console)
     screen.show(interrupts)
     if screen.total:
-        plain.show(screen.total, screen.state.query, console, "since start or reset")
+        query = screen.state.query
+        filtered = f", filter: {query.text}" if query.text else ""
+        plain.show(screen.total, query, console, f"since start or reset{filtered}")
 
 
 def _line(text: str) -> None:

@@ -57,6 +57,8 @@ def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
         "cost": _cost(snapshot.cost),
         "vcpus": [_vcpu(each, snapshot) for each in snapshot.vcpus.tolist()],
     }
+    if snapshot.only:
+        document["only"] = snapshot.only
     if snapshot.slow:
         document["slow"] = slow_json.document(snapshot.slow)
     yield _json(document).removesuffix("}") + ',"rows":['
@@ -166,6 +168,7 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
         origin=origin_json.decoded(document),
         guests=_ended(document.get("ended", []), rows, vcpus),
         slow=slow_json.decoded(document.get("slow")),
+        only=tuple(map(str, document.get("only", ()))),
         cost=_decoded_cost(document.get("cost")),
     )
 

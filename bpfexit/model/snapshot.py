@@ -80,6 +80,7 @@ class Snapshot:
     origin: Origin = field(default_factory=Origin)
     guests: tuple[Guest, ...] = ()  # what is known of them; one that took a PID over comes later
     slow: Slow | None = None  # single slow exits, where they were asked for
+    only: tuple[str, ...] = ()  # the reasons that were counted; empty: every one
     cost: OwnCost = field(default_factory=OwnCost)  # of bpfexit itself
 
     @property
@@ -153,6 +154,7 @@ def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
         vcpus=_summed_vcpus(named),
         lost=sum((snapshot.lost for snapshot in snapshots), Lost()),
         slow=None,
+        only=_all_names(snapshot.only for snapshot in snapshots),
         guests=_latest(guest for snapshot in snapshots for guest in snapshot.guests),
         cost=sum((snapshot.cost for snapshot in snapshots), OwnCost()),
     )

@@ -15,6 +15,7 @@ from typing import IO
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats import guest_json, recording_json, snapshot_json
+from bpfexit.formats.names import printable
 from bpfexit.model.snapshot import Snapshot, merged
 from bpfexit.sources.known import Known
 from bpfexit.sources.source import Filter, kept
@@ -34,6 +35,7 @@ class RecordingSource:
         self.header: recording_json.Header | None = None
         """The last header read; `top -j` writes none."""
         self._known = Known()
+        self._reasons: dict[str, None] = {}
         self._line = 0
         self._snapshots = self._read()
         self._ahead: Snapshot | None = None
@@ -57,7 +59,19 @@ class RecordingSource:
         self._ahead = None
         if snapshot:
             self.end = snapshot.start + snapshot.duration_s
+            self._reasons |= dict.fromkeys(snapshot.reasons)
         return kept(snapshot, self._wanted) if snapshot else None
+
+    def notes(self) -> list[str]:
+        """Say, once it has been read, how it is cut and which of the wanted reasons it lacks."""
+        name = printable(str(self._path))
+        said = [f"{name} is not whole: {self.cut}"] if self.cut else []
+        known = {reason.lower() for reason in self._reasons}
+        unseen = [reason for reason in self._wanted.reasons if reason.lower() not in known]
+        if unseen:
+            others = printable(", ".join(self._reasons)) or "no reasons at all"
+            said.append(f"{name} has no exit of {printable(', '.join(unseen))}: it has {others}")
+        return said
 
     def due(self) -> float | None:
         """Return how long the next snapshot lasted, s."""
@@ -140,6 +154,7 @@ class Total:
     snapshot: Snapshot
     cut: str | None  # how the file ends before its time; None when it does not
     intervals: int  # how many snapshots were added up
+    notes: tuple[str, ...] = ()  # see `RecordingSource.notes`
 
 
 def total(
@@ -157,7 +172,7 @@ def total(
             adding.add(snapshot)
     if not adding.intervals:
         raise BpfexitError(f"{path} has no interval in that window: {covers(source)}")
-    return Total(adding.sum(), source.cut, adding.intervals)
+    return Total(adding.sum(), source.cut, adding.intervals, tuple(source.notes()))
 
 
 def within(

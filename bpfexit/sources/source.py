@@ -32,8 +32,14 @@ def kept(snapshot: Snapshot, wanted: Filter) -> Snapshot:
     guests = snapshot.guests
     if wanted.pids:
         guests = tuple(guest for guest in guests if guest.pid in wanted.pids)
-    slow = snapshot.slow and _kept_slow(snapshot.slow, wanted)
-    return replace(snapshot, rows=rows.take(keep), vcpus=vcpus[seen], guests=guests, slow=slow)
+    return replace(
+        snapshot,
+        rows=rows.take(keep),
+        vcpus=vcpus[seen],
+        guests=guests,
+        slow=snapshot.slow and _kept_slow(snapshot.slow, wanted),
+        only=wanted.reasons or snapshot.only,
+    )
 
 
 def _kept_slow(slow: Slow, wanted: Filter) -> Slow:
@@ -62,9 +68,8 @@ class Source(Protocol):
     def emits_exits(self) -> bool:
         """Whether the back end emits `kvm_exit`, so that there are reasons and latencies."""
 
-    @property
-    def cut(self) -> str | None:
-        """Say how the snapshots end before their time, once they have; None when they do not."""
+    def notes(self) -> list[str]:
+        """Return what one should know of it, a sentence each, once the snapshots have ended."""
 
     def next(self) -> Snapshot | None:
         """Return what has happened since the last call, or since opening; None at the end."""

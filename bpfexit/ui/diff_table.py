@@ -41,7 +41,7 @@ def header(diff: Diff, names: tuple[str, str]) -> RenderableType:
         for title, snapshot, name in zip(("before", "after "), sides, names, strict=True)
     ]
     lines += [_rates(diff), _saved(diff)]
-    if not diff.in_user:
+    if not (diff.in_user or diff.before.only or diff.after.only):
         lines.append(_time(diff))
     lines += _warnings(diff)
     return Group(*lines)
@@ -153,7 +153,9 @@ def _warnings(diff: Diff) -> list[Text]:
         names = ", ".join(diff.differing).replace("backend", "back end")
         found.append(f"not only the guest may have changed: different {names}")
     if diff.in_user:
-        found.append("not both have kvm_exit: no latencies; time is that in user space")
+        some = any(each.origin.emits_exits for each in (diff.before, diff.after))
+        who = "only one has" if some else "neither has"
+        found.append(f"{who} kvm_exit: no latencies; time is that in user space")
     for title, snapshot in (("before", diff.before), ("after", diff.after)):
         if not snapshot.exits:
             found.append(f"{title}: nothing was counted")

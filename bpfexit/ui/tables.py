@@ -38,8 +38,8 @@ HEADINGS: dict[str, tuple[str, Callable[[float], str]]] = {
 }
 """Column titles, and how their numbers are written."""
 
-WIDE = 96
-"""From this many columns on, there is room for the count beside the rate."""
+ROOM = {"count": 96, "max": 96, "p50": 88}
+"""From how many columns of the screen on there is room for these beside names of addresses."""
 
 _NUMBER_ROOM = 6
 """Columns of the screen that a column of numbers takes at least."""
@@ -84,7 +84,7 @@ def header(snapshot: Snapshot, title: str = "", *, with_cost: bool = False) -> R
     What bpfexit costs is among them when its programs were measured in that time;
     `with_cost` asks for it always.
     """
-    lines = [where(snapshot, title), how_much(snapshot), _time(snapshot), lost(snapshot)]
+    lines = [where(snapshot), how_much(snapshot, title), _time(snapshot), lost(snapshot)]
     if snapshot.ended:
         lines.append(_ended(snapshot))
     if snapshot.cost.programs or (with_cost and snapshot.cost.over_s):
@@ -130,14 +130,15 @@ def _numbers(view: View, shown: Sequence[str]) -> list[str]:
 
 
 def _shown(view: View, width: int) -> list[str]:
-    """Return the number columns there is room for: where it is short, none that is all blank."""
-    if width >= WIDE:
-        return list(HEADINGS)
-    return [
-        name
-        for name in HEADINGS
-        if name != "count" and not all(isnan(line.numbers[name]) for line in view.lines)
-    ]
+    """Return the number columns there is room for: where it is short, none that is all blank.
+
+    The one that orders the lines is among them.
+    """
+    sort = view.query.sort
+    fitting = [name for name in HEADINGS if width >= ROOM.get(name, 0) or name == sort]
+    if len(fitting) == len(HEADINGS):
+        return fitting
+    return [name for name in fitting if not all(isnan(line.numbers[name]) for line in view.lines)]
 
 
 def below(view: Grouped, more: str = SHOW_ALL) -> list[Text]:
@@ -145,7 +146,8 @@ def below(view: Grouped, more: str = SHOW_ALL) -> list[Text]:
     if not view.lines:
         return [Text("nothing to show here", style="dim")]
     hidden = [f"{_plural(view.hidden, 'more line')} ({more})"] if view.hidden else []
-    return [Text(each, style="dim") for each in [*hidden, *named_by(view.lines)]]
+    said = [*hidden, *named_by(view.lines)]
+    return [Text(each, "dim", no_wrap=True, overflow="ellipsis") for each in said]
 
 
 def named_by(lines: Sequence[Subject]) -> list[str]:
@@ -158,7 +160,7 @@ def named_by(lines: Sequence[Subject]) -> list[str]:
     return ["; ".join(said)] if said else []
 
 
-def where(snapshot: Snapshot, title: str = "") -> Text:
+def where(snapshot: Snapshot) -> Text:
     """Return host, kernel, back end, how many guests, and when it ended."""
     origin = snapshot.origin
     guests, vcpus = len(set(snapshot.vcpus["vm"].tolist())), len(snapshot.vcpus)
@@ -166,24 +168,23 @@ def where(snapshot: Snapshot, title: str = "") -> Text:
     text = Text(overflow="ellipsis", no_wrap=True)
     text.append(clean(origin.host), style="bold")
     text.append(f"  Linux {clean(origin.kernel)}  {clean(origin.backend)}")
-    text.append(f"  {_plural(guests, 'guest')}, {_plural(vcpus, 'vCPU')}  {clock}")
-    if title:
-        text.append(f"  {clean(title)}", style="bold")
-    return text
+    return text.append(f"  {_plural(guests, 'guest')}, {_plural(vcpus, 'vCPU')}  {clock}")
 
 
-def how_much(snapshot: Snapshot) -> Text:
-    """Return the exits a second, and all of them."""
+def how_much(snapshot: Snapshot, title: str = "") -> Text:
+    """Return the exits a second, all of them, and what they are all of."""
     unit = "exits" if snapshot.origin.emits_exits else "accesses"
     per_second = snapshot.exits / snapshot.duration_s if snapshot.duration_s else float("nan")
     text = Text(f"{numbers.rate(per_second)} {unit}/s", style="bold", no_wrap=True)
     counted = f"  {numbers.count(snapshot.exits)} in {snapshot.duration_s:.2f} s"
-    return text.append(counted, style="not bold")
+    return text.append(counted, style="not bold").append(f"  {clean(title)}" if title else "")
 
 
 def _time(snapshot: Snapshot) -> Text:
     """Return where the vCPUs' time went; without entries, only what user space took is known."""
     spent = times(snapshot)
+    if snapshot.only and spent.total:
+        return _time_of_some(snapshot)
     if not spent.total:
         busy = spent.user / snapshot.duration_s if snapshot.duration_s else float("nan")
         return Text(f"time: in user space {numbers.duration(busy)} a second", no_wrap=True)
@@ -195,6 +196,16 @@ def _time(snapshot: Snapshot) -> Text:
         no_wrap=True,
         overflow="ellipsis",
     )
+
+
+def _time_of_some(snapshot: Snapshot) -> Text:
+    """Return how long the exits of the reasons asked for took: shares would need all others."""
+    spent = times(snapshot)
+    each = (spent.exits + spent.idle, spent.user)
+    exits, user = (numbers.duration(ns / snapshot.duration_s) for ns in each)
+    only = clean(", ".join(snapshot.only))
+    said = f"time: {exits} a second in exits of {only} alone (in user space {user})"
+    return Text(said, no_wrap=True, overflow="ellipsis")
 
 
 def lost(snapshot: Snapshot) -> Text:
@@ -221,7 +232,10 @@ def blind(snapshot: Snapshot) -> Text:
     """Return what a back end without exits does not tell."""
     backend = clean(snapshot.origin.backend)
     return Text(
-        f"{backend} emits no kvm_exit: no reasons, no latencies; the rest is exact", "yellow"
+        f"{backend} emits no kvm_exit: no reasons, no latencies; the rest is exact",
+        "yellow",
+        no_wrap=True,
+        overflow="ellipsis",
     )
 
 

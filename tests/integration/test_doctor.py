@@ -35,7 +35,8 @@ def test_every_line_of_json_is_a_check(needs_bpf: preflight.Ready) -> None:
     done = run(*DOCTOR, "--json")
     checks = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0
-    assert all(set(check) == {"name", "status", "fact", "remedy"} for check in checks)
+    fields = {"schema", "name", "status", "fact", "remedy"}
+    assert all(set(check) == fields for check in checks)
     assert {check["status"] for check in checks} <= {"ok", "warn"}
     assert [check["name"] for check in checks[-2:]] == ["bcc", "programs"]
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -318,3 +319,9 @@ def test_kinds_and_accesses_have_the_names_of_the_model() -> None:
     ]
     found = [(row["kind"], row["access"]) for row in document(snapshot(*rows))["rows"]]
     assert found == [(k, a) for k in ("pio", "mmio", "msr") for a in ("read", "write")]
+
+
+def test_the_reasons_that_alone_were_counted_come_back() -> None:
+    some = replace(snapshot(pio(0x608)), only=("io", "hlt"))
+    assert decode(encode(some)).only == ("io", "hlt")
+    assert "only" not in json.loads(encode(snapshot(pio(0x608))))

@@ -189,3 +189,14 @@ def test_only_what_is_wanted_is_replayed(tmp_path: Path, wanted: Filter, tids: s
     assert {*found.vcpus["tid"].tolist()} >= tids
     if not wanted.reasons:
         assert {*found.vcpus["tid"].tolist()} == tids
+
+
+def test_a_reason_that_is_not_in_it_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "exits.jsonl"
+    path.write_text(encode(snapshot(pio(0x608, reason="io"))) + "\n")
+    source = RecordingSource(path, Filter(reasons=("IO", "foo\x1b[1m")))
+    found = source.next()
+    assert found
+    assert found.only == ("IO", "foo\x1b[1m")
+    (note,) = source.notes()
+    assert note == f"{path} has no exit of foo\\x1b[1m: it has io"

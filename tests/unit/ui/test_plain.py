@@ -25,7 +25,6 @@ class FakeSource:
     """Counts how often it was read: one exit in the first snapshot, two in the second, ..."""
 
     emits_exits = True
-    cut: str | None = None
 
     def __init__(self, lasts: float | None = None, holds: int = 10**6) -> None:
         self._lasts = lasts
@@ -40,6 +39,9 @@ class FakeSource:
 
     def next(self) -> Snapshot | None:
         return self._read("next")
+
+    def notes(self) -> list[str]:
+        return []
 
     def due(self) -> float | None:
         return self._lasts

@@ -14,7 +14,7 @@ from bpfexit.model.reasons import Isa
 from bpfexit.model.rows import Access, Kind
 from bpfexit.model.snapshot import Lost, Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, view
-from bpfexit.ui.tables import HEADINGS, LOSSES, NOT_COUNTED, address, header, table
+from bpfexit.ui.tables import HEADINGS, LOSSES, NOT_COUNTED, ROOM, address, header, table
 from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
 
 WIDTHS = (80, 120)
@@ -64,10 +64,22 @@ def test_a_table_has_a_line_for_each_and_fits(by: tuple[str, ...], width: int) -
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_columns_have_their_titles_and_the_order_its_mark(width: int) -> None:
     head = shown(host(), Query(("reason",), "p99"), width)[0]
-    expected = [title for name, (title, _) in HEADINGS.items() if name != "count" or width > 96]
+    expected = [title for name, (title, _) in HEADINGS.items() if width >= ROOM.get(name, 0)]
     assert [title for title in expected if title in head] == expected
     assert head.count("▼") == 1
     assert "▼p99" in head
+
+
+@pytest.mark.parametrize("sort", ["p50", "max", "count"])
+def test_the_column_that_orders_is_there_on_any_screen(sort: str) -> None:
+    assert "▼" + HEADINGS[sort][0] in shown(host(), Query(("reason",), sort), 80)[0]
+
+
+def test_exits_of_chosen_reasons_have_no_share_of_the_time() -> None:
+    some = replace(host(), only=("io",))
+    (line,) = (line for line in rendered(header(some)) if line.startswith("time:"))
+    assert "a second in exits of io alone" in line
+    assert "%" not in line
 
 
 def test_a_line_says_what_was_measured() -> None:
@@ -163,8 +175,7 @@ def test_any_snapshot_can_be_shown(of: Snapshot, by: list[str]) -> None:
 def test_the_header_says_where_how_much_and_what_is_lost(width: int) -> None:
     lines = rendered(header(replace(host(), duration_s=2.0), "all"), width)
     assert lines[0].startswith("host  Linux 6.18.0  kvm_intel  1 guest, 1 vCPU")
-    assert lines[0].rstrip().endswith("all")
-    assert lines[1].startswith("2.5 exits/s  5 in 2.00 s")
+    assert lines[1].rstrip() == "2.5 exits/s  5 in 2.00 s  all"
     assert lines[3].startswith("lost: nothing")
     assert len(lines) == 4
     assert all(cell_len(line) <= width for line in lines)
