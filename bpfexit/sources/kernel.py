@@ -45,12 +45,11 @@ from bpfexit.sources.mapped import (
     restart_maxima,
     windows,
 )
-from bpfexit.sources.room import Keys, Stack, ended_slots, rows_of
+from bpfexit.sources.room import Keys, Stack, ended_slots, rows_of, vcpu_slots
 from bpfexit.sources.slow_ring import SlowRing
 from bpfexit.sources.source import Filter
 
 MAX_ROWS = 16384
-MAX_VCPUS = 4096
 
 _ARRAY = 2  # BPF_MAP_TYPE_ARRAY
 _MMAPABLE = 1 << 10  # BPF_F_MMAPABLE
@@ -89,11 +88,10 @@ class KernelSource:
         wanted: Filter,
         guests: Guests,
         max_rows: int = MAX_ROWS,
-        max_vcpus: int = MAX_VCPUS,
         threshold: Threshold | None = None,
     ) -> None:
         """Compile, load and attach. Raises `BpfexitError` when the kernel or bcc refuses."""
-        max_vcpus = 1 << (max_vcpus - 1).bit_length()  # slots are masked in the programs
+        max_vcpus = vcpu_slots(os.cpu_count() or 1)
         self._bcc = import_bcc()
         self._backend = backend
         text = tracefs.event_format(tracefs_root, "kvm:kvm_exit")

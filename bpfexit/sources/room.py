@@ -15,6 +15,20 @@ from numpy.typing import NDArray
 from bpfexit.errors import BpfexitError
 from bpfexit.model.sample import slots_of
 
+_VCPUS_A_CPU = 16
+_LEAST_VCPUS, _MOST_VCPUS = 1 << 10, 1 << 16
+"""At most so many: guesses at slots have 16 bits in the programs."""
+
+
+def vcpu_slots(cpus: int) -> int:
+    """Return for how many vCPU threads there is room on a host of so many CPUs.
+
+    Hosts run some vCPUs a CPU; 16 are more than any runs well. It is a power of two,
+    since slots are masked in the programs. A slot takes 300 bytes.
+    """
+    wanted = 1 << (cpus * _VCPUS_A_CPU - 1).bit_length()
+    return min(max(wanted, _LEAST_VCPUS), _MOST_VCPUS)
+
 
 class Stack:
     """A stack of free indices in the kernel."""

@@ -61,8 +61,9 @@ class FilledSource(KernelSource):
     def __init__(self, owners: list[tuple[int, int]], keys: int) -> None:
         ready = preflight.ready()
         rows = len(owners) * keys
-        super().__init__(ready.backend, ready.tracefs, Filter(), Guests(), rows, len(owners))
+        super().__init__(ready.backend, ready.tracefs, Filter(), Guests(), rows)
         self._shared = mapped_array(self._bpf["rows"].map_fd, self._rows.dtype, rows)
+        assert len(owners) <= len(self._vcpus)
         self._take_slots(owners, keys)
         self._take_rows(keys)
 

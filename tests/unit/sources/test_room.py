@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bpfexit.errors import BpfexitError
-from bpfexit.sources.room import Keys, Stack, ended_slots, rows_of
+from bpfexit.sources.room import Keys, Stack, ended_slots, rows_of, vcpu_slots
 from tests.unit import wire
 
 C = wire.defines()
@@ -72,3 +72,10 @@ def test_the_keys_of_rows_are_forgotten() -> None:
     rows["what"], rows["address"] = [row_of(3, 30), row_of(3, 2**32 - 1)], [0x608, 2**64 - 1]
     Keys(library, TABLE).delete(rows)
     assert library.deleted == [(row_of(3, 30), 0x608), (row_of(3, 2**32 - 1), 2**64 - 1)]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "slots"), [(1, 1024), (64, 1024), (65, 2048), (640, 16384), (10**6, 65536)]
+)
+def test_the_room_for_vcpus_follows_the_host(cpus: int, slots: int) -> None:
+    assert vcpu_slots(cpus) == slots
