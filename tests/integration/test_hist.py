@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,11 +56,17 @@ def _output(*options: str) -> str:
     return done.stdout
 
 
-def test_the_example_in_the_help_works_as_pasted() -> None:
-    (example,) = [line for line in hist("--help").stdout.splitlines() if ".gz" in line]
-    done = hist(*example.split()[2:])
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("pid:138;vCPU_0;io;0x0608_read_(acpi-tmr?) 52483\n")
+def test_the_examples_in_the_help_work_as_pasted(tmp_path: Path) -> None:
+    shutil.copy(DEMO, tmp_path / "run.jsonl.gz")
+    examples = [line for line in hist("--help").stdout.splitlines() if "--input run" in line]
+    assert len(examples) == 2
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for example in examples:
+        command = ["bash", "-c", example]
+        subprocess.run(command, check=True, cwd=tmp_path, env=os.environ | {"PATH": path})
+    folded = (tmp_path / "exits.folded").read_text()
+    assert folded.startswith("pid:138;vCPU_0;io;0x0608_read_(acpi-tmr?) 52483\n")
+    assert "#[Mean" in (tmp_path / "exits.hgrm").read_text()
 
 
 def test_a_reader_that_has_had_enough_is_no_error() -> None:
