@@ -11,7 +11,13 @@ from bpfexit.advice.diagnosis import diagnose as judged
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.registry import rule as rule_named
 from bpfexit.commands.opening import counted, max_rows_option, tell
-from bpfexit.commands.options import SECONDS, memory_map_options, thread_options
+from bpfexit.commands.options import (
+    SECONDS,
+    check_input,
+    input_option,
+    memory_map_options,
+    thread_options,
+)
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats import diagnosis_json
 from bpfexit.host.qmp_socket import MapSources
@@ -46,12 +52,7 @@ Examples:
 )
 @thread_options
 @memory_map_options
-@click.option(
-    "--input",
-    "recording",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Judge this recording instead of this host.",
-)
+@input_option("Judge this recording instead of this host.")
 @max_rows_option
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.option("--rules", "lists", is_flag=True, help="List the rules.")
@@ -77,10 +78,7 @@ def diagnose(
     if lists or explain is not None:
         console.print(_explained(explain) if explain is not None else rules_table(RULES))
         return
-    if recording and duration is not None:
-        raise UsageError("--duration is for counting on this host: a recording is read whole")
-    if recording and maps:
-        raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
+    check_input(recording, duration, maps)
     wanted = Filter(pids, vcpus)
     snapshot = _read(recording, wanted) if recording else _counted(wanted, duration, max_rows, maps)
     found = judged(snapshot)

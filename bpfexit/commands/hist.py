@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from bpfexit.commands.opening import counted, max_rows_option, tell
-from bpfexit.commands.options import SECONDS, dimensions, filter_options, memory_map_options
+from bpfexit.commands.options import (
+    SECONDS,
+    check_input,
+    dimensions,
+    filter_options,
+    input_option,
+    memory_map_options,
+)
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats import (
     hist_bpftrace,
@@ -96,12 +103,7 @@ Examples:
     type=click.Choice(["count", "time"]),
     help="What folded stacks weigh: exits, or their time in ns, idle time aside [count].",
 )
-@click.option(
-    "--input",
-    "recording",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Read this recording instead of this host.",
-)
+@input_option("Read this recording instead of this host.")
 @max_rows_option
 def hist(
     duration: float | None,
@@ -121,7 +123,8 @@ def hist(
 
     Counts for -d seconds or until Ctrl-C, or reads a recording.
     """
-    _check(form, buckets, weight, duration, recording, asks=bool(maps))
+    check_input(recording, duration, maps)
+    _check(form, buckets, weight)
     needs_latencies = form != "folded" or weight == "time"
     wanted = Filter(pids, vcpus, reasons)
     if recording:
@@ -135,18 +138,7 @@ def hist(
     sys.stdout.flush()
 
 
-def _check(
-    form: str,
-    buckets: str | None,
-    weight: str | None,
-    duration: float | None,
-    recording: Path | None,
-    asks: bool,
-) -> None:
-    if duration is not None and recording:
-        raise UsageError("--duration is for counting on this host: a recording is read whole")
-    if recording and asks:
-        raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
+def _check(form: str, buckets: str | None, weight: str | None) -> None:
     if weight and form != "folded":
         raise UsageError("--weight is for the format folded")
     if buckets and form == "folded":

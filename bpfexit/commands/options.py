@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from math import isnan
+from pathlib import Path
 from typing import Any
 
 import click
 
+from bpfexit.errors import UsageError
 from bpfexit.host.qmp_socket import MapSources, Socket
 from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from bpfexit.model.view import COLUMNS, DIMENSIONS
@@ -161,6 +163,24 @@ def memory_map_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
     ]
     return _with(with_maps, options)
+
+
+def input_option(what: str) -> Decorator:
+    """Add --input, as `recording`: a file to read instead of this host; `what` says what for."""
+    return click.option(
+        "--input",
+        "recording",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help=what,
+    )
+
+
+def check_input(recording: Path | None, duration: float | None, maps: MapSources) -> None:
+    """Refuse with --input what only makes sense on this host. Raises `UsageError`."""
+    if recording and duration is not None:
+        raise UsageError("--duration is for counting on this host: a recording is read whole")
+    if recording and maps:
+        raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
 
 
 _BY = click.option(

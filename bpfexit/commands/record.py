@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from bpfexit import __version__
-from bpfexit.commands.opening import live_source, max_rows_option
+from bpfexit.commands.opening import live_source, max_rows_option, tell
 from bpfexit.commands.options import (
     INTERVAL,
     SECONDS,
@@ -108,7 +108,7 @@ def record(
         stack.callback(source.close)
         recorder = Recorder(path, lambda: _header(source, interval, pids), append)
         stack.enter_context(closing(recorder))
-        click.echo(f"bpfexit: recording to {clean(str(path), 4096)}", err=True)
+        tell(f"recording to {clean(str(path), 4096)}")
         child = stack.enter_context(Child(command, interrupts)) if command else None
         shown = Progress(sys.stderr, alone=child is None)
         try:
@@ -117,7 +117,7 @@ def record(
             if child is None:
                 raise
             source.close()
-            click.echo(f"bpfexit: {error}; the command goes on, unrecorded", err=True)
+            tell(f"{error}; the command goes on, unrecorded")
             return child.finish() or 1
         return child.finish() if child else 0
 

@@ -9,12 +9,14 @@ import click
 from bpfexit.commands.opening import live_source, max_rows_option, tell
 from bpfexit.commands.options import (
     SECONDS,
+    check_input,
     filter_options,
+    input_option,
     memory_map_options,
     rate_option,
     than_option,
 )
-from bpfexit.errors import BpfexitError, UsageError
+from bpfexit.errors import BpfexitError
 from bpfexit.formats import slow_json
 from bpfexit.host.qmp_socket import MapSources
 from bpfexit.model.address_names import AddressName, slow_exit_name
@@ -45,12 +47,7 @@ READ_EVERY_S = 0.25
 @rate_option
 @filter_options
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print a JSON object an exit.")
-@click.option(
-    "--input",
-    "recording",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Print those in this recording instead, whatever --than and --rate.",
-)
+@input_option("Print those in this recording instead, whatever --than and --rate.")
 @memory_map_options
 @max_rows_option
 def slow(
@@ -70,10 +67,7 @@ def slow(
     Exits in which the guest waits (HLT) are never slow. On a back end without
     exits (PVM), it is the trips to user space that are looked at.
     """
-    if recording and maps:
-        raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
-    if recording and duration is not None:
-        raise UsageError("--duration is for counting on this host: a recording is read whole")
+    check_input(recording, duration, maps)
     wanted = Filter(pids, vcpus, reasons)
     with Interrupts() as interrupts:
         source: Source = (
