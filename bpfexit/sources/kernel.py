@@ -4,10 +4,8 @@ The only module that imports bcc, and only when a source is opened.
 """
 
 import ctypes
-import io
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.errors import BpfexitError, UsageError
-from bpfexit.host import bpf_statistics, btf, kernel, tracefs
+from bpfexit.errors import BpfexitError
+from bpfexit.host import bpf_statistics, tracefs
 from bpfexit.host.facts import host_facts
 from bpfexit.host.guests import Guests
 from bpfexit.host.kvm import Backend
 from bpfexit.model.guest import Guest
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost, Reading, programs_cost
-from bpfexit.model.reasons import BUILT_IN, IDLE, Reasons, parse_format
+from bpfexit.model.reasons import BUILT_IN, IDLE, parse_format
 from bpfexit.model.sample import (
     Difference,
     Sample,
@@ -37,7 +35,7 @@ from bpfexit.model.sample import (
 from bpfexit.model.slow import Slow, Threshold, slow_exits
 from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
 from bpfexit.sources import programs
-from bpfexit.sources.compiler import release_compiler
+from bpfexit.sources.compiler import compiled, one_line, release_compiler
 from bpfexit.sources.mapped import (
     copied_changes,
     mapped_array,
@@ -45,6 +43,7 @@ from bpfexit.sources.mapped import (
     restart_maxima,
     windows,
 )
+from bpfexit.sources.planning import host_plan, reason_filter
 from bpfexit.sources.room import Keys, Stack, ended_slots, rows_of, vcpu_slots
 from bpfexit.sources.slow_ring import SlowRing
 from bpfexit.sources.source import Filter
@@ -98,11 +97,11 @@ class KernelSource:
         self._reasons = parse_format(text) if text else BUILT_IN
         self._plan = host_plan(backend, tracefs_root, max_rows, max_vcpus)
         self._plan.macros.update(programs.watched_macro(wanted.pids, wanted.vcpus))
-        self._plan.macros.update(_reason_filter(backend, self._reasons, wanted.reasons))
+        self._plan.macros.update(reason_filter(backend, self._reasons, wanted.reasons))
         if threshold:
             idle = [code for name in IDLE for code in self._reasons.codes(backend.isa, name)]
             self._plan.macros.update(programs.slow_macros(threshold, idle))
-        self._bpf = _compiled(self._bcc, self._plan)
+        self._bpf = compiled(self._bcc, self._plan)
         self._threshold = threshold
         self._only = wanted.reasons
         self._ring = SlowRing(self._bpf) if threshold else None
@@ -236,7 +235,7 @@ class KernelSource:
             return int(self._bpf.load_func(f"on_{each.event}", kind).fd)
         except Exception as error:
             raise BpfexitError(
-                f"the kernel refused the program for {each.full_name} ({_one_line(error)}); "
+                f"the kernel refused the program for {each.full_name} ({one_line(error)}); "
                 "`bpfexit doctor` shows what is missing"
             ) from None
 
@@ -254,7 +253,7 @@ class KernelSource:
                 self._attach_one(each)
             except Exception as error:
                 raise BpfexitError(
-                    f"cannot attach to {each.full_name} ({_one_line(error)}); "
+                    f"cannot attach to {each.full_name} ({one_line(error)}); "
                     "`bpfexit doctor` shows what is missing"
                 ) from None
 
@@ -366,72 +365,6 @@ def _vms(
 
 def _grown(before: Sample, after: Sample, field: str) -> int:
     return int(after.vcpus[field].sum()) - int(before.vcpus[field].sum())
-
-
-def host_plan(backend: Backend, tracefs_root: Path, max_rows: int, max_vcpus: int) -> programs.Plan:
-    """Plan for this kernel, whose record layouts it reads. Raises `BpfexitError`."""
-    records = {event: _record(tracefs_root, event) for event in programs.FIELDS}
-    preempted = kernel.preempts_raw_tracepoints()
-    if backend.emits_exits:
-        return programs.plan_with_exits(records, preempted, max_rows, max_vcpus)
-    types = [blob for blob in map(btf.read, btf.paths()) if blob]
-    offset = btf.member_offset(types, "kvm_vcpu", "vcpu_id")
-    if offset is None:
-        raise BpfexitError("the kernel's BTF has no struct kvm_vcpu, by which vCPUs are numbered")
-    return programs.plan_without_exits(records, offset, preempted, max_rows, max_vcpus)
-
-
-def _record(tracefs_root: Path, event: str) -> dict[str, int]:
-    text = tracefs.event_format(tracefs_root, f"kvm:{event}")
-    if text is None:
-        raise BpfexitError(f"this kernel has no event kvm:{event}: load the KVM module")
-    return tracefs.field_offsets(text)
-
-
-def _reason_filter(backend: Backend, reasons: Reasons, names: tuple[str, ...]) -> dict[str, str]:
-    if names and not backend.emits_exits:
-        raise UsageError(f"--reason: the back end {backend.module} gives no exit reasons")
-    codes = []
-    for name in names:
-        found = reasons.codes(backend.isa, name)
-        if not found:
-            known = ", ".join(sorted(reasons.table(backend.isa).values()))
-            raise UsageError(f"--reason {name!r} is none of this back end's: {known}")
-        codes += found
-    return programs.reason_macro(backend.isa, codes)
-
-
-def _compiled(bcc: Any, plan: programs.Plan) -> Any:
-    flags = [f"-D{name}={value}" for name, value in plan.macros.items()]
-    with _compiler_output() as said:
-        try:
-            return bcc.BPF(text=programs.text(plan.files), cflags=["-Wno-macro-redefined", *flags])
-        except Exception as error:
-            said.append(_one_line(error))
-    raise BpfexitError(f"the BPF programs do not load: {' '.join(said)}")
-
-
-@contextmanager
-def _compiler_output() -> Iterator[list[str]]:
-    """Keep what clang writes to stderr off the terminal; yield it as lines afterwards."""
-    said: list[str] = []
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.memfd_create("clang"), "w+b") as pipe:
-            os.dup2(pipe.fileno(), 2)
-            try:
-                yield said
-            finally:
-                os.dup2(kept, 2)
-                pipe.seek(0)
-                said[:0] = io.TextIOWrapper(pipe, errors="replace").read().splitlines()
-    finally:
-        os.close(kept)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _program_runs(each: programs.Attachment, fd: int) -> ProgramRuns:

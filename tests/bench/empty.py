@@ -7,6 +7,7 @@ import signal
 
 from bpfexit.host import preflight
 from bpfexit.sources import kernel
+from bpfexit.sources.planning import host_plan
 from bpfexit.sources.programs import Attachment
 
 _ROOM = 1  # rows and vCPUs: there are no maps
@@ -16,7 +17,7 @@ def main() -> None:
     """Load, attach, say so, and wait."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     ready = preflight.ready()
-    plan = kernel.host_plan(ready.backend, ready.tracefs, _ROOM, _ROOM)
+    plan = host_plan(ready.backend, ready.tracefs, _ROOM, _ROOM)
     bpf = kernel.import_bcc().BPF(text="\n".join(map(_program, plan.attachments)))
     for each in plan.attachments:
         name = f"on_{each.event}"

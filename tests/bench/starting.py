@@ -11,7 +11,7 @@ _RUNNING = time.monotonic()  # before any import of what it measures
 PARTS = {
     "checks of the host": ("bpfexit.commands.opening.preflight.ready",),
     "import of bcc": ("bpfexit.sources.kernel.import_bcc",),
-    "compiling (clang)": ("bpfexit.sources.kernel._compiled",),
+    "compiling (clang)": ("bpfexit.sources.kernel.compiled",),
     "loading (verifier)": ("bpfexit.sources.kernel.KernelSource._load",),
     "attaching": ("bpfexit.sources.kernel.KernelSource._attach",),
 }
