@@ -8,7 +8,7 @@
 /*
  * One entry: the address of an array's only value is a constant, which the kernel puts
  * into the program as it loads it (Linux 5.2). BCC has no word for that, so the loader
- * makes the map, and gives its descriptor to the instructions (kernel.py, programs.py).
+ * makes the map, and gives its descriptor to the instructions (bpfexit/tracer).
  */
 struct vcpus {
 	struct vcpu of_slot[MAX_VCPUS];

@@ -113,7 +113,7 @@ def _complete_streams() -> None:
 
 def _fail(message: str, code: int) -> NoReturn:
     """Say it with what it quotes, a file's name perhaps, made harmless."""
-    from bpfexit.ui.text import clean  # noqa: PLC0415 - late: numpy is slow to load
+    from bpfexit.model.text import clean  # noqa: PLC0415 - late: numpy is slow to load
 
     click.echo(f"bpfexit: {clean(message, 4096)}", err=True)
     # What could not be written cannot be flushed either.

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 
-from bpfexit.formats import snapshot_json
-from bpfexit.host.guests import Guests
+from bpfexit.formats.json import snapshot as snapshot_json
+from bpfexit.guests.guests import Guests
 from bpfexit.host.preflight import Ready
-from bpfexit.sources.kernel import KernelSource
-from bpfexit.sources.source import Filter
+from bpfexit.model.filter import Filter
+from bpfexit.tracer.source import KernelSource
 from tests.counting import BPFEXIT, CONTROL_PORT, Counted, Place, next_line, started, write
 
 MIX = (

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bpfexit.formats import snapshot_json
-from bpfexit.sources.recording import RecordingSource
-from bpfexit.sources.source import Filter
+from bpfexit.formats.json import snapshot as snapshot_json
+from bpfexit.model.filter import Filter
+from bpfexit.recording.reader import RecordingSource
 
 BPFEXIT = (sys.executable, "-m", "bpfexit")
 CONTROL_PORT = 0xF4

@@ -8,10 +8,10 @@ import json
 import os
 import sys
 
-from bpfexit.guest import report
-from bpfexit.guest.machine import Machine
-from bpfexit.guest.mix import OPERATIONS, Mix, Step, total, work_of
-from bpfexit.guest.session import Pace, Session, assemble_all
+from bpfexit.testguest import report
+from bpfexit.testguest.machine import Machine
+from bpfexit.testguest.mix import OPERATIONS, Mix, Step, total, work_of
+from bpfexit.testguest.session import Pace, Session, assemble_all
 
 _FIRST, _APART = 0xD0000000, 16
 

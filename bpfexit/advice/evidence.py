@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.advice.configuration import Configuration
+from bpfexit.events.access import Access, Kind
 from bpfexit.model.address_names import AddressName, address_name
 from bpfexit.model.grouping import (
     ADDRESS_FIELDS,
@@ -22,10 +23,10 @@ from bpfexit.model.grouping import (
 )
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
-from bpfexit.model.platform import PLATFORM, described, region_at
-from bpfexit.model.rows import Access, Kind, Rows
+from bpfexit.model.rows import Rows
 from bpfexit.model.snapshot import Snapshot, idle_rows
 from bpfexit.model.view import Line
+from bpfexit.names.platform import PLATFORM, described, region_at
 
 Mask = NDArray[np.bool_]
 Range = tuple[int, int]

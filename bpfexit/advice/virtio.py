@@ -1,7 +1,7 @@
 """Where virtio devices are told of new requests."""
 
 from bpfexit.advice.evidence import Evidence, Mask
-from bpfexit.model.rows import Access, Kind
+from bpfexit.events.access import Access, Kind
 
 PORTS = (0xC000, 0xFFFF)
 """Where firmware puts the ports of PCI devices on QEMU."""

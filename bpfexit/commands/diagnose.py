@@ -10,7 +10,6 @@ from rich.console import RenderableType
 from bpfexit.advice.diagnosis import diagnose as judged
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.registry import rule as rule_named
-from bpfexit.commands.opening import counted, max_rows_option, tell
 from bpfexit.commands.options import (
     SECONDS,
     check_input,
@@ -19,16 +18,18 @@ from bpfexit.commands.options import (
     thread_options,
 )
 from bpfexit.errors import BpfexitError, UsageError
-from bpfexit.formats import diagnosis_json
-from bpfexit.host.qmp_socket import MapSources
+from bpfexit.formats.json import diagnosis as diagnosis_json
+from bpfexit.guests.maps.qmp_socket import MapSources
+from bpfexit.model.filter import Filter
 from bpfexit.model.snapshot import Snapshot
-from bpfexit.sources.recording import total
-from bpfexit.sources.source import Filter
-from bpfexit.ui import findings, plain
+from bpfexit.model.text import clean
+from bpfexit.recording.total import total
+from bpfexit.run.loop import Run
+from bpfexit.run.session import counted, max_rows_option, tell
+from bpfexit.ui import diagnosis as findings
 from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.countdown import Countdown
 from bpfexit.ui.rules import explained, rules_table
-from bpfexit.ui.text import clean
 
 DURATION_S = 10.0
 PROGRESS_S = 1.0
@@ -103,7 +104,7 @@ def _counted(wanted: Filter, duration: float | None, max_rows: int, maps: MapSou
     lasts = DURATION_S if duration is None else duration
     shown = Countdown(sys.stderr, lasts)
     try:
-        return counted(wanted, plain.Run(PROGRESS_S, duration=lasts), max_rows, shown.show, maps)
+        return counted(wanted, Run(PROGRESS_S, duration=lasts), max_rows, shown.show, maps)
     finally:
         shown.end()
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.opening import tell
 from bpfexit.commands.options import comparison_options, filter_options
-from bpfexit.formats import diff_json
+from bpfexit.formats.json import diff as diff_json
 from bpfexit.model.diff import compare
+from bpfexit.model.filter import Filter
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import default_query
-from bpfexit.sources.recording import total
-from bpfexit.sources.source import Filter
+from bpfexit.recording.total import total
+from bpfexit.run.session import tell
 from bpfexit.ui import diff_table
 from bpfexit.ui.console import PlainConsole
 

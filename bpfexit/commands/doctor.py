@@ -8,19 +8,19 @@ from dataclasses import asdict
 
 import click
 
-from bpfexit.commands.opening import live_source
 from bpfexit.commands.options import SECONDS
 from bpfexit.errors import BpfexitError, UsageError
-from bpfexit.formats import cost_json
+from bpfexit.formats.json import cost as cost_json
+from bpfexit.guests.guests import Guests
 from bpfexit.host import bpf_statistics, preflight
 from bpfexit.host.check import Check, Status
-from bpfexit.host.guests import Guests
-from bpfexit.sources.kernel import KernelSource, binding_version
-from bpfexit.sources.source import Filter
+from bpfexit.model.filter import Filter
+from bpfexit.run.session import live_source
+from bpfexit.run.signals import Interrupts
+from bpfexit.tracer.source import KernelSource, binding_version
 from bpfexit.ui.checks import lines
 from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.cost import overhead_table
-from bpfexit.ui.interrupts import Interrupts
 
 OVERHEAD_S = 2.0
 

@@ -7,10 +7,10 @@ import sys
 import click
 
 from bpfexit.errors import UsageError
-from bpfexit.guest import report
-from bpfexit.guest.machine import Machine
-from bpfexit.guest.mix import parse_mix, total, work_of
-from bpfexit.guest.session import Pace, Session, assemble_all
+from bpfexit.testguest import report
+from bpfexit.testguest.machine import Machine
+from bpfexit.testguest.mix import parse_mix, total, work_of
+from bpfexit.testguest.session import Pace, Session, assemble_all
 from bpfexit.ui.console import PlainConsole
 
 _PIPE_WIDTH = 160

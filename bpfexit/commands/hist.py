@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.opening import counted, max_rows_option, tell
 from bpfexit.commands.options import (
     SECONDS,
     check_input,
@@ -16,26 +15,25 @@ from bpfexit.commands.options import (
     memory_map_options,
 )
 from bpfexit.errors import BpfexitError, UsageError
-from bpfexit.formats import (
-    hist_bpftrace,
-    hist_csv,
-    hist_folded,
-    hist_hgrm,
-    hist_json,
-    hist_openmetrics,
-    hist_text,
-)
+from bpfexit.formats.hist import bpftrace as hist_bpftrace
+from bpfexit.formats.hist import csv as hist_csv
+from bpfexit.formats.hist import folded as hist_folded
+from bpfexit.formats.hist import hgrm as hist_hgrm
+from bpfexit.formats.hist import json as hist_json
+from bpfexit.formats.hist import openmetrics as hist_openmetrics
+from bpfexit.formats.hist import text as hist_text
+from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.host import preflight
-from bpfexit.host.qmp_socket import MapSources
 from bpfexit.model.distribution import Distribution, distributions
+from bpfexit.model.filter import Filter
 from bpfexit.model.histogram import POWERS_OF_TWO_NS
+from bpfexit.model.losses import LOSSES, NOT_COUNTED
 from bpfexit.model.sample import LONGEST_INTERVAL_S
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import ADDRESS_KINDS, DIMENSIONS, Query, default_dimensions
-from bpfexit.sources.recording import total
-from bpfexit.sources.source import Filter
-from bpfexit.ui import plain
-from bpfexit.ui.tables import LOSSES, NOT_COUNTED
+from bpfexit.recording.total import total
+from bpfexit.run.loop import Run
+from bpfexit.run.session import counted, max_rows_option, tell
 
 ENCODERS: dict[str, Callable[[Sequence[Distribution]], str]] = {
     "text": hist_text.encode,
@@ -161,7 +159,7 @@ def _counted(
     """Count on this host; return all of it."""
     backend = preflight.ready().backend
     _refuse_blind(Origin("", "", backend.module, backend.emits_exits), needs_latencies)
-    return counted(wanted, plain.Run(LONGEST_INTERVAL_S, duration=duration), max_rows, maps=maps)
+    return counted(wanted, Run(LONGEST_INTERVAL_S, duration=duration), max_rows, maps=maps)
 
 
 def _say_lost(snapshot: Snapshot) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from bpfexit.errors import UsageError
-from bpfexit.host.qmp_socket import MapSources, Socket
+from bpfexit.guests.maps.qmp_socket import MapSources, Socket
+from bpfexit.model.columns import SORT_KEYS
 from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
-from bpfexit.model.view import COLUMNS, DIMENSIONS
+from bpfexit.model.view import DIMENSIONS
 
 
 def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -191,7 +192,7 @@ _BY = click.option(
 )
 _SORT = click.option(
     "--sort",
-    type=click.Choice(COLUMNS),
+    type=click.Choice(SORT_KEYS),
     help="Order: by time, or by rate where times are not known.",
 )
 _ROWS = click.option(

@@ -11,7 +11,6 @@ import click
 from click.core import ParameterSource
 
 from bpfexit import __version__
-from bpfexit.commands.opening import live_source, max_rows_option, tell
 from bpfexit.commands.options import (
     INTERVAL,
     SECONDS,
@@ -21,21 +20,22 @@ from bpfexit.commands.options import (
     than_option,
 )
 from bpfexit.errors import BpfexitError, UsageError
-from bpfexit.formats.recording_json import Header
-from bpfexit.host import guests
-from bpfexit.host.qmp_socket import MapSources
+from bpfexit.formats.json.recording import Header
+from bpfexit.guests import guests
+from bpfexit.guests.maps.qmp_socket import MapSources
+from bpfexit.model.filter import Filter
+from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost
 from bpfexit.model.slow import Threshold
-from bpfexit.model.snapshot import Lost
-from bpfexit.sources.kernel import KernelSource
-from bpfexit.sources.recorder import Recorder
-from bpfexit.sources.source import Filter
-from bpfexit.ui import plain
-from bpfexit.ui.child import Child, must_exist
+from bpfexit.model.text import clean
+from bpfexit.recording.writer import Recorder
+from bpfexit.run.child import Child, must_exist
+from bpfexit.run.loop import Run, intervals
+from bpfexit.run.session import live_source, max_rows_option, tell
+from bpfexit.run.signals import Interrupts
+from bpfexit.tracer.source import KernelSource
 from bpfexit.ui.cost import cost_line
-from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.progress import Progress, progress
-from bpfexit.ui.text import clean
 
 EPILOG = """\b
 Examples:
@@ -112,7 +112,7 @@ def record(
         child = stack.enter_context(Child(command, interrupts)) if command else None
         shown = Progress(sys.stderr, alone=child is None)
         try:
-            _record(source, plain.Run(interval, None, duration), interrupts, recorder, shown)
+            _record(source, Run(interval, None, duration), interrupts, recorder, shown)
         except BpfexitError as error:
             if child is None:
                 raise
@@ -132,14 +132,14 @@ def _given(*options: str) -> bool:
 
 def _record(
     source: KernelSource,
-    run: plain.Run,
+    run: Run,
     interrupts: Interrupts,
     recorder: Recorder,
     shown: Progress,
 ) -> None:
     begun = time.monotonic()
     exits, slow, lost, cost, line = 0, 0, Lost(), OwnCost(), ""
-    for snapshot in plain.intervals(source, run, interrupts, measure_cost=True):
+    for snapshot in intervals(source, run, interrupts, measure_cost=True):
         if interrupts.reopens():
             recorder.reopen()
         recorder.write(snapshot)

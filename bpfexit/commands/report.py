@@ -5,15 +5,16 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.opening import tell
 from bpfexit.commands.options import filter_options, view_options
 from bpfexit.errors import BpfexitError
-from bpfexit.model.moment import Moment, parse_moment
+from bpfexit.model.filter import Filter
+from bpfexit.model.time_spec import Moment, parse_moment
 from bpfexit.model.timeline import Timeline
 from bpfexit.model.view import default_query, view
-from bpfexit.sources.recording import Adding, RecordingSource, covers, within
-from bpfexit.sources.source import Filter
-from bpfexit.ui import plain
+from bpfexit.recording.reader import RecordingSource
+from bpfexit.recording.total import Adding, covers, within
+from bpfexit.run.session import tell
+from bpfexit.ui.batch import show
 from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.tables import header
 from bpfexit.ui.timeline import timeline_table
@@ -82,7 +83,7 @@ def report(
         console.print(header(total, title))
         console.print(timeline_table(view(total, query), course, total.start, console.width))
     else:
-        plain.show(total, query, console, title)
+        show(total, query, console, title)
     tell(*source.notes())
 
 

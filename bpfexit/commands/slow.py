@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.opening import live_source, max_rows_option, tell
 from bpfexit.commands.options import (
     SECONDS,
     check_input,
@@ -17,15 +16,17 @@ from bpfexit.commands.options import (
     than_option,
 )
 from bpfexit.errors import BpfexitError
-from bpfexit.formats import slow_json
-from bpfexit.host.qmp_socket import MapSources
+from bpfexit.formats.json import slow as slow_json
+from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.model.address_names import AddressName, slow_exit_name
+from bpfexit.model.filter import Filter
 from bpfexit.model.slow import SlowExit, Threshold
 from bpfexit.model.snapshot import Snapshot
-from bpfexit.sources.recording import RecordingSource
-from bpfexit.sources.source import Filter, Source
-from bpfexit.ui import plain
-from bpfexit.ui.interrupts import Interrupts
+from bpfexit.recording.reader import RecordingSource
+from bpfexit.run.loop import Run, intervals
+from bpfexit.run.session import live_source, max_rows_option, tell
+from bpfexit.run.signals import Interrupts
+from bpfexit.run.source import Source
 from bpfexit.ui.slow import HEADINGS, line, summary, untold
 
 EPILOG = """\b
@@ -76,9 +77,9 @@ def slow(
             else live_source(wanted, max_rows, Threshold(than_ns, rate), maps)
         )
         try:
-            run = plain.Run(READ_EVERY_S, None, duration)
+            run = Run(READ_EVERY_S, None, duration)
             printed = _Printed(slow_json.encode_line) if as_json else _Printed(line, HEADINGS)
-            for snapshot in plain.intervals(source, run, interrupts):
+            for snapshot in intervals(source, run, interrupts):
                 printed.add(snapshot)
         finally:
             source.close()

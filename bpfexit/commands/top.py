@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.opening import live_source, max_rows_option, tell
 from bpfexit.commands.options import (
     INTERVAL,
     SECONDS,
@@ -14,13 +13,16 @@ from bpfexit.commands.options import (
     view_options,
 )
 from bpfexit.errors import UsageError
-from bpfexit.host.qmp_socket import MapSources
+from bpfexit.guests.maps.qmp_socket import MapSources
+from bpfexit.model.filter import Filter
 from bpfexit.model.view import Query, default_query
-from bpfexit.sources.recording import RecordingSource
-from bpfexit.sources.source import Filter, Source
-from bpfexit.ui import plain
+from bpfexit.recording.reader import RecordingSource
+from bpfexit.run.loop import Run, intervals
+from bpfexit.run.session import live_source, max_rows_option, tell
+from bpfexit.run.signals import Interrupts
+from bpfexit.run.source import Source
+from bpfexit.ui.batch import show, show_json, show_tables
 from bpfexit.ui.console import PlainConsole
-from bpfexit.ui.interrupts import Interrupts
 from bpfexit.ui.live import LiveScreen
 from bpfexit.ui.state import first_state
 
@@ -79,7 +81,7 @@ def top(
         raise UsageError("--batch and --json exclude each other")
     if replay and maps:
         raise UsageError("--qmp and --libvirt are for guests of this host, not for --replay")
-    run = plain.Run(interval or interval_option or 1.0, count, duration)
+    run = Run(interval or interval_option or 1.0, count, duration)
     wanted = Filter(pids, vcpus, reasons)
     with Interrupts() as interrupts:
         source: Source = (
@@ -95,7 +97,7 @@ def top(
 
 def _show(
     source: Source,
-    run: plain.Run,
+    run: Run,
     query: Query,
     interrupts: Interrupts,
     *,
@@ -103,11 +105,11 @@ def _show(
     as_json: bool,
 ) -> None:
     if as_json:
-        plain.show_json(source, run, interrupts, _line)
+        show_json(intervals(source, run, interrupts, measure_cost=True), _line)
         return
     console = PlainConsole()
     if batch or not console.is_screen:
-        plain.show_tables(source, run, interrupts, query, console)
+        show_tables(intervals(source, run, interrupts, measure_cost=True), query, console)
         return
     replay = source.due() is not None
     state = first_state(query, run.interval, source.emits_exits, replay)
@@ -116,7 +118,7 @@ def _show(
     if screen.total:
         query = screen.state.query
         filtered = f", filter: {query.text}" if query.text else ""
-        plain.show(screen.total, query, console, f"since start or reset{filtered}")
+        show(screen.total, query, console, f"since start or reset{filtered}")
 
 
 def _line(text: str) -> None:

@@ -3,23 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from bpfexit.events.access import Kind
 from bpfexit.model.address_names import AddressName
 from bpfexit.model.distribution import Distribution, Labels
-from bpfexit.model.rows import Kind
+from bpfexit.model.text import printable
 
 Path = tuple[str, ...]
 """A group's name, from the guest down to the address."""
-
-
-def printable(text: str) -> str:
-    r"""Return the text with everything that is no printable character as its escape (`\x1b`).
-
-    That takes control characters, line breaks, the marks that turn the direction
-    of writing, and lone surrogates, which no encoding can write.
-    """
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
 
 
 def address(kind: str, number: int) -> str:

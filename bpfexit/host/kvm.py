@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bpfexit.model.reasons import Isa
+from bpfexit.names.reasons import Isa
 
 
 @dataclass(frozen=True)

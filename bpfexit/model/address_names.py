@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from bpfexit.events.access import Kind
 from bpfexit.model.guest import Guest, Layer
-from bpfexit.model.platform import PLATFORM, described, region_at
-from bpfexit.model.rows import Kind, grouped
+from bpfexit.model.rows import grouped
 from bpfexit.model.slow import SlowExit
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.names.platform import PLATFORM, described, region_at
 
 MOST_NAMES = 3
 """So many names of one address are told where guests differ; more end in an ellipsis."""

@@ -17,6 +17,7 @@ from math import isnan, nan
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.events.access import Kind
 from bpfexit.model.address_names import AddressName, AddressNames, joined_name
 from bpfexit.model.grouping import (
     ADDRESS_FIELDS,
@@ -28,7 +29,7 @@ from bpfexit.model.grouping import (
     with_names,
 )
 from bpfexit.model.rank_test import FEWEST, Verdict, rank_sum, verdict
-from bpfexit.model.rows import Kind, Rows, joined, no_rows
+from bpfexit.model.rows import Rows, joined, no_rows
 from bpfexit.model.snapshot import Snapshot, Times, idle_rows, times, with_common_names
 from bpfexit.model.view import Query, wanted_rows
 

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.events.access import Access, Kind
 from bpfexit.model.address_names import AddressName, AddressNames
 from bpfexit.model.grouping import ADDRESS_FIELDS, Naming, fields_of, name_of, subject
 from bpfexit.model.histogram import LOWER_NS, Counts, rebucketed
-from bpfexit.model.reasons import IDLE
-from bpfexit.model.rows import NO_REASON, NO_VCPU, Access, Kind, Rows
+from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query, wanted_rows
+from bpfexit.names.reasons import IDLE
 
 Labels = Mapping[str, str | int | None]
 """What a group is about, by the names in `LABELS`; only what was grouped by, None: not known."""

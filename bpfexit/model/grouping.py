@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.events.access import Access, Kind
 from bpfexit.model.address_names import AddressName
 from bpfexit.model.histogram import quantiles
-from bpfexit.model.rows import NO_REASON, Access, Kind, Rows
+from bpfexit.model.rows import NO_REASON, Rows
 
 _GROUP_FIELDS = {
     "vm": ("vm", "pid"),

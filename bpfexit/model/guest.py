@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bpfexit.model.rows import Kind
+from bpfexit.names.region import Region
 
 
 class Layer(StrEnum):
@@ -14,16 +14,6 @@ class Layer(StrEnum):
     QMP = "qmp"
     LIBVIRT = "libvirt"
     PLATFORM = "platform"
-
-
-@dataclass(frozen=True)
-class Region:
-    """Ports, guest physical addresses or MSRs from `first` to `last`, both inclusive."""
-
-    kind: Kind
-    first: int
-    last: int
-    name: str
 
 
 @dataclass(frozen=True)

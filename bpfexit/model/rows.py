@@ -8,33 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.events.access import Kind
 from bpfexit.model.histograms import Histograms, joined_histograms, no_histograms
 
 NO_REASON = -1
 NO_VCPU = -1
-
-
-class Kind(IntEnum):
-    """What an exit is after."""
-
-    NONE = 0
-    PIO = 1
-    MMIO = 2
-    MSR = 3
-
-
-class Access(IntEnum):
-    """Which way."""
-
-    NONE = 0
-    READ = 1
-    WRITE = 2
 
 
 IDENTITY = ("vm", "pid", "tid", "vcpu", "isa", "reason", "kind", "access", "size", "address")

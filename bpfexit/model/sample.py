@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from bpfexit.model.histogram import BUCKETS, LOWER_NS
 from bpfexit.model.histograms import Histograms
-from bpfexit.model.reasons import Reasons
 from bpfexit.model.rows import FIELDS, NO_REASON, Rows, joined
+from bpfexit.names.reasons import Reasons
 
 SLOT_SHIFT = 12
 SLOT_MASK = (1 << 20) - 1

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.model.reasons import Isa, Reasons
-from bpfexit.model.rows import Access, Kind
+from bpfexit.events.access import Access, Kind
 from bpfexit.model.sample import (
     ACCESS_MASK,
     ACCESS_SHIFT,
@@ -19,6 +18,7 @@ from bpfexit.model.sample import (
     SIZE_MASK,
     SIZE_SHIFT,
 )
+from bpfexit.names.reasons import Isa, Reasons
 
 RECORD = np.dtype(
     [

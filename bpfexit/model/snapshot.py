@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,11 @@ from numpy.typing import NDArray
 
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
+from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost
-from bpfexit.model.reasons import IDLE
 from bpfexit.model.rows import IDENTITY, NO_REASON, Rows, joined
 from bpfexit.model.slow import Slow
+from bpfexit.names.reasons import IDLE
 
 VCPU_FIELDS = np.dtype(
     [
@@ -27,31 +27,6 @@ VCPU_FIELDS = np.dtype(
     ]
 )
 """A vCPU that was seen, and how long it ran in the guest; zero where no entry is emitted."""
-
-
-@dataclass(frozen=True)
-class Lost:
-    """What is not in the rows, or not whole; every count is exact.
-
-    `map_full`: exits counted in no row. `vcpus_full`: exits of vCPUs beyond the
-    map's size. `missed`: program runs the kernel skipped. `unpaired`: exits in
-    the rows without a latency, since their entry was not seen. `folded`:
-    accesses beyond the first of an exit, which is counted under the first.
-    `unended`: exits in no row, since their vCPU's thread ended in them.
-    """
-
-    map_full: int = 0
-    vcpus_full: int = 0
-    missed: int = 0
-    unpaired: int = 0
-    folded: int = 0
-    unended: int = 0
-
-    def __add__(self, other: Lost) -> Lost:
-        return Lost(*map(operator.add, astuple(self), astuple(other)))
-
-    def __sub__(self, other: Lost) -> Lost:
-        return Lost(*map(operator.sub, astuple(self), astuple(other)))
 
 
 @dataclass(frozen=True)

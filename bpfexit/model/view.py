@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.events.access import Kind
 from bpfexit.model.address_names import PLACE, AddressName, AddressNames
 from bpfexit.model.grouping import (
     ADDRESS_FIELDS,
@@ -18,20 +19,12 @@ from bpfexit.model.grouping import (
     with_names,
     without_idle_time,
 )
-from bpfexit.model.rows import NO_REASON, Kind, Rows, grouped
+from bpfexit.model.rows import NO_REASON, Rows, grouped
 from bpfexit.model.snapshot import Snapshot, idle_rows
 
 ADDRESS_KINDS = {"port": Kind.PIO, "mmio": Kind.MMIO, "msr": Kind.MSR}
 DIMENSIONS = ("vm", "vcpu", "reason", *ADDRESS_KINDS)
 """What a view may be grouped by; the last three are addresses."""
-
-COLUMNS = ("name", "count", "rate", "time", "mean", "p50", "p99", "max", "user", "user_mean")
-"""What a view may be sorted by.
-
-count: exits; rate: exits/s; time: share of the time in exits, idle aside; mean,
-p50, p99, max: from exit to entry, ns; user: share of the exits that went to user
-space; user_mean: how long those were there, ns. What is not known is nan.
-"""
 
 _NAME_FIELDS = ("vm", "vcpu", "pid", "tid", "reason", "isa", *ADDRESS_FIELDS)
 

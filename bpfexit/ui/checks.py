@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from bpfexit.host.check import Check, Status
-from bpfexit.ui.text import clean
+from bpfexit.model.text import clean
 
 MARKS = {Status.OK: "ok", Status.WARN: "warn", Status.FAIL: "FAIL"}
 STYLES = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red"}

@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bpfexit.model import numbers
 from bpfexit.model.own_cost import OwnCost, ProgramsCost
 from bpfexit.model.snapshot import Origin, Snapshot, times
-from bpfexit.ui import numbers
 
 
 def cost_line(cost: OwnCost, origin: Origin) -> str:

@@ -3,8 +3,8 @@
 from contextlib import suppress
 from typing import TextIO
 
+from bpfexit.model import numbers
 from bpfexit.model.snapshot import Snapshot
-from bpfexit.ui import numbers
 
 _CLEAR = "\r\x1b[K"
 

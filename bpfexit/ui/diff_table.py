@@ -12,12 +12,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bpfexit.model import numbers
 from bpfexit.model.diff import Diff, Line, Status, per_second, spent_a_second
+from bpfexit.model.losses import NOT_COUNTED
 from bpfexit.model.rank_test import Verdict
 from bpfexit.model.snapshot import Snapshot
-from bpfexit.ui import numbers
-from bpfexit.ui.tables import NOT_COUNTED, add_labels, below, labels
-from bpfexit.ui.text import clean
+from bpfexit.model.text import clean
+from bpfexit.ui.tables import add_labels, below, labels
 
 _VERDICTS = {
     Verdict.UNKNOWN: ("", ""),

@@ -11,15 +11,15 @@ from rich.text import Text
 
 from bpfexit.model.own_cost import ProgramsCost
 from bpfexit.model.snapshot import Snapshot, merged
+from bpfexit.model.text import clean
 from bpfexit.model.view import view
-from bpfexit.sources.source import Source
-from bpfexit.ui.interrupts import Interrupts
+from bpfexit.run.loop import MEASURING_S, Run, last_of
+from bpfexit.run.resizes import Resizes
+from bpfexit.run.signals import Interrupts
+from bpfexit.run.source import Source
 from bpfexit.ui.keyboard import Keyboard
-from bpfexit.ui.plain import MEASURING_S, Run, last_of
-from bpfexit.ui.resizes import Resizes
 from bpfexit.ui.state import State, help_of, press
 from bpfexit.ui.tables import header, table
-from bpfexit.ui.text import clean
 
 _CHROME = 10
 """Screen lines that are not the table's: 6 of header, headings, hidden lines, who names, keys.

@@ -4,8 +4,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TextIO
 
-from bpfexit.model.snapshot import Lost
-from bpfexit.ui import numbers
+from bpfexit.model import numbers
+from bpfexit.model.losses import Lost
 
 PAUSE_S = 60.0
 """Seconds between two lines where they cannot be rewritten, as in a log."""

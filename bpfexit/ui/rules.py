@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from bpfexit.advice.rule import Rule
-from bpfexit.ui import numbers
+from bpfexit.model import numbers
 from bpfexit.ui.paragraph import Paragraph
 
 _INDENT = 11

@@ -2,12 +2,13 @@
 
 import time
 
+from bpfexit.events.access import Kind
+from bpfexit.model import numbers
 from bpfexit.model.address_names import AddressName
-from bpfexit.model.rows import NO_VCPU, Kind
+from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.slow import Slow, SlowExit
-from bpfexit.ui import numbers
+from bpfexit.model.text import clean
 from bpfexit.ui.tables import address
-from bpfexit.ui.text import clean
 
 HEADINGS = (
     f"{'ended':15} {'took':>7} {'in user':>7}  {'vCPU':>4} {'guest':16} {'rip':18} reason, address"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from bpfexit.model.columns import SORT_KEYS
 from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
-from bpfexit.model.view import COLUMNS, Query, default_dimensions
+from bpfexit.model.view import Query, default_dimensions
 
 VIEWS: tuple[tuple[str, ...], ...] = (
     default_dimensions(emits_exits=True),
@@ -128,7 +129,7 @@ def _turned(state: State, step: int) -> State:
 
 
 def _sorted(state: State, step: int) -> State:
-    column = COLUMNS[(COLUMNS.index(state.query.sort) + step) % len(COLUMNS)]
+    column = SORT_KEYS[(SORT_KEYS.index(state.query.sort) + step) % len(SORT_KEYS)]
     return replace(state, query=replace(state.query, sort=column), message=f"sorted by {column}")
 
 

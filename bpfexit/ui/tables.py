@@ -16,30 +16,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bpfexit.events.access import Access, Kind
+from bpfexit.model import numbers
+from bpfexit.model.columns import COLUMNS, Column
 from bpfexit.model.grouping import Subject
 from bpfexit.model.guest import Layer
-from bpfexit.model.rows import NO_VCPU, Access, Kind
+from bpfexit.model.losses import LOSSES, NOT_COUNTED
+from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.snapshot import Snapshot, times
+from bpfexit.model.text import clean
 from bpfexit.model.view import Query, View
-from bpfexit.ui import numbers
 from bpfexit.ui.cost import cost_line
-from bpfexit.ui.text import clean
-
-HEADINGS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "count": ("count", numbers.count),
-    "rate": ("per s", numbers.rate),
-    "time": ("time%", numbers.share),
-    "mean": ("mean", numbers.duration),
-    "p50": ("p50", numbers.duration),
-    "p99": ("p99", numbers.duration),
-    "max": ("max", numbers.duration),
-    "user": ("user%", lambda part: numbers.share(part) if part else ""),
-    "user_mean": ("in user", numbers.duration),
-}
-"""Column titles, and how their numbers are written."""
-
-ROOM = {"count": 96, "max": 96, "p50": 88}
-"""From how many columns of the screen on there is room for these beside names of addresses."""
 
 _NUMBER_ROOM = 6
 """Columns of the screen that a column of numbers takes at least."""
@@ -47,19 +34,8 @@ _NUMBER_ROOM = 6
 _LABEL_ROOM = 24
 """Columns that a reason or an address gets before the numbers do."""
 
-LOSSES = {
-    "map_full": "exits in no row, the map is full",
-    "vcpus_full": "exits of vCPUs beyond the map's size",
-    "missed": "program runs skipped by the kernel",
-    "unpaired": "exits without a latency, no entry was seen",
-    "folded": "accesses beyond the first of their exit",
-    "unended": "exits in which their vCPU ended",
-}
 SHOW_ALL = "-n 0 shows all"
 """How to see the lines that are hidden, where there is no end of room."""
-
-NOT_COUNTED = ("map_full", "vcpus_full", "missed")
-"""Losses that make the counts too small; the others take something else from exits counted."""
 
 
 class Grouped(Protocol):
@@ -113,32 +89,36 @@ def table(view: View, width: int, more: str = SHOW_ALL) -> RenderableType:
     return Group(grid, *below(view, more))
 
 
-def _numbers(view: View, shown: Sequence[str]) -> list[str]:
+def _numbers(view: View, shown: Sequence[Column]) -> list[str]:
     """Return the number columns as one text a line, the titles first.
 
     In one cell, since rich takes some 25 µs for each, and a screen is drawn every second.
     """
     columns = []
-    for name in shown:
-        title, write = HEADINGS[name]
-        mark = "▼" if name == view.query.sort else ""
-        cells = [mark + title, *(write(line.numbers[name]) for line in view.lines)]
+    for column in shown:
+        mark = "▼" if column.key == view.query.sort else ""
+        written = (column.write(line.numbers[column.key]) for line in view.lines)
+        cells = [mark + column.title, *written]
         width = max(_NUMBER_ROOM, *map(len, cells))
         columns.append([cell.rjust(width) for cell in cells])
     lines = range(1 + len(view.lines))
     return [" ".join(column[at] for column in columns) for at in lines]
 
 
-def _shown(view: View, width: int) -> list[str]:
+def _shown(view: View, width: int) -> list[Column]:
     """Return the number columns there is room for: where it is short, none that is all blank.
 
     The one that orders the lines is among them.
     """
     sort = view.query.sort
-    fitting = [name for name in HEADINGS if width >= ROOM.get(name, 0) or name == sort]
-    if len(fitting) == len(HEADINGS):
+    fitting = [column for column in COLUMNS if width >= column.min_width or column.key == sort]
+    if len(fitting) == len(COLUMNS):
         return fitting
-    return [name for name in fitting if not all(isnan(line.numbers[name]) for line in view.lines)]
+    return [
+        column
+        for column in fitting
+        if not all(isnan(line.numbers[column.key]) for line in view.lines)
+    ]
 
 
 def below(view: Grouped, more: str = SHOW_ALL) -> list[Text]:

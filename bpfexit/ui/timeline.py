@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bpfexit.model import numbers
 from bpfexit.model.timeline import Timeline, placed
 from bpfexit.model.view import View
-from bpfexit.ui import numbers
 from bpfexit.ui.sparkline import sparkline
 from bpfexit.ui.tables import below, labels
 

@@ -6,9 +6,9 @@
 import signal
 
 from bpfexit.host import preflight
-from bpfexit.sources import kernel
-from bpfexit.sources.planning import host_plan
-from bpfexit.sources.programs import Attachment
+from bpfexit.tracer import source as kernel
+from bpfexit.tracer.host_plan import host_plan
+from bpfexit.tracer.plan import Attachment
 
 _ROOM = 1  # rows and vCPUs: there are no maps
 

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from bpfexit.guests.guests import Guests
 from bpfexit.host import preflight
-from bpfexit.host.guests import Guests
+from bpfexit.model.filter import Filter
 from bpfexit.model.histogram import BUCKETS, bucket_of
 from bpfexit.model.sample import REASON_SHIFT, SIZE_SHIFT, SLOT_SHIFT
-from bpfexit.sources.kernel import KernelSource
-from bpfexit.sources.mapped import mapped_array
-from bpfexit.sources.source import Filter
+from bpfexit.tracer.mmap_rows import mapped_array
+from bpfexit.tracer.source import KernelSource
 
 SVM_IO = 0x7B
 KIND_PIO_READ = 0x5

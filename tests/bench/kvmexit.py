@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bpfexit.sources import programs
+from bpfexit.tracer import plan as programs
 
 SCRIPT = "kvmexit-bpfcc"
 REASONS = 128

@@ -8,9 +8,9 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bpfexit.guest.machine import Machine
-from bpfexit.guest.mix import parse_mix, work_of
-from bpfexit.guest.session import Pace, Session, assemble_all
+from bpfexit.testguest.machine import Machine
+from bpfexit.testguest.mix import parse_mix, work_of
+from bpfexit.testguest.session import Pace, Session, assemble_all
 
 
 @dataclass(frozen=True)

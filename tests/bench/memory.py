@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bpfexit.sources.kernel import MAX_ROWS
+from bpfexit.tracer.source import MAX_ROWS
 from tests.bench.report import Report
 from tests.counting import BPFEXIT, next_line, started, until_counting, write
 

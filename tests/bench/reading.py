@@ -11,7 +11,7 @@ import time
 import numpy as np
 from rich.console import Console
 
-from bpfexit.formats import snapshot_json
+from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.model.address_names import AddressNames
 from bpfexit.model.view import default_query, view
 from bpfexit.ui.tables import header, table
@@ -24,10 +24,10 @@ INTERVALS = 15
 LINES, WIDTH = 50, 120
 PARTS = ("map read", "delta", "aggregation", "table", "JSON")
 READ = (
-    "bpfexit.sources.mapped.mapped_array",
-    "bpfexit.sources.kernel.copied_changes",
-    "bpfexit.sources.kernel.restart_maxima",
-    "bpfexit.sources.kernel.KernelSource._sample",
+    "bpfexit.tracer.mmap_rows.mapped_array",
+    "bpfexit.tracer.source.copied_changes",
+    "bpfexit.tracer.source.restart_maxima",
+    "bpfexit.tracer.source.KernelSource._sample",
 )
 
 TOP_S = 20

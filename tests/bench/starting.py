@@ -9,11 +9,11 @@ import time
 _RUNNING = time.monotonic()  # before any import of what it measures
 
 PARTS = {
-    "checks of the host": ("bpfexit.commands.opening.preflight.ready",),
-    "import of bcc": ("bpfexit.sources.kernel.import_bcc",),
-    "compiling (clang)": ("bpfexit.sources.kernel.compiled",),
-    "loading (verifier)": ("bpfexit.sources.kernel.KernelSource._load",),
-    "attaching": ("bpfexit.sources.kernel.KernelSource._attach",),
+    "checks of the host": ("bpfexit.run.session.preflight.ready",),
+    "import of bcc": ("bpfexit.tracer.source.import_bcc",),
+    "compiling (clang)": ("bpfexit.tracer.source.compiled",),
+    "loading (verifier)": ("bpfexit.tracer.source.KernelSource._load",),
+    "attaching": ("bpfexit.tracer.source.KernelSource._attach",),
 }
 
 
@@ -23,9 +23,9 @@ def main() -> None:
     import sys  # noqa: PLC0415
 
     from bpfexit.commands import top  # noqa: F401, PLC0415
-    from bpfexit.commands.opening import live_source  # noqa: PLC0415
-    from bpfexit.sources.kernel import import_bcc  # noqa: PLC0415
-    from bpfexit.sources.source import Filter  # noqa: PLC0415
+    from bpfexit.model.filter import Filter  # noqa: PLC0415
+    from bpfexit.run.session import live_source  # noqa: PLC0415
+    from bpfexit.tracer.source import import_bcc  # noqa: PLC0415
 
     imported = time.monotonic()
     from tests.bench.stopwatch import timing  # noqa: PLC0415

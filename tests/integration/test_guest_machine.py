@@ -14,9 +14,9 @@ from typing import Any, Self
 import pytest
 
 from bpfexit.errors import BpfexitError
-from bpfexit.guest import machine
-from bpfexit.guest.mix import CONTROL_PORT, parse_mix, work_of
-from bpfexit.guest.program import APIC_EOI, APIC_TIMER_START, Program, assemble
+from bpfexit.testguest import machine
+from bpfexit.testguest.mix import CONTROL_PORT, parse_mix, work_of
+from bpfexit.testguest.program import APIC_EOI, APIC_TIMER_START, Program, assemble
 
 pytestmark = pytest.mark.kvm
 

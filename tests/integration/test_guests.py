@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from bpfexit.formats import guest_json
-from bpfexit.host.guests import Guests
+from bpfexit.formats.json import guest as guest_json
+from bpfexit.guests.guests import Guests
 from bpfexit.host.preflight import Ready
-from bpfexit.sources.recording import RecordingSource
-from bpfexit.sources.source import Filter
+from bpfexit.model.filter import Filter
+from bpfexit.recording.reader import RecordingSource
 from tests.counting import BPFEXIT, next_line, started, until_counting, write
 from tests.integration import hotplug, qemu
 from tests.integration.test_top_screen import Terminal

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from bpfexit.host import preflight
-from bpfexit.sources.recording import total
-from bpfexit.sources.source import Filter
+from bpfexit.model.filter import Filter
+from bpfexit.recording.total import total
 from tests.openmetrics import only_family
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import pytest
 
-from bpfexit.host import qmp
+from bpfexit.events.access import Kind
+from bpfexit.guests.maps import qmp
+from bpfexit.guests.maps.qmp_socket import Socket
 from bpfexit.host.preflight import Ready
-from bpfexit.host.qmp_socket import Socket
-from bpfexit.model.guest import Region
-from bpfexit.model.platform import PLATFORM, region_at
-from bpfexit.model.rows import Kind
+from bpfexit.names.platform import PLATFORM, region_at
+from bpfexit.names.region import Region
 from tests.counting import BPFEXIT
 from tests.integration import qemu
 from tests.requirements import lacking

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from bpfexit.guests.guests import Guests
 from bpfexit.host import bpf_statistics
-from bpfexit.host.guests import Guests
 from bpfexit.host.preflight import Ready
-from bpfexit.sources.kernel import KernelSource
-from bpfexit.sources.source import Filter
+from bpfexit.model.filter import Filter
+from bpfexit.tracer.source import KernelSource
 from tests.costing import MIX, expected_runs, measured, runs
 from tests.counting import BPFEXIT, Counted
 

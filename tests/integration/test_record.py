@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from bpfexit.errors import BpfexitError
-from bpfexit.sources.recording import RecordingSource, total
-from bpfexit.sources.source import Filter
+from bpfexit.model.filter import Filter
+from bpfexit.recording.reader import RecordingSource
+from bpfexit.recording.total import total
 from tests.counting import BPFEXIT, Counted, next_line, recorded, started, until_counting, write
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")

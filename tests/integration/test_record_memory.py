@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bpfexit.model.rows import Kind
-from bpfexit.sources.recording import total
-from bpfexit.sources.source import Filter
+from bpfexit.events.access import Kind
+from bpfexit.model.filter import Filter
+from bpfexit.recording.total import total
 from tests.counting import BPFEXIT, next_line, started, until_counting, write
 from tests.walking import walk
 

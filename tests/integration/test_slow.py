@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bpfexit.host.guests import Guests
+from bpfexit.guests.guests import Guests
 from bpfexit.host.preflight import Ready
+from bpfexit.model.filter import Filter
 from bpfexit.model.slow import Slow, Threshold
-from bpfexit.sources import programs
-from bpfexit.sources.kernel import KernelSource
-from bpfexit.sources.source import Filter
+from bpfexit.tracer import plan as programs
+from bpfexit.tracer.source import KernelSource
 from tests.counting import BPFEXIT
 from tests.slow_guest import DELAY_US, record_slow_guest, waiting_guest
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bpfexit.host.preflight import Ready
-from bpfexit.sources import programs
+from bpfexit.tracer import plan as programs
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

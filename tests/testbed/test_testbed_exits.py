@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from bpfexit.commands.report import report
+from bpfexit.model.filter import Filter
 from bpfexit.model.histogram import LOWER_NS, bucket_of
 from bpfexit.model.snapshot import merged
-from bpfexit.sources.recording import total
-from bpfexit.sources.source import Filter
+from bpfexit.recording.total import total
 from tests.costing import expected_runs, runs
 from tests.counting import CONTROL_PORT, HLT_TIMER_REGISTERS, Counted, Place
 from tests.slow_guest import DELAY_US

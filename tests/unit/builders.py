@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from bpfexit.model.guest import Guest, Layer, Region
+from bpfexit.events.access import Access, Kind
+from bpfexit.model.guest import Guest, Layer
 from bpfexit.model.histogram import BUCKETS, bucket_of
 from bpfexit.model.histograms import Histograms
+from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
-from bpfexit.model.reasons import Isa
-from bpfexit.model.rows import IDENTITY, NO_REASON, NO_VCPU, SUMS, Access, Kind, Rows, no_rows
+from bpfexit.model.rows import IDENTITY, NO_REASON, NO_VCPU, SUMS, Rows, no_rows
 from bpfexit.model.slow import SlowExit
-from bpfexit.model.snapshot import VCPU_FIELDS, Lost, Origin, Snapshot
+from bpfexit.model.snapshot import VCPU_FIELDS, Origin, Snapshot
+from bpfexit.names.reasons import Isa
+from bpfexit.names.region import Region
 
 
 @dataclass(frozen=True)

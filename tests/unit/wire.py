@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bpfexit.sources.programs import folder
+from bpfexit.tracer.plan import folder
 
 _DEFINE = re.compile(r"^#define (\w+) (\(?\w+(?: << \w+)?\)?)", re.MULTILINE)
 _STRUCT = re.compile(r"^struct (\w+) \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)

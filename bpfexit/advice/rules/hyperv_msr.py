@@ -4,7 +4,7 @@ from bpfexit.advice import apicv, hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.model.rows import Kind
+from bpfexit.events.access import Kind
 
 MSRS = (0x40000000, 0x400001FF)
 REFERENCE_COUNT = (0x40000020, 0x40000020)

@@ -4,7 +4,7 @@ from bpfexit.advice import apicv, hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.model.rows import Kind
+from bpfexit.events.access import Kind
 
 PAGE = (0xFEE00000, 0xFEE00FFF)
 REASONS = ("APIC_ACCESS", "avic_unaccelerated_access", "avic_incomplete_ipi")

@@ -3,7 +3,7 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.model.rows import Kind
+from bpfexit.events.access import Kind
 
 NAMES = ("e1000", "igb", "rtl8139", "pcnet", "ne2000", "eepro100", "tulip", "vmxnet3")
 PER_S = 1000.0

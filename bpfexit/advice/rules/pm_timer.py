@@ -4,7 +4,7 @@ from bpfexit.advice import hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.model.rows import Access, Kind
+from bpfexit.events.access import Access, Kind
 
 PER_S = 1000.0
 LINUX = "Linux: clocksource kvm-clock (sysfs: current_clocksource)"

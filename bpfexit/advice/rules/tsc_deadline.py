@@ -3,7 +3,7 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.model.rows import Access, Kind
+from bpfexit.events.access import Access, Kind
 
 TSC_DEADLINE = (0x6E0, 0x6E0)
 REASONS = ("PREEMPTION_TIMER",)

@@ -4,7 +4,7 @@ from bpfexit.advice import apicv, hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
-from bpfexit.model.rows import Kind
+from bpfexit.events.access import Kind
 
 MSRS = (0x800, 0x8FF)
 REASONS = ("APIC_WRITE", "EOI_INDUCED")

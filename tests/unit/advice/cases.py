@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bpfexit.advice.registry import rule
-from bpfexit.model.guest import Guest, Layer, Region
+from bpfexit.events.access import Access, Kind
+from bpfexit.model.guest import Guest, Layer
 from bpfexit.model.host_facts import HostFacts
-from bpfexit.model.reasons import Isa
-from bpfexit.model.rows import Access, Kind
 from bpfexit.model.snapshot import Origin, Snapshot
+from bpfexit.names.reasons import Isa
+from bpfexit.names.region import Region
 from tests.unit.builders import Exits, snapshot
 
 VMX, SVM, PVM = "kvm_intel", "kvm_amd", "kvm_pvm"

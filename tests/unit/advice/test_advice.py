@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from bpfexit.advice.finding import Advice, Confidence, Where
-from bpfexit.model.guest import Region
-from bpfexit.model.rows import Access, Kind
+from bpfexit.events.access import Access, Kind
+from bpfexit.names.region import Region
 from tests.unit.advice.cases import CASES, PVM, SVM, VMX, Case, mmio, msr, pio, seen
 from tests.unit.advice.test_rules import findings, threshold
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from bpfexit.advice.registry import RULES
 from bpfexit.commands.diagnose import diagnose
 from bpfexit.errors import UsageError
-from bpfexit.formats import snapshot_json
+from bpfexit.formats.json import snapshot as snapshot_json
 from tests.unit.advice.cases import CASES, SVM, seen
 
 SLOW = seen(CASES["pm-timer"].exits(SVM, 2000, 100_000), backend=SVM)

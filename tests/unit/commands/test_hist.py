@@ -7,9 +7,10 @@ from click.testing import CliRunner, Result
 
 from bpfexit.commands.hist import FORMATS, hist
 from bpfexit.errors import BpfexitError, UsageError
-from bpfexit.formats import snapshot_json
-from bpfexit.model.reasons import Isa
-from bpfexit.model.snapshot import Lost, Origin, Snapshot
+from bpfexit.formats.json import snapshot as snapshot_json
+from bpfexit.model.losses import Lost
+from bpfexit.model.snapshot import Origin, Snapshot
+from bpfexit.names.reasons import Isa
 from tests.unit.builders import Exits, pio, snapshot
 
 SEEN = snapshot(pio(0x70, ns=(100, 200)), Exits("HLT", ns=(10**6,)), Exits("CPUID", untimed=2))

@@ -23,7 +23,7 @@ from bpfexit.commands.options import (
     view_options,
 )
 from bpfexit.errors import UsageError
-from bpfexit.formats.snapshot_json import encode
+from bpfexit.formats.json.snapshot import encode
 from bpfexit.model.view import DIMENSIONS
 from tests.unit.builders import pio, snapshot
 

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from bpfexit.model.distribution import Distribution, distributions
 from bpfexit.model.histogram import POWERS_OF_TWO_NS
-from bpfexit.model.reasons import Isa
 from bpfexit.model.view import Query
+from bpfexit.names.reasons import Isa
 from tests.unit.builders import Exits, snapshot, snapshots
 
 ALL = Query(("vm", "vcpu", "reason", "port", "mmio", "msr"))

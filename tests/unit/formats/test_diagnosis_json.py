@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from bpfexit.advice.diagnosis import diagnose
-from bpfexit.formats import diagnosis_json
+from bpfexit.formats.json import diagnosis as diagnosis_json
 from bpfexit.model.snapshot import Snapshot
 from tests.unit.advice.cases import CASES, PVM, SVM, seen
 from tests.unit.builders import snapshot

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import given
 
-from bpfexit.formats.diff_json import SCHEMA, encode
+from bpfexit.formats.json.diff import SCHEMA, encode
 from bpfexit.model.diff import compare
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import DIMENSIONS, Query

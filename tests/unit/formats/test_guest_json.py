@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpfexit.errors import BpfexitError
-from bpfexit.formats import guest_json
-from bpfexit.formats.guest_json import SCHEMA, decode, encode
-from bpfexit.model.guest import Guest, Layer, Region
-from bpfexit.model.rows import Kind
+from bpfexit.events.access import Kind
+from bpfexit.formats.json import guest as guest_json
+from bpfexit.formats.json.guest import SCHEMA, decode, encode
+from bpfexit.model.guest import Guest, Layer
+from bpfexit.names.region import Region
 from tests.unit.builders import guests
 
 WEB = Guest(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from bpfexit.formats.hist_bpftrace import MAP, encode
+from bpfexit.formats.hist.bpftrace import MAP, encode
 from bpfexit.model.distribution import Distribution
 from tests.unit.formats.distributed import SAMPLES, any_distributions, of
 

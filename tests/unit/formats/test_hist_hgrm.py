@@ -6,7 +6,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 
-from bpfexit.formats.hist_hgrm import encode
+from bpfexit.formats.hist.hgrm import encode
 from tests.unit.formats.distributed import SAMPLES, of
 
 Row = tuple[float, float, int]

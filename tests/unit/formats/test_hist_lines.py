@@ -8,12 +8,15 @@ import re
 import pytest
 from hypothesis import given
 
-from bpfexit.formats import hist_csv, hist_folded, hist_json, hist_text
-from bpfexit.formats.hist_folded import by_count, by_time
+from bpfexit.formats.hist import csv as hist_csv
+from bpfexit.formats.hist import folded as hist_folded
+from bpfexit.formats.hist import json as hist_json
+from bpfexit.formats.hist import text as hist_text
+from bpfexit.formats.hist.folded import by_count, by_time
 from bpfexit.model.distribution import Distribution, distributions
-from bpfexit.model.reasons import Isa
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query
+from bpfexit.names.reasons import Isa
 from tests.unit.builders import Exits, pio, snapshot, snapshots
 from tests.unit.formats.distributed import ALL, SAMPLES, any_distributions, of
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from prometheus_client import Metric
 
-from bpfexit.formats.hist_openmetrics import NAME, encode
-from bpfexit.formats.names import printable
+from bpfexit.formats.hist.openmetrics import NAME, encode
 from bpfexit.model.distribution import Distribution
+from bpfexit.model.text import printable
 from tests.openmetrics import only_family
 from tests.unit.formats.distributed import SAMPLES, any_distributions, of
 

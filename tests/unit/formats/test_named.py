@@ -5,16 +5,22 @@ import io
 import json
 from dataclasses import replace
 
-from bpfexit.formats import diff_json, hist_csv, hist_folded, hist_json, hist_openmetrics, hist_text
-from bpfexit.formats import snapshot_json as lines
-from bpfexit.formats.hist_folded import by_count
+from bpfexit.events.access import Kind
+from bpfexit.formats.hist import csv as hist_csv
+from bpfexit.formats.hist import folded as hist_folded
+from bpfexit.formats.hist import json as hist_json
+from bpfexit.formats.hist import openmetrics as hist_openmetrics
+from bpfexit.formats.hist import text as hist_text
+from bpfexit.formats.hist.folded import by_count
+from bpfexit.formats.json import diff as diff_json
+from bpfexit.formats.json import snapshot as lines
 from bpfexit.model.address_names import AddressNames
 from bpfexit.model.diff import compare
 from bpfexit.model.distribution import Distribution, distributions
-from bpfexit.model.guest import Guest, Layer, Region
-from bpfexit.model.rows import Kind
+from bpfexit.model.guest import Guest, Layer
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query
+from bpfexit.names.region import Region
 from tests.unit.builders import Exits, pio, snapshot
 
 EVIL = 'a"b\n;\x1b[2J'

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpfexit.errors import BpfexitError
-from bpfexit.formats import slow_json, snapshot_json
-from bpfexit.model.rows import NO_VCPU, Access, Kind
+from bpfexit.events.access import Access, Kind
+from bpfexit.formats.json import slow as slow_json
+from bpfexit.formats.json import snapshot as snapshot_json
+from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.slow import Slow, SlowExit
 from tests.unit.builders import HOSTILE, pio, snapshot
 

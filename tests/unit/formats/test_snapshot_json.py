@@ -10,11 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bpfexit.errors import BpfexitError
-from bpfexit.formats.snapshot_json import SCHEMA, decode, encode
+from bpfexit.events.access import Access, Kind
+from bpfexit.formats.json.snapshot import SCHEMA, decode, encode
+from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
-from bpfexit.model.reasons import Isa
-from bpfexit.model.rows import Access, Kind
-from bpfexit.model.snapshot import Lost, Origin, Snapshot
+from bpfexit.model.snapshot import Origin, Snapshot
+from bpfexit.names.reasons import Isa
 from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots, tally, vcpu_tally
 
 DOCUMENT_FIELDS = [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.host.fake_machine import Machine
+from tests.unit.fake_machine import Machine
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bpfexit.host import kvm
-from bpfexit.model.reasons import Isa
+from bpfexit.names.reasons import Isa
 
 
 def load(root: Path, *modules: str) -> None:

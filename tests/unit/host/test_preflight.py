@@ -9,8 +9,8 @@ from bpfexit.errors import BpfexitError
 from bpfexit.host import preflight, tracefs
 from bpfexit.host.check import Check, Status
 from bpfexit.host.kvm import BACKENDS, Backend
-from bpfexit.sources import programs
-from tests.unit.host.fake_machine import EXIT_FORMAT, NO_CAPABILITIES, Machine
+from bpfexit.tracer import plan as programs
+from tests.unit.fake_machine import EXIT_FORMAT, NO_CAPABILITIES, Machine
 
 
 def check(machine: Machine, name: str) -> Check:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bpfexit.host import tracefs
-from tests.unit.host.fake_machine import EXIT_FORMAT, Machine
+from tests.unit.fake_machine import EXIT_FORMAT, Machine
 
 
 @pytest.mark.parametrize("place", ["sys/kernel/tracing", "sys/kernel/debug/tracing"])

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from bpfexit.events.access import Access, Kind
 from bpfexit.model.address_names import AddressName, address_name, joined_name
 from bpfexit.model.diff import compare
 from bpfexit.model.distribution import distributions
-from bpfexit.model.guest import Guest, Layer, Region
-from bpfexit.model.rows import Access, Kind
+from bpfexit.model.guest import Guest, Layer
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query, view
+from bpfexit.names.region import Region
 from tests.unit.builders import Exits, pio, snapshot
 
 GUESS = AddressName("acpi-tmr", Layer.PLATFORM, is_guess=True)

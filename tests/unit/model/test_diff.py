@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpfexit.events.access import Access, Kind
 from bpfexit.model.diff import NAMELESS, Diff, Line, Status, compare
 from bpfexit.model.rank_test import Verdict
-from bpfexit.model.reasons import Isa
-from bpfexit.model.rows import Access, Kind
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, view
+from bpfexit.names.reasons import Isa
 from tests.unit.builders import Exits, pio, snapshot, snapshots
 
 BY = st.lists(st.sampled_from(DIMENSIONS), min_size=1, unique=True).map(tuple)

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpfexit.events.access import Access, Kind
 from bpfexit.model.distribution import Bucket, distributions
 from bpfexit.model.histogram import POWERS_OF_TWO_NS
-from bpfexit.model.reasons import Isa
-from bpfexit.model.rows import Access, Kind
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import DIMENSIONS, Query
+from bpfexit.names.reasons import Isa
 from tests.unit.builders import Exits, pio, snapshot, snapshots
 
 BY = st.lists(st.sampled_from(DIMENSIONS), min_size=1, unique=True).map(tuple)

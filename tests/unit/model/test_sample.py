@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpfexit.events.access import Access, Kind
 from bpfexit.model import sample
 from bpfexit.model.histogram import BUCKETS, LOWER_NS, OVERFLOW
-from bpfexit.model.reasons import BUILT_IN, Isa
-from bpfexit.model.rows import NO_REASON, Access, Kind
+from bpfexit.model.rows import NO_REASON
 from bpfexit.model.sample import (
     Difference,
     difference,
@@ -18,6 +18,7 @@ from bpfexit.model.sample import (
     name_owners,
     name_reasons,
 )
+from bpfexit.names.reasons import BUILT_IN, Isa
 from tests.unit import wire
 
 ROW, VCPU = wire.struct("row"), wire.struct("vcpu")

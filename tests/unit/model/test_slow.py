@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from bpfexit.model.reasons import BUILT_IN, Isa
-from bpfexit.model.rows import Access, Kind
+from bpfexit.events.access import Access, Kind
 from bpfexit.model.slow import RECORD, Slow, slow_exits
+from bpfexit.names.reasons import BUILT_IN, Isa
 from tests.unit import wire
 from tests.unit.builders import SLOW_EXIT
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpfexit.model.losses import Lost
 from bpfexit.model.rows import NO_REASON
-from bpfexit.model.snapshot import Lost, Snapshot, merged, times
+from bpfexit.model.snapshot import Snapshot, merged, times
 from tests.unit.builders import (
     Exits,
     Tally,

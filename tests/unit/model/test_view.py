@@ -9,19 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpfexit.model.reasons import IDLE, Isa
-from bpfexit.model.rows import Access, Kind
+from bpfexit.events.access import Access, Kind
+from bpfexit.model.columns import SORT_KEYS
 from bpfexit.model.snapshot import Snapshot
-from bpfexit.model.view import (
-    ADDRESS_KINDS,
-    COLUMNS,
-    DIMENSIONS,
-    Line,
-    Query,
-    View,
-    default_query,
-    view,
-)
+from bpfexit.model.view import ADDRESS_KINDS, DIMENSIONS, Line, Query, View, default_query, view
+from bpfexit.names.reasons import IDLE, Isa
 from tests.unit.builders import Exits, pio, snapshot, snapshots
 
 EVERY_BY = list(
@@ -89,7 +81,7 @@ def test_any_snapshot_adds_up(of: Snapshot, by: tuple[str, ...]) -> None:
     adds_up(of, by)
 
 
-@given(snapshots(), BY, st.sampled_from(COLUMNS))
+@given(snapshots(), BY, st.sampled_from(SORT_KEYS))
 def test_children_stand_under_their_parent(of: Snapshot, by: tuple[str, ...], sort: str) -> None:
     lines = view(of, Query(by, sort)).lines
     assert not lines or lines[0].depth == 0
@@ -180,7 +172,7 @@ def is_ranked(lines: list[Line], sort: str) -> bool:
     return known == sorted(known, reverse=True) and all(isnan(v) for v in values[len(known) :])
 
 
-@given(snapshots(), BY, st.sampled_from([name for name in COLUMNS if name != "name"]))
+@given(snapshots(), BY, st.sampled_from([name for name in SORT_KEYS if name != "name"]))
 def test_the_largest_come_first_and_the_unknown_last(
     of: Snapshot, by: tuple[str, ...], sort: str
 ) -> None:
@@ -207,7 +199,7 @@ def test_ties_are_in_order_of_count_then_name() -> None:
 @given(
     st.permutations(range(len(busy_host().rows))),
     st.sampled_from(EVERY_BY),
-    st.sampled_from(COLUMNS),
+    st.sampled_from(SORT_KEYS),
 )
 def test_the_order_of_the_rows_changes_nothing(
     order: list[int], by: tuple[str, ...], sort: str
@@ -273,5 +265,5 @@ def test_a_back_end_without_reasons_starts_with_addresses_by_rate() -> None:
 
 def test_no_number_is_missing() -> None:
     for line in view(busy_host(), Query()).lines:
-        assert [*line.numbers] == [name for name in COLUMNS if name != "name"]
+        assert [*line.numbers] == [name for name in SORT_KEYS if name != "name"]
         assert line.numbers.get("count", nan) > 0

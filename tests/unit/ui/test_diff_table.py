@@ -10,10 +10,11 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from bpfexit.model.diff import compare
-from bpfexit.model.reasons import Isa
+from bpfexit.model.losses import Lost
 from bpfexit.model.rows import NO_VCPU
-from bpfexit.model.snapshot import Lost, Origin, Snapshot
+from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query
+from bpfexit.names.reasons import Isa
 from bpfexit.ui.diff_table import header, table
 from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
 

@@ -2,7 +2,7 @@
 
 import io
 
-from bpfexit.model.snapshot import Lost
+from bpfexit.model.losses import Lost
 from bpfexit.ui.progress import Progress, progress
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from bpfexit.events.access import Kind
 from bpfexit.model.address_names import AddressName
 from bpfexit.model.guest import Layer
-from bpfexit.model.rows import NO_VCPU, Kind
+from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.slow import Slow
 from bpfexit.ui.slow import HEADINGS, line, summary, untold
 from tests.unit.builders import SLOW_EXIT

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpfexit.model.view import COLUMNS, Query
+from bpfexit.model.columns import SORT_KEYS
+from bpfexit.model.view import Query
 from bpfexit.ui.state import VIEWS, State, first_state, help_of, press
 
 START = first_state(Query(), 1.0)
@@ -99,11 +100,11 @@ def test_without_reasons_no_view_is_by_reason() -> None:
 def test_the_columns_go_round_both_ways() -> None:
     state = START
     seen = set()
-    for _ in COLUMNS:
+    for _ in SORT_KEYS:
         state = press(state, "o")
         seen.add(state.query.sort)
         assert state.query.sort in state.message
-    assert seen == set(COLUMNS)
+    assert seen == set(SORT_KEYS)
     assert pressed("o", "O").query == pressed(">", "<").query == START.query
 
 
@@ -164,7 +165,7 @@ def test_an_unknown_key_does_nothing() -> None:
 def test_any_keys_lead_to_a_state_that_can_be_shown(keys: list[str]) -> None:
     state = pressed(*keys)
     assert state.query.by in state.views
-    assert state.query.sort in COLUMNS
+    assert state.query.sort in SORT_KEYS
     assert 0.1 <= state.interval <= 3600
     assert bool(state.asking) == bool(state.prompt)
     assert state.typed.isprintable()

@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from bpfexit.model.guest import Guest, Layer, Region
-from bpfexit.model.reasons import Isa
-from bpfexit.model.rows import Access, Kind
-from bpfexit.model.snapshot import Lost, Origin, Snapshot
+from bpfexit.events.access import Access, Kind
+from bpfexit.model.columns import BY_KEY, COLUMNS, SORT_KEYS
+from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.losses import LOSSES, NOT_COUNTED, Lost
+from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, view
-from bpfexit.ui.tables import HEADINGS, LOSSES, NOT_COUNTED, ROOM, address, header, table
+from bpfexit.names.reasons import Isa
+from bpfexit.names.region import Region
+from bpfexit.ui.tables import address, header, table
 from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
 
 WIDTHS = (80, 120)
@@ -64,7 +67,7 @@ def test_a_table_has_a_line_for_each_and_fits(by: tuple[str, ...], width: int) -
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_columns_have_their_titles_and_the_order_its_mark(width: int) -> None:
     head = shown(host(), Query(("reason",), "p99"), width)[0]
-    expected = [title for name, (title, _) in HEADINGS.items() if width >= ROOM.get(name, 0)]
+    expected = [column.title for column in COLUMNS if width >= column.min_width]
     assert [title for title in expected if title in head] == expected
     assert head.count("▼") == 1
     assert "▼p99" in head
@@ -72,7 +75,7 @@ def test_the_columns_have_their_titles_and_the_order_its_mark(width: int) -> Non
 
 @pytest.mark.parametrize("sort", ["p50", "max", "count"])
 def test_the_column_that_orders_is_there_on_any_screen(sort: str) -> None:
-    assert "▼" + HEADINGS[sort][0] in shown(host(), Query(("reason",), sort), 80)[0]
+    assert "▼" + BY_KEY[sort].title in shown(host(), Query(("reason",), sort), 80)[0]
 
 
 def test_exits_of_chosen_reasons_have_no_share_of_the_time() -> None:
@@ -111,7 +114,7 @@ def test_an_address_is_written_by_its_kind(kind: Kind, number: int, text: str) -
     assert address(kind, number, Access.WRITE) == text
 
 
-@pytest.mark.parametrize("sort", [*HEADINGS, "name"])
+@pytest.mark.parametrize("sort", SORT_KEYS)
 def test_what_is_not_known_is_blank(sort: str) -> None:
     lines = shown(pvm(), Query(("port",), sort))
     assert "nan" not in "".join(lines)

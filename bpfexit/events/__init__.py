@@ -1,0 +1,1 @@
+"""Tracepoint views: the events, what they carry, and how that is written."""

@@ -1,0 +1,1 @@
+"""Histograms as text that other tools read."""

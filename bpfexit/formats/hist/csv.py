@@ -1,0 +1,33 @@
+"""Comma-separated values: a header, then one line for each bucket in use.
+
+`lower_ns` is in the bucket, `upper_ns` is not. A label that was not grouped by,
+or is not known, is empty; addresses are in decimal. `name` is what lies there, `named_by` says who.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from bpfexit.formats.names import named
+from bpfexit.model.distribution import LABELS, Distribution
+from bpfexit.model.text import printable
+
+HEADER = (*LABELS, "lower_ns", "upper_ns", "count", "name", "named_by")
+
+
+def encode(distributions: Sequence[Distribution]) -> str:
+    """Return the header and the lines."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEADER)
+    for each in distributions:
+        labels = [_cell(each.labels.get(name)) for name in LABELS]
+        who = [_cell(value) for value in named(each.name).values()]
+        writer.writerows([*labels, *bucket, *who] for bucket in each.used)
+    return text.getvalue()
+
+
+def _cell(value: str | int | None) -> str | int:
+    if value is None:
+        return ""
+    return printable(value) if isinstance(value, str) else value

@@ -1,0 +1,56 @@
+"""OpenMetrics 1.0 text: one histogram family in seconds, a series for each group.
+
+`le` is inclusive there and an upper edge is not in its bucket here; latencies are
+whole nanoseconds, so `le` is one nanosecond below the edge. Every series has every
+bucket, so that series can be added up and compared over time.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from bpfexit.formats.names import address, named
+from bpfexit.model.distribution import Distribution
+from bpfexit.model.text import printable
+
+NAME = "bpfexit_exit_duration_seconds"
+_HEAD = f"""\
+# TYPE {NAME} histogram
+# UNIT {NAME} seconds
+# HELP {NAME} Time from kvm_exit to kvm_entry.
+"""
+
+
+def encode(distributions: Sequence[Distribution]) -> str:
+    """Return the whole exposition, `# EOF` included."""
+    return _HEAD + "".join(line for each in distributions for line in _series(each)) + "# EOF\n"
+
+
+def _series(each: Distribution) -> Iterator[str]:
+    labels = [f'{name}="{_escaped(text)}"' for name, text in _texts(each)]
+    bounds = [*(_seconds(bucket.upper - 1) for bucket in each.buckets[:-1]), "+Inf"]
+    for bound, so_far in zip(bounds, accumulate(each.counts.tolist()), strict=True):
+        pairs = ",".join([*labels, f'le="{bound}"'])
+        yield f"{NAME}_bucket{{{pairs}}} {so_far}\n"
+    braced = f"{{{','.join(labels)}}}" if labels else ""
+    yield f"{NAME}_count{braced} {each.count}\n"
+    yield f"{NAME}_sum{braced} {each.total_ns // 10**9}.{each.total_ns % 10**9:09d}\n"
+
+
+def _texts(each: Distribution) -> Iterator[tuple[str, str]]:
+    """Yield names and texts; a label that is not known is left out, which means empty."""
+    labels = each.labels
+    for name, value in (*labels.items(), *named(each.name).items()):
+        if name == "address" and isinstance(value, int):
+            yield name, address(str(labels["kind"]), value)
+        elif value is not None:
+            yield name, printable(str(value))
+
+
+def _escaped(text: str) -> str:
+    """Escape what OpenMetrics does in a label; line breaks are escapes already."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _seconds(ns: int) -> str:
+    """Return the shortest decimal that is these nanoseconds, as Go and Python read it."""
+    return repr(ns / 1e9)

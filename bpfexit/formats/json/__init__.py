@@ -1,0 +1,1 @@
+"""JSON lines: a document a line."""

@@ -1,0 +1,118 @@
+"""`bpfexit.diagnosis/1`: a diagnosis as JSON lines.
+
+The first is on the whole (`about` `all`); then for each guest one on the guest
+(`guest`) and one for each `finding` and each thing that is `expected`, in the
+order of their cost. Times are ns, rates and costs those of a second; what is not
+known is null. Fields may be added; none changes its meaning.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+from bpfexit.advice.diagnosis import Diagnosis, GuestDiagnosis, VcpuTime
+from bpfexit.advice.finding import Finding
+from bpfexit.events.access import Access, Kind
+from bpfexit.formats.json import origin as origin_json
+from bpfexit.formats.names import named
+from bpfexit.model.rows import NO_VCPU
+from bpfexit.model.view import Line
+
+SCHEMA = "bpfexit.diagnosis/1"
+
+
+def encode(found: Diagnosis) -> Iterator[str]:
+    """Yield the lines, without newlines."""
+    for document in _documents(found):
+        yield json.dumps({"schema": SCHEMA, **document}, separators=(",", ":"), allow_nan=False)
+
+
+def _documents(found: Diagnosis) -> Iterator[dict[str, Any]]:
+    yield _whole(found)
+    for guest in found.guests:
+        yield _guest(guest)
+        for about, findings in (("finding", guest.findings), ("expected", guest.expected)):
+            for finding in findings:
+                yield {"about": about, **_owner(guest), **_finding(finding)}
+
+
+def _whole(found: Diagnosis) -> dict[str, Any]:
+    snapshot = found.snapshot
+    return {
+        "about": "all",
+        "start": snapshot.start,
+        "duration_s": snapshot.duration_s,
+        **origin_json.document(snapshot.origin),
+        "guests": len(found.guests),
+        "exits": snapshot.exits,
+        "lost": asdict(snapshot.lost),
+    }
+
+
+def _owner(found: GuestDiagnosis) -> dict[str, Any]:
+    return {"vm": found.vm, "pid": found.guest.pid}
+
+
+def _guest(found: GuestDiagnosis) -> dict[str, Any]:
+    return {
+        "about": "guest",
+        **_owner(found),
+        "exits": found.exits,
+        "per_s": _number(found.per_s),
+        "verdict": found.verdict.value,
+        "findings": [finding.rule for finding in found.findings],
+        "vcpus": [_vcpu(each) for each in found.vcpus],
+    }
+
+
+def _vcpu(each: VcpuTime) -> dict[str, Any]:
+    return {
+        "vcpu": None if each.vcpu == NO_VCPU else each.vcpu,
+        "tid": each.tid,
+        "guest_ns": each.guest,
+        "exits_ns": each.exits,
+        "user_ns": each.user,
+        "idle_ns": each.idle,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    advice = finding.advice
+    return {
+        "rule": finding.rule,
+        "title": advice.title,
+        "cost_ns_per_s": _number(finding.cost),
+        "cost_of": finding.cost_of.value,
+        "per_s": _number(finding.exits.per_s),
+        "seen": [_line(line) for line in finding.lines],
+        "context": list(advice.context),
+        "why": finding.why,
+        "changes": [{"where": each.where.value, "text": each.text} for each in advice.changes],
+        "expect": advice.expect,
+        "confidence": None if advice.expected else advice.confidence.value,
+        "because": advice.because,
+        "references": list(finding.references),
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    numbers = line.numbers
+    return {
+        "reason": line.reason,
+        "kind": None if line.kind is Kind.NONE else line.kind.name.lower(),
+        "access": None if line.access is Access.NONE else line.access.name.lower(),
+        "address": line.address,
+        **named(line.name),
+        "count": int(numbers["count"]),
+        "per_s": _number(numbers["rate"]),
+        "mean_ns": _number(numbers["mean"]),
+        "p99_ns": _number(numbers["p99"]),
+        "user": _number(numbers["user"]),
+        "user_mean_ns": _number(numbers["user_mean"]),
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if isfinite(value) else None

@@ -1,0 +1,72 @@
+"""`bpfexit.guest/1`: what is known of a guest, a line of a recording.
+
+It stands before the first interval in which the guest is seen, and again when
+something of it has changed. Regions are `[kind, first, last, name]`.
+"""
+
+import json
+from typing import Any
+
+from bpfexit.errors import BpfexitError
+from bpfexit.events.access import Kind
+from bpfexit.formats.json.values import MAX_ADDRESS, MAX_ID, document_of, refusing, whole
+from bpfexit.model.guest import Guest, Layer
+from bpfexit.names.region import Region
+
+SCHEMA = "bpfexit.guest/1"
+
+LIMIT = 8 << 20
+"""Characters of the longest line that is read; a memory map of 1,000 regions has some 50,000."""
+
+
+def encode(guest: Guest) -> str:
+    """Return the line, without its newline."""
+    document = {
+        "schema": SCHEMA,
+        "pid": guest.pid,
+        "name": guest.name,
+        "named_by": guest.named_by,
+        "vmm": guest.vmm,
+        "options": guest.options,
+        "mapped_by": guest.mapped_by,
+        "ended": guest.ended,
+        "regions": [
+            (each.kind.name.lower(), each.first, each.last, each.name) for each in guest.regions
+        ],
+    }
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+
+
+def decode(line: str) -> Guest | None:
+    """Read a line back; None for one that is something else. Raises `BpfexitError`."""
+    with refusing():
+        document = document_of(line, SCHEMA)
+        if document is None:
+            return None
+        if len(line) > LIMIT:
+            raise BpfexitError(f"what it says of a guest is longer than {LIMIT} characters")
+        return _guest(document)
+
+
+def _guest(document: dict[str, Any]) -> Guest:
+    layer = document["mapped_by"]
+    return Guest(
+        pid=whole(document["pid"], MAX_ID),
+        name=str(document["name"]),
+        named_by=str(document["named_by"]),
+        vmm=str(document["vmm"]),
+        options=tuple((str(option), str(value)) for option, value in document["options"]),
+        regions=tuple(sorted(map(_region, document["regions"]), key=_place)),
+        mapped_by=None if layer is None else Layer(layer),
+        ended=bool(document["ended"]),
+    )
+
+
+def _region(each: Any) -> Region:
+    kind, first, last, name = each
+    end = whole(last, MAX_ADDRESS)
+    return Region(Kind[str(kind).upper()], whole(first, end), end, str(name))
+
+
+def _place(region: Region) -> tuple[int, int]:
+    return region.kind, region.first

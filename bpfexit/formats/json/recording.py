@@ -1,0 +1,76 @@
+"""`bpfexit.recording/1`: the line a recording begins with.
+
+`bpfexit.guest/1` and `bpfexit.snapshot/1` lines follow.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bpfexit.errors import BpfexitError
+from bpfexit.formats.json import origin as origin_json
+from bpfexit.formats.json.values import MAX_ID, document_of, seconds, whole
+from bpfexit.model.guest import Guest
+from bpfexit.model.host_facts import HostFacts
+from bpfexit.model.snapshot import Origin
+
+SCHEMA = "bpfexit.recording/1"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is true for all of a recording, up to the next header."""
+
+    version: str  # of the bpfexit that wrote it
+    origin: Origin
+    interval_s: float
+    start: float  # unix time, s
+    guests: tuple[Guest, ...] = ()  # that ran when the recording began
+
+
+def encode(header: Header) -> str:
+    """Return the line, without its newline."""
+    document = {
+        "schema": SCHEMA,
+        "version": header.version,
+        **origin_json.document(header.origin),
+        "interval_s": header.interval_s,
+        "start": header.start,
+        "facts": asdict(header.origin.facts),
+        "guests": [{"vm": guest.name, "pid": guest.pid} for guest in header.guests],
+    }
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+
+
+def decode(line: str) -> Header | None:
+    """Read a header back; None for a line that is something else. Raises `BpfexitError`."""
+    try:
+        document = document_of(line, SCHEMA)
+        return None if document is None else _header(document)
+    except RecursionError:
+        raise BpfexitError("it is nested too deeply") from None
+    except (ValueError, TypeError, OverflowError, KeyError, AttributeError):
+        raise BpfexitError("it is no whole header of a recording") from None
+
+
+def _header(document: dict[str, Any]) -> Header:
+    return Header(
+        version=str(document.get("version", "")),
+        origin=origin_json.decoded(document, _facts(document.get("facts", {}))),
+        interval_s=seconds(document["interval_s"]),
+        start=seconds(document["start"]),
+        guests=tuple(
+            Guest(whole(each["pid"], MAX_ID), str(each["vm"])) for each in document["guests"]
+        ),
+    )
+
+
+def _facts(document: dict[str, Any]) -> HostFacts:
+    """Read the host's facts; recordings of before have none."""
+    return HostFacts(
+        cpu=str(document.get("cpu", "")),
+        cpus=whole(document.get("cpus", 0), MAX_ID),
+        clocksource=str(document.get("clocksource", "")),
+        hugepages=str(document.get("hugepages", "")),
+        parameters={key: str(value) for key, value in document.get("parameters", {}).items()},
+    )

@@ -1,0 +1,91 @@
+"""Single slow exits as JSON: those of an interval in its snapshot, and one a line by themselves.
+
+What is not known is null: `reason`, `rip` and `ns` where no `kvm_exit` is emitted.
+"""
+
+import json
+from typing import Any
+
+from bpfexit.events.access import Access, Kind
+from bpfexit.formats.json.values import MAX_ADDRESS, count, seconds, thread, whole
+from bpfexit.formats.names import named
+from bpfexit.model.address_names import AddressName
+from bpfexit.model.rows import NO_VCPU
+from bpfexit.model.slow import Slow, SlowExit
+
+SCHEMA = "bpfexit.slow/1"
+
+_KINDS = {kind: None if kind is Kind.NONE else kind.name.lower() for kind in Kind}
+_ACCESSES = {each: None if each is Access.NONE else each.name.lower() for each in Access}
+_KIND_OF = {name: kind for kind, name in _KINDS.items()}
+_ACCESS_OF = {name: access for access, name in _ACCESSES.items()}
+_MAX_SIZE = 2**8 - 1
+
+
+def encode_line(each: SlowExit, name: AddressName | None = None) -> str:
+    """Return one exit as a line, without its newline; `name` is that of its address."""
+    return json.dumps({"schema": SCHEMA, **_exit(each), **named(name)}, separators=(",", ":"))
+
+
+def document(slow: Slow) -> dict[str, Any]:
+    """Return what stands under `slow` in a snapshot."""
+    return {
+        "than_ns": slow.than_ns,
+        "limited": slow.limited,
+        "dropped": slow.dropped,
+        "exits": [_exit(each) for each in slow.exits],
+    }
+
+
+def decoded(document: dict[str, Any] | None) -> Slow | None:
+    """Read it back. Raises `ValueError`, `KeyError` or `TypeError` for what is no such thing."""
+    if document is None:
+        return None
+    return Slow(
+        than_ns=count(document["than_ns"]),
+        exits=tuple(_decoded_exit(each) for each in document["exits"]),
+        limited=count(document["limited"]),
+        dropped=count(document["dropped"]),
+    )
+
+
+def _exit(each: SlowExit) -> dict[str, Any]:
+    return {
+        "end": each.end,
+        "vm": each.vm,
+        "pid": each.pid,
+        "tid": each.tid,
+        "vcpu": None if each.vcpu == NO_VCPU else each.vcpu,
+        "reason": each.reason,
+        "kind": _KINDS[each.kind],
+        "access": _ACCESSES[each.access],
+        "size": each.size or None,
+        "address": each.address,
+        "rip": each.rip,
+        "ns": each.ns,
+        "user_ns": each.user_ns,
+    }
+
+
+def _decoded_exit(each: dict[str, Any]) -> SlowExit:
+    pid, tid, vcpu = thread(each)
+    size, reason = each["size"], each["reason"]
+    return SlowExit(
+        end=seconds(each["end"]),
+        vm=str(each["vm"]),
+        pid=pid,
+        tid=tid,
+        vcpu=vcpu,
+        reason=None if reason is None else str(reason),
+        kind=_KIND_OF[each["kind"]],
+        access=_ACCESS_OF[each["access"]],
+        size=0 if size is None else whole(size, _MAX_SIZE),
+        address=_address(each["address"]),
+        rip=_address(each["rip"]),
+        ns=None if each["ns"] is None else count(each["ns"]),
+        user_ns=count(each["user_ns"]),
+    )
+
+
+def _address(value: Any) -> int | None:
+    return None if value is None else whole(value, MAX_ADDRESS)

@@ -1,0 +1,220 @@
+"""`bpfexit.snapshot/1`: one snapshot, one line of JSON; what `top -j` prints and replays.
+
+`ended` are the processes of guests that have ended, in that interval or before.
+A number that is not known is null: `reason` where the back end gives none,
+`total_ns` and `max_ns` of a row in which no exit has a latency, `guest_ns`
+where no `kvm_entry` is emitted; `programs` of `cost` in an interval in which it
+was not measured.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import orjson
+
+from bpfexit.errors import BpfexitError
+from bpfexit.events.access import Kind
+from bpfexit.formats.json import origin as origin_json
+from bpfexit.formats.json import rows as rows_json
+from bpfexit.formats.json import slow as slow_json
+from bpfexit.formats.json.values import (
+    MAX_ID,
+    count,
+    refusing,
+    seconds,
+    thread,
+    whole,
+)
+from bpfexit.formats.names import named
+from bpfexit.model.grouping import Naming
+from bpfexit.model.guest import Guest
+from bpfexit.model.losses import Lost
+from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
+from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows
+from bpfexit.model.snapshot import VCPU_FIELDS, Snapshot
+
+SCHEMA = "bpfexit.snapshot/1"
+
+_ROWS_A_PIECE = 1024
+_NAMES_KEPT = 4096
+
+
+def encode(snapshot: Snapshot, naming: Naming | None = None) -> str:
+    """Return the line, without its newline; with what names addresses, their names in the rows."""
+    return "".join(pieces(snapshot, naming))
+
+
+def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
+    """Yield the line, without its newline, piece by piece: whole, it may take much memory."""
+    document = {
+        "schema": SCHEMA,
+        "start": snapshot.start,
+        "duration_s": snapshot.duration_s,
+        **origin_json.document(snapshot.origin),
+        "lost": asdict(snapshot.lost),
+        "in_flight": snapshot.in_flight,
+        "ended": sorted(snapshot.ended),
+        "cost": _cost(snapshot.cost),
+        "vcpus": [_vcpu(each, snapshot) for each in snapshot.vcpus.tolist()],
+    }
+    if snapshot.only:
+        document["only"] = snapshot.only
+    if snapshot.slow:
+        document["slow"] = slow_json.document(snapshot.slow)
+    yield _json(document).removesuffix("}") + ',"rows":['
+    name = _names_of(snapshot, naming)
+    for first in range(0, len(snapshot.rows), _ROWS_A_PIECE):
+        rows = snapshot.rows.part(first, first + _ROWS_A_PIECE)
+        documents = [*_rows(snapshot, rows, name)]
+        piece = orjson.dumps(documents, option=orjson.OPT_SERIALIZE_NUMPY)
+        yield "," * bool(first) + str(memoryview(piece)[1:-1], "ascii")
+    yield "]}"
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+
+
+def _cost(cost: OwnCost) -> dict[str, Any] | None:
+    return None if cost == OwnCost() else asdict(cost)
+
+
+def _vcpu(values: tuple[int, ...], snapshot: Snapshot) -> dict[str, Any]:
+    vm, pid, tid, vcpu, guest_ns = values
+    known = snapshot.origin.emits_exits
+    return {
+        "vm": snapshot.vms[vm],
+        "pid": pid,
+        "tid": tid,
+        "vcpu": None if vcpu == NO_VCPU else vcpu,
+        "guest_ns": guest_ns if known else None,
+    }
+
+
+def _rows(
+    snapshot: Snapshot, rows: Rows, name: Callable[..., dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    vms, reasons = _ascii(snapshot.vms), _ascii(snapshot.reasons)
+    buckets = rows.hist.buckets(rows["max_ns"])
+    starts = rows.hist.starts().tolist()
+    for values, first, end in zip(rows.fields.tolist(), starts[:-1], starts[1:], strict=True):
+        (vm, pid, tid, vcpu, isa, reason, kind, access, size, address,
+         exits, timed, total_ns, max_ns, user_count, user_ns) = values  # fmt: skip
+        # CPython makes a dictionary of up to 15 entries at once: that is a third of the time.
+        row = {
+            "vm": vms[vm],
+            "pid": pid,
+            "tid": tid,
+            "vcpu": None if vcpu == NO_VCPU else vcpu,
+            "isa": rows_json.ISAS[isa],
+            "reason": None if reason == NO_REASON else reasons[reason],
+            "kind": rows_json.KINDS[kind],
+            "access": rows_json.ACCESSES[access],
+            "size": size or None,
+            "address": address if kind else None,
+            "count": exits,
+            "total_ns": total_ns if timed else None,
+            "max_ns": max_ns if timed else None,
+            "user_count": user_count,
+            "user_ns": user_ns,
+        }
+        row["untimed"] = exits - timed
+        row |= name(kind, address, vm, pid)
+        row["hist"] = buckets[first:end]
+        yield row
+
+
+def _ascii(names: Iterable[str | None]) -> list[orjson.Fragment]:
+    """Return names as the text of JSON: ASCII, whatever they are, which orjson's is not."""
+    return [orjson.Fragment(_json(name)) for name in names]
+
+
+def _names_of(snapshot: Snapshot, naming: Naming | None) -> Callable[..., dict[str, Any]]:
+    """Return what names a row's kind, address, vm and pid; rows of many vCPUs share these."""
+    if naming is None:
+        return lambda *_: {}
+
+    @lru_cache(_NAMES_KEPT)
+    def name(kind: int, address: int, vm: int, pid: int) -> dict[str, Any]:
+        known = named(naming(Kind(kind), address, snapshot.vms[vm], pid) if kind else None)
+        return dict(zip(known, _ascii(known.values()), strict=True))
+
+    return name
+
+
+def decode(line: str) -> Snapshot:
+    """Read a line back. Raises `BpfexitError` for whatever is not such a line."""
+    with refusing():
+        document = json.loads(line)
+        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+            raise BpfexitError(f"it is not of the schema {SCHEMA}")
+        return _snapshot(document)
+
+
+def _snapshot(document: dict[str, Any]) -> Snapshot:
+    rows, vcpus = document["rows"], document["vcpus"]
+    vms = _names(str(each["vm"]) for each in [*vcpus, *rows])
+    reasons = _names(str(each["reason"]) for each in rows if each["reason"] is not None)
+    lost = {name: count(value) for name, value in document["lost"].items()}
+    return Snapshot(
+        start=seconds(document["start"]),
+        duration_s=seconds(document["duration_s"]),
+        rows=rows_json.decode(rows, vms, reasons),
+        vcpus=np.array([_vcpu_values(each, vms) for each in vcpus], VCPU_FIELDS),
+        vms=tuple(vms),
+        reasons=tuple(reasons),
+        lost=Lost(**{name: lost.get(name, 0) for name in asdict(Lost())}),
+        in_flight=count(document.get("in_flight", 0)),
+        origin=origin_json.decoded(document),
+        guests=_ended(document.get("ended", []), rows, vcpus),
+        slow=slow_json.decoded(document.get("slow")),
+        only=tuple(map(str, document.get("only", ()))),
+        cost=_decoded_cost(document.get("cost")),
+    )
+
+
+def _ended(pids: list[Any], rows: list[Any], vcpus: list[Any]) -> tuple[Guest, ...]:
+    """Return the guests that have ended, by name as far as they have a part in the interval."""
+    names = {each["pid"]: str(each["vm"]) for each in [*rows, *vcpus]}
+    ended = (whole(pid, MAX_ID) for pid in dict.fromkeys(pids))
+    return tuple(Guest(pid, names.get(pid, f"pid:{pid}"), ended=True) for pid in ended)
+
+
+def _decoded_cost(cost: dict[str, Any] | None) -> OwnCost:
+    """Return nothing for null, and for a line that an older bpfexit wrote."""
+    if cost is None:
+        return OwnCost()
+    programs = cost["programs"]
+    return OwnCost(
+        seconds(cost["cpu_s"]),
+        seconds(cost["over_s"]),
+        None if programs is None else _programs_cost(programs),
+    )
+
+
+def _programs_cost(cost: dict[str, Any]) -> ProgramsCost:
+    return ProgramsCost(
+        start=seconds(cost["start"]),
+        duration_s=seconds(cost["duration_s"]),
+        exits=count(cost["exits"]),
+        programs=tuple(
+            ProgramRuns(str(each["event"]), count(each["runs"]), count(each["ns"]))
+            for each in cost["programs"]
+        ),
+    )
+
+
+def _names(names: Iterable[str]) -> dict[str, int]:
+    return {name: place for place, name in enumerate(dict.fromkeys(names))}
+
+
+def _count_or_null(value: Any) -> int:
+    return 0 if value is None else count(value)
+
+
+def _vcpu_values(each: dict[str, Any], vms: dict[str, int]) -> tuple[int, ...]:
+    return (vms[str(each["vm"])], *thread(each), _count_or_null(each["guest_ns"]))

@@ -1,0 +1,1 @@
+"""Who runs a guest: names, QEMU options, memory maps."""

@@ -1,0 +1,1 @@
+"""Memory maps of guests, from QMP and libvirt."""

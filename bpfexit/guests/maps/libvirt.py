@@ -1,0 +1,60 @@
+"""Asking libvirt for its guests' memory maps: `virsh qemu-monitor-command`, nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+from bpfexit.errors import BpfexitError
+from bpfexit.guests.maps import mtree
+from bpfexit.guests.maps.qmp import COMMAND
+from bpfexit.names.region import Region
+
+TIMEOUT_S = 3.0
+"""For one call of virsh; libvirt waits for a QEMU that does not answer without an end."""
+
+_DOMAIN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s+(.+?)\s*")
+
+
+def domains() -> dict[str, str]:
+    """Return the UUIDs of the running guests by their names. Raises `BpfexitError`."""
+    lines = _virsh("list", "--uuid", "--name").splitlines()
+    found = (_DOMAIN.fullmatch(line) for line in lines)
+    return {match[2]: match[1] for match in found if match}
+
+
+def memory_map(uuid: str) -> tuple[Region, ...]:
+    """Return what lies where in a guest. Raises `BpfexitError`.
+
+    By its UUID, since a name may look like another guest's number, or like an option.
+    """
+    text = _virsh("qemu-monitor-command", f"--domain={uuid}", "--hmp", COMMAND)
+    found = mtree.regions(text)
+    if not found:
+        raise BpfexitError(f"--libvirt: the answer to `{COMMAND}` holds no memory map")
+    return found
+
+
+def _virsh(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["virsh", "--quiet", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+            env=os.environ | {"LC_ALL": "C"},
+        )
+    except FileNotFoundError:
+        raise BpfexitError(
+            "--libvirt: there is no virsh; on Debian it is in libvirt-clients"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise BpfexitError(f"--libvirt: virsh did not answer within {TIMEOUT_S:.0f} s") from None
+    except OSError as error:
+        raise BpfexitError(f"--libvirt: cannot run virsh: {error.strerror}") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").split()
+        raise BpfexitError(f"--libvirt: virsh failed: {ascii(' '.join(said))[1:-1][:200]}")
+    return done.stdout.decode(errors="replace")

@@ -1,0 +1,82 @@
+"""What QEMU's `info mtree -f` says lies where in a guest. The text is not to be trusted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bpfexit.events.access import Kind
+from bpfexit.names.region import Region
+
+MAX_CHARACTERS = 2 << 20
+"""More of the text is not read; a guest with hundreds of devices has some 100 KB."""
+
+MAX_REGIONS = 16384
+"""Further ones are left out: what is beyond this is no memory map."""
+
+MAX_NAME = 64
+"""Characters of a region's name; QEMU's own have up to 40."""
+
+_SPACES = {"I/O": Kind.PIO, "memory": Kind.MMIO}
+_EMULATED = ("i/o", "romd")
+"""The kinds of region whose accesses exit: of a ROM device, only the writes."""
+
+_LIMITS = {Kind.PIO: 0xFFFF, Kind.MMIO: 2**64 - 1}
+_SPACE = re.compile(r'AS "([^"]*)", root: ')
+_ROOT = re.compile(r"Root memory region: (.*)")
+_REGION = re.compile(
+    r"([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d{1,10}, ([a-z/-]{1,16})\): "
+    r"(.*?)( @([0-9a-f]{16}))?( KVM)?"
+)
+
+
+def regions(text: str) -> tuple[Region, ...]:
+    """Return the ports and addresses that are emulated, in order of kind and address.
+
+    Memory has none, since its accesses do not exit; nor has the root, which is what
+    is nowhere. Of a region in pieces, one from offset 0x10 on is called `NAME+0x10`.
+    """
+    found = {
+        (each.kind, each.first): each
+        for kind, lines in _views(text[:MAX_CHARACTERS])
+        for each in _emulated(kind, lines)
+    }
+    return tuple(_disjoint([found[key] for key in sorted(found)]))[:MAX_REGIONS]
+
+
+def _views(text: str) -> Iterator[tuple[Kind, list[str]]]:
+    """Yield the flat views that belong to the processors' address spaces, the root's name first."""
+    for block in text.split("FlatView #")[1:]:
+        lines = [line.strip() for line in block.splitlines()]
+        spaces = [match[1] for line in lines if (match := _SPACE.match(line))]
+        kinds = [_SPACES[name] for name in spaces if name in _SPACES]
+        if kinds:
+            yield kinds[0], lines
+
+
+def _emulated(kind: Kind, lines: list[str]) -> Iterator[Region]:
+    root = ""
+    for line in lines:
+        if match := _ROOT.fullmatch(line):
+            root = match[1]
+        elif match := _REGION.fullmatch(line):
+            region = _region(kind, root, match)
+            if region:
+                yield region
+
+
+def _region(kind: Kind, root: str, match: re.Match[str]) -> Region | None:
+    first, last = int(match[1], 16), int(match[2], 16)
+    name, offset = match[4], int(match[6] or "0", 16)
+    if match[3] not in _EMULATED or name in ("", root) or not first <= last <= _LIMITS[kind]:
+        return None
+    return Region(kind, first, last, name[:MAX_NAME] + (f"+{offset:#x}" if offset else ""))
+
+
+def _disjoint(ordered: list[Region]) -> Iterator[Region]:
+    """Leave out what overlaps: a flat view has none such."""
+    before: Region | None = None
+    for each in ordered:
+        if before is None or (before.kind, before.last) < (each.kind, each.first):
+            yield each
+            before = each

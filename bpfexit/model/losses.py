@@ -1,0 +1,39 @@
+"""What the rows lack: each loss once, with its meaning."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import astuple, dataclass, field, fields
+
+
+def _loss(meaning: str, *, undercounts: bool = False) -> int:
+    """Define a loss; one that undercounts makes the counts in the rows too small."""
+    count: int = field(default=0, metadata={"meaning": meaning, "undercounts": undercounts})
+    return count
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Counts of what is not in the rows, or not complete there; every count is exact."""
+
+    map_full: int = _loss("exits in no row, the map is full", undercounts=True)
+    vcpus_full: int = _loss("exits of vCPUs beyond the map's size", undercounts=True)
+    missed: int = _loss("program runs skipped by the kernel", undercounts=True)
+    unpaired: int = _loss("exits without a latency, no entry was seen")
+    folded: int = _loss("accesses beyond the first of their exit")
+    unended: int = _loss("exits in which their vCPU ended")
+
+    def __add__(self, other: Lost) -> Lost:
+        return Lost(*map(operator.add, astuple(self), astuple(other)))
+
+    def __sub__(self, other: Lost) -> Lost:
+        return Lost(*map(operator.sub, astuple(self), astuple(other)))
+
+
+LOSSES: dict[str, str] = {each.name: each.metadata["meaning"] for each in fields(Lost)}
+"""The meaning of each loss, by name."""
+
+NOT_COUNTED: tuple[str, ...] = tuple(
+    each.name for each in fields(Lost) if each.metadata["undercounts"]
+)
+"""Losses that make the counts too small; the others concern exits that are counted."""

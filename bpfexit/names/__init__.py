@@ -1,0 +1,1 @@
+"""Names of exit reasons, ports, MMIO addresses and MSRs."""

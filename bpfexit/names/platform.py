@@ -1,0 +1,48 @@
+"""The platform map: what usually lies at an address of an x86 guest, and devices' registers.
+
+It stands behind a guest's own memory map, which knows better; for MSRs, which no
+memory map has, it is what there is.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+from bpfexit.events.access import Kind
+from bpfexit.names.platform_tables import MEMORY, MSRS, PORTS, REGISTERS, Ranges
+from bpfexit.names.region import Region
+
+
+def _regions(kind: Kind, ranges: Ranges) -> Iterable[Region]:
+    return (Region(kind, *each) for each in ranges)
+
+
+PLATFORM: tuple[Region, ...] = (
+    *_regions(Kind.PIO, PORTS),
+    *_regions(Kind.MMIO, MEMORY),
+    *_regions(Kind.MSR, MSRS),
+)
+"""In order of kind and address, without overlap, as `Guest.regions` is."""
+
+
+def region_at(regions: Sequence[Region], kind: Kind, address: int) -> Region | None:
+    """Return the region that an address lies in; they must be in order of kind and address."""
+    at = bisect_right(regions, (kind, address), key=lambda each: (each.kind, each.first)) - 1
+    if at < 0:
+        return None
+    found = regions[at]
+    return found if found.kind == kind and found.first <= address <= found.last else None
+
+
+def described(region: Region, address: int) -> str:
+    """Return a region's name, and which of its registers lies at that address if that is known.
+
+    QEMU's `kvm-apic-msi` has the registers of an `apic-msi`.
+    """
+    offset = address - region.first
+    ranges = REGISTERS.get(region.name.removeprefix("kvm-"), ())
+    at = bisect_right(ranges, offset, key=lambda each: each[0]) - 1
+    if at < 0 or offset > ranges[at][1]:
+        return region.name
+    return f"{region.name} {ranges[at][2]}"

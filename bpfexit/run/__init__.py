@@ -1,0 +1,1 @@
+"""One loop for all commands: pacing, signals, the child of `-- COMMAND`, limits."""

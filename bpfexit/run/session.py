@@ -1,0 +1,82 @@
+"""Opening the live kernel, with the notes and the one line that say so."""
+
+from collections.abc import Callable
+from contextlib import closing
+
+import click
+
+from bpfexit.guests import guests
+from bpfexit.guests.guests import Guests, Mapped
+from bpfexit.guests.maps.qmp_socket import NOBODY, MapSources
+from bpfexit.host import preflight
+from bpfexit.model.filter import Filter
+from bpfexit.model.guest import Guest
+from bpfexit.model.slow import Threshold
+from bpfexit.model.snapshot import Snapshot
+from bpfexit.recording.total import Adding
+from bpfexit.run.loop import Run, intervals
+from bpfexit.run.signals import Interrupts
+from bpfexit.tracer.source import MAX_ROWS, KernelSource
+
+max_rows_option = click.option(
+    "--max-rows",
+    type=click.IntRange(min=1, max=1 << 22),
+    default=MAX_ROWS,
+    show_default=True,
+    help="Room for so many rows (vCPU, reason, access and address) in the kernel.",
+)
+
+
+def live_source(
+    wanted: Filter,
+    max_rows: int = MAX_ROWS,
+    threshold: Threshold | None = None,
+    maps: MapSources = NOBODY,
+) -> KernelSource:
+    """Attach to this host's KVM. Raises `BpfexitError` where that cannot be."""
+    ready = preflight.ready()
+    for note in [*ready.notes, *guests.doubts(wanted.pids)]:
+        tell(note)
+    known = Guests(_memory_maps(wanted, maps)) if maps else Guests()
+    source = KernelSource(
+        ready.backend, ready.tracefs, wanted, known, max_rows, threshold=threshold
+    )
+    tell(f"counting on {ready.backend.module}; Ctrl-C ends")
+    return source
+
+
+def _memory_maps(wanted: Filter, sources: MapSources) -> Callable[[Guest], Mapped]:
+    """Ask for the memory maps of those guests that run now."""
+    from bpfexit.guests.maps.memory_maps import MemoryMaps  # noqa: PLC0415 - late: asyncio is slow to load
+
+    maps = MemoryMaps(sources, tell)
+    running = Guests().update(guests.running())
+    watched = [each for each in running if not wanted.pids or each.pid in wanted.pids]
+    maps.begin(watched, {each.pid for each in running if each not in watched})
+    return maps
+
+
+def tell(*notes: str) -> None:
+    """Say something on stderr, a line each."""
+    for note in notes:
+        click.echo(f"bpfexit: {note}", err=True)
+
+
+def counted(
+    wanted: Filter,
+    run: Run,
+    max_rows: int = MAX_ROWS,
+    note: Callable[[Snapshot], object] | None = None,
+    maps: MapSources = NOBODY,
+) -> Snapshot:
+    """Count on this host until the run's end or Ctrl-C; return all of it as one snapshot.
+
+    `note` is called with each interval.
+    """
+    adding = Adding()
+    with Interrupts() as interrupts, closing(live_source(wanted, max_rows, maps=maps)) as source:
+        for snapshot in intervals(source, run, interrupts):
+            adding.add(snapshot)
+            if note:
+                note(snapshot)
+    return adding.sum()

@@ -1,1 +1,0 @@
-"""Where snapshots come from: the live kernel, or a recording."""

@@ -1,0 +1,1 @@
+"""The tiny guest for tests: exits of known kinds and numbers."""

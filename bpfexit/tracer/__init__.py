@@ -1,0 +1,1 @@
+"""The live kernel: plan, compile, load, count; the only importer of bcc."""

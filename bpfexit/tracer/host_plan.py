@@ -1,0 +1,43 @@
+"""What to load on this host: its back end, its record layouts, its types and its reasons."""
+
+from pathlib import Path
+
+from bpfexit.errors import BpfexitError, UsageError
+from bpfexit.host import btf, kernel, tracefs
+from bpfexit.host.kvm import Backend
+from bpfexit.names.reasons import Reasons
+from bpfexit.tracer import plan as programs
+
+
+def host_plan(backend: Backend, tracefs_root: Path, max_rows: int, max_vcpus: int) -> programs.Plan:
+    """Plan for this kernel, whose record layouts it reads. Raises `BpfexitError`."""
+    records = {event: _record(tracefs_root, event) for event in programs.FIELDS}
+    preempted = kernel.preempts_raw_tracepoints()
+    if backend.emits_exits:
+        return programs.plan_with_exits(records, preempted, max_rows, max_vcpus)
+    types = [blob for blob in map(btf.read, btf.paths()) if blob]
+    offset = btf.member_offset(types, "kvm_vcpu", "vcpu_id")
+    if offset is None:
+        raise BpfexitError("the kernel's BTF has no struct kvm_vcpu, by which vCPUs are numbered")
+    return programs.plan_without_exits(records, offset, preempted, max_rows, max_vcpus)
+
+
+def _record(tracefs_root: Path, event: str) -> dict[str, int]:
+    text = tracefs.event_format(tracefs_root, f"kvm:{event}")
+    if text is None:
+        raise BpfexitError(f"this kernel has no event kvm:{event}: load the KVM module")
+    return tracefs.field_offsets(text)
+
+
+def reason_filter(backend: Backend, reasons: Reasons, names: tuple[str, ...]) -> dict[str, str]:
+    """Return the macro by which only these reasons are counted. Raises `UsageError`."""
+    if names and not backend.emits_exits:
+        raise UsageError(f"--reason: the back end {backend.module} gives no exit reasons")
+    codes = []
+    for name in names:
+        found = reasons.codes(backend.isa, name)
+        if not found:
+            known = ", ".join(sorted(reasons.table(backend.isa).values()))
+            raise UsageError(f"--reason {name!r} is none of this back end's: {known}")
+        codes += found
+    return programs.reason_macro(backend.isa, codes)

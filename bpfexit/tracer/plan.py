@@ -1,0 +1,178 @@
+"""The text of the BPF programs, put together for one back end and one filter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.model.slow import Threshold
+from bpfexit.names.reasons import VMX_CODE_MASK, Isa
+
+COMMON = ("wire.h", "maps.h", "vcpu.h", "rows.h", "slow.h")
+WITH_EXITS = (*COMMON, "exits.c", "accesses.c", "userspace.c", "threads.c")
+WITHOUT_EXITS = (*COMMON, "emulation.c", "accesses.c", "userspace.c", "threads.c")
+
+FIELDS = {
+    "kvm_exit": ("exit_reason", "vcpu_id", "isa", "guest_rip"),
+    "kvm_pio": ("rw", "port", "size"),
+    "kvm_mmio": ("type", "len", "gpa"),
+    "kvm_fast_mmio": ("gpa",),
+    "kvm_msr": ("write", "ecx"),
+    "kvm_userspace_exit": ("reason", "errno"),
+    "kvm_fpu": ("load",),
+}
+"""What is read of an event's record, where its program is attached the classic way."""
+
+WITHIN_AN_EXIT = tuple(event for event in FIELDS if event != "kvm_exit")
+"""Events between an exit and its entry. The kernel may be preempted there."""
+
+SLOW_PAGES = 256
+"""Size of the ring buffer for slow exits: 1 MiB, room for some 13,000 between two readings."""
+
+Records = Mapping[str, Mapping[str, int]]
+"""Offsets in bytes of the fields of an event's record, by event and field."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A program and how it is attached: raw, or classic at four times the price."""
+
+    event: str
+    classic: bool
+    group: str = "kvm"
+
+    @property
+    def full_name(self) -> str:
+        """The event's name with its group, as the kernel writes it."""
+        return f"{self.group}:{self.event}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to load: source files, macros for the compiler, programs in the order of attaching.
+
+    The program that begins an exit comes last, and only it notices one: what
+    is seen of an exit is seen whole, and attaching leaves nothing unpaired. The
+    end of threads comes first: of a vCPU that is noticed, the end is. `detaching`
+    is the order at the end: what counts goes first, so that whatever is counted
+    has its time, and the end of threads last.
+    """
+
+    files: tuple[str, ...]
+    macros: dict[str, str]
+    attachments: tuple[Attachment, ...]
+    detaching: tuple[Attachment, ...]
+
+
+INSTRUCTION = np.dtype([("code", "u1"), ("registers", "u1"), ("offset", "i2"), ("value", "i4")])
+_LOAD_ADDRESS = 0x18
+_PSEUDO_MAP_VALUE = 2
+
+GUESSES_BYTES = 2 << 16
+"""Size of `guesses` in struct vcpus: 2^GUESS_BITS slots of 16 bits."""
+
+
+def point_at_value(instructions: NDArray[Any], fd: int) -> None:
+    """Complete the instructions that load the address of a map's only value: it is this map's.
+
+    Such an instruction names the map by its descriptor, and BCC puts that only
+    where a map itself is meant.
+    """
+    loads = instructions["code"] == _LOAD_ADDRESS
+    of_value = instructions["registers"] >> 4 == _PSEUDO_MAP_VALUE
+    instructions["value"][loads & of_value] = fd
+
+
+def folder() -> Path:
+    """Return where the programs lie: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "bpf_programs"
+    return installed if installed.is_dir() else package.parent / "bpf_programs"
+
+
+def text(files: tuple[str, ...]) -> str:
+    """Return the files as one text; BCC rewrites only what it compiles as the main file."""
+    return "".join(f'#line 1 "{name}"\n{(folder() / name).read_text()}' for name in files)
+
+
+def plan_with_exits(records: Records, preempted: bool, max_rows: int, max_vcpus: int) -> Plan:
+    """Plan for VMX and SVM.
+
+    `preempted` says that raw programs may be. It spares `kvm_entry`, which
+    fires with interrupts off.
+    """
+    attachments = (
+        *_before_an_exit(preempted),
+        Attachment("kvm_entry", classic=False),
+        Attachment("kvm_exit", classic=True),
+    )
+    macros = _macros(records, attachments) | _sizes(max_rows, max_vcpus)
+    # Without kvm_exit, no access is counted.
+    return Plan(WITH_EXITS, macros, attachments, attachments[::-1])
+
+
+def plan_without_exits(
+    records: Records, vcpu_id_offset: int, preempted: bool, max_rows: int, max_vcpus: int
+) -> Plan:
+    """Plan for a back end that emits no `kvm_exit`; the offset is that in struct kvm_vcpu."""
+    begin = Attachment("kvm_emulate_insn", classic=False)
+    attachments = (*_before_an_exit(preempted), begin)
+    macros = _macros(records, attachments) | _sizes(max_rows, max_vcpus)
+    macros["VCPU_ID_OFFSET"] = str(vcpu_id_offset)
+    # An access of a vCPU that is known is counted without kvm_emulate_insn, too.
+    detaching = (*attachments[1:], attachments[0])
+    return Plan(WITHOUT_EXITS, macros, attachments, detaching)
+
+
+def _before_an_exit(classic: bool) -> tuple[Attachment, ...]:
+    end = Attachment("sched_process_exit", classic, "sched")
+    return (end, *(Attachment(event, classic) for event in WITHIN_AN_EXIT))
+
+
+def _macros(records: Records, attachments: tuple[Attachment, ...]) -> dict[str, str]:
+    """Return `PIO_PORT_OFFSET` and the like, for the records that are read."""
+    classic = [each.event for each in attachments if each.classic and each.event in FIELDS]
+    offsets = {
+        f"{event.removeprefix('kvm_')}_{field}_offset".upper(): str(records[event][field])
+        for event in classic
+        for field in FIELDS[event]
+    }
+    return offsets | ({"CLASSIC_ACCESSES": "1"} if "kvm_pio" in classic else {})
+
+
+def watched_macro(pids: tuple[int, ...], vcpus: tuple[int, ...]) -> dict[str, str]:
+    """Return the macro by which the programs choose vCPUs, when they are first seen."""
+    tests = [_any_of("(pid)", pids)] if pids else []
+    tests += [_any_of("(vcpu_id)", vcpus)] if vcpus else []
+    return {"WATCHED(pid,vcpu_id)": "&&".join(tests)} if tests else {}
+
+
+def reason_macro(isa: Isa, codes: list[int]) -> dict[str, str]:
+    """Return the macro by which the programs choose exits; a VMX code has 16 bits."""
+    if not codes:
+        return {}
+    value = f"((r)&{VMX_CODE_MASK})" if isa is Isa.VMX else "(r)"
+    return {"REASON_WATCHED(r)": _any_of(value, tuple(codes))}
+
+
+def slow_macros(threshold: Threshold, idle_codes: list[int]) -> dict[str, str]:
+    """Return the macros by which single slow exits are told of; never those of idle time."""
+    macros = {
+        "SLOW_NS": f"{threshold.than_ns}ULL",
+        "SLOW_RATE": str(threshold.rate),
+        "SLOW_PAGES": str(SLOW_PAGES),
+    }
+    if idle_codes:
+        macros["SLOW_IDLE(r)"] = _any_of("(r)", tuple(idle_codes))
+    return macros
+
+
+def _sizes(max_rows: int, max_vcpus: int) -> dict[str, str]:
+    return {"MAX_ROWS": str(max_rows), "MAX_VCPUS": str(max_vcpus)}
+
+
+def _any_of(value: str, numbers: tuple[int, ...]) -> str:
+    return "(" + "||".join(f"{value}=={number}u" for number in numbers) + ")"

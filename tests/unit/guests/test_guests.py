@@ -1,0 +1,188 @@
+"""Guests by process: what is known of them, until when, and who runs one."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bpfexit.errors import BpfexitError
+from bpfexit.events.access import Kind
+from bpfexit.guests import guests
+from bpfexit.guests.guests import Guests, Mapped
+from bpfexit.model.guest import Guest, Layer
+from bpfexit.names.region import Region
+from tests.unit.fake_processes import put
+
+PID = 4711
+WEB = Guest(PID, "web", "qemu", "qemu")
+
+
+def gone(root: Path) -> None:
+    shutil.rmtree(root / "proc" / str(PID))
+
+
+def test_nothing_changes_so_the_same_comes_back(tmp_path: Path) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    first = known.update([PID, PID])
+    assert first == (WEB,)
+    assert known.update([PID]) is first
+
+
+def test_a_guest_that_starts_appears(tmp_path: Path) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    put(tmp_path, 4712, "qemu", "-name", "db")
+    known = Guests(root=tmp_path)
+    known.update([PID])
+    assert known.update([PID, 4712]) == (WEB, Guest(4712, "db", "qemu", "qemu"))
+
+
+@pytest.mark.parametrize("zombie", [True, False])
+def test_a_guest_that_ends_says_so_and_keeps_its_name(tmp_path: Path, zombie: bool) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    known.update([PID])
+    if zombie:
+        put(tmp_path, PID, state="Z", threads=1, memory=0)
+    else:
+        gone(tmp_path)
+    ended = (replace(WEB, ended=True),)
+    assert known.update([PID]) == ended
+    assert known.update([PID]) == ended
+    assert known.update([]) == ended
+
+
+@pytest.mark.parametrize("taken_over", [True, False])
+def test_a_guest_whose_vcpus_are_gone_lives_until_its_process_ends(
+    tmp_path: Path, taken_over: bool
+) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    first = known.update([PID])
+    assert known.update([]) is first
+    if taken_over:
+        put(tmp_path, PID, "bash", started=2000)
+    else:
+        gone(tmp_path)
+    assert known.update([]) == (replace(WEB, ended=True),)
+    put(tmp_path, PID, "qemu", "-name", "db", started=3000)
+    assert known.update([PID]) == (
+        replace(WEB, ended=True),
+        Guest(PID, "db", "qemu", "qemu"),
+    )
+
+
+def test_one_never_in_sight_has_ended_when_its_vcpus_are_gone(tmp_path: Path) -> None:
+    known = Guests(root=tmp_path)
+    known.update([PID])
+    assert known.update([]) == (Guest(PID, "pid:4711", ended=True),)
+
+
+def test_of_those_that_have_ended_the_last_ones_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guests, "MOST_ENDED", 3)
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    known.update([PID, *range(1, 6)])
+    assert [each.pid for each in known.update([])] == [PID, 3, 4, 5]
+    assert [each.pid for each in known.update([9])] == [PID, 3, 4, 5, 9]
+
+
+def test_threads_that_outlive_the_first_one_are_a_guest(tmp_path: Path) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    first = known.update([PID])
+    put(tmp_path, PID, state="Z", threads=2, memory=0)
+    assert known.update([PID]) is first
+
+
+@pytest.mark.parametrize("new", [{"started": 2000}, {"memory": 0x500000}])
+def test_a_pid_used_again_and_an_exec_are_another_guest(
+    tmp_path: Path, new: dict[str, int]
+) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    known.update([PID])
+    put(tmp_path, PID, "qemu", "-name", "db", **new)  # type: ignore[arg-type]
+    both = (replace(WEB, ended=True), Guest(PID, "db", "qemu", "qemu"))
+    assert known.update([PID]) == both
+    assert known.update([PID]) == both
+    put(tmp_path, PID, "qemu", "-name", "mail", started=3000)
+    assert [(each.name, each.ended) for each in known.update([PID])] == [
+        ("db", True),
+        ("mail", False),
+    ]
+
+
+def test_a_process_that_never_was_in_sight_has_not_ended(tmp_path: Path) -> None:
+    known = Guests(root=tmp_path)
+    assert known.update([PID]) == (Guest(PID, "pid:4711"),)
+    assert known.update([PID]) == (Guest(PID, "pid:4711"),)
+    put(tmp_path, PID, "qemu", "-name", "web")
+    assert known.update([PID]) == (WEB,)
+
+
+def test_one_that_had_ended_before_it_was_seen_first(tmp_path: Path) -> None:
+    put(tmp_path, PID, state="Z", threads=1, memory=0)
+    assert Guests(root=tmp_path).update([PID]) == (Guest(PID, "pid:4711", ended=True),)
+
+
+def test_memory_maps_come_when_they_are_there_and_stay_after_the_end(tmp_path: Path) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    mapped: list[Mapped] = [((), None)]
+    known = Guests(lambda _: mapped[0], tmp_path)
+    assert known.update([PID]) == (WEB,)
+    region = Region(Kind.PIO, 0x608, 0x60B, "acpi-tmr")
+    mapped[0] = ((region,), Layer.QMP)
+    found = replace(WEB, regions=(region,), mapped_by=Layer.QMP)
+    assert known.update([PID]) == (found,)
+    gone(tmp_path)
+    mapped[0] = ((), None)
+    assert known.update([PID]) == (replace(found, ended=True),)
+
+
+@pytest.mark.parametrize("stat", ["", "x", "1 (a", "1 (a) S " + "x " * 60, "1 (a) S " + "1 " * 20])
+def test_a_stat_that_is_none_is_no_process(tmp_path: Path, stat: str) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    (tmp_path / "proc" / str(PID) / "stat").write_text(stat)
+    assert Guests(root=tmp_path).update([PID]) == (WEB,)
+
+
+def test_a_process_with_a_guest_holds_it_open(tmp_path: Path) -> None:
+    folder = tmp_path / "proc" / str(PID) / "fd"
+    folder.mkdir(parents=True)
+    (folder / "0").symlink_to("/dev/null")
+    assert guests.doubts([PID], tmp_path) == [
+        "process 4711 has no KVM guest now; exits are counted as soon as it has"
+    ]
+    (folder / "9").symlink_to("anon_inode:kvm-vm")
+    assert guests.doubts([PID], tmp_path) == []
+
+
+def test_a_process_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BpfexitError, match="there is no process 4711: `pgrep -a qemu`"):
+        guests.doubts([PID], tmp_path)
+
+
+def open_file(root: Path, pid: int, target: str) -> None:
+    folder = root / "proc" / str(pid) / "fd"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / str(len(list(folder.iterdir())))).symlink_to(target)
+
+
+def test_those_are_running_that_hold_a_vm_open(tmp_path: Path) -> None:
+    for pid in (4711, 200, 9):
+        open_file(tmp_path, pid, "/dev/kvm")
+    for pid in (4711, 9):
+        open_file(tmp_path, pid, "anon_inode:kvm-vm")
+    (tmp_path / "proc" / "self" / "fd").mkdir(parents=True)
+    (tmp_path / "proc" / "self" / "fd" / "0").symlink_to("anon_inode:kvm-vm")
+    (tmp_path / "proc" / "1234").mkdir()  # ended since it was listed: no descriptors
+    assert guests.running(tmp_path) == [9, 4711]
+
+
+def test_nobody_is_running(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    assert guests.running(tmp_path) == []

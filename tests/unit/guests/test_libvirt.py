@@ -1,0 +1,70 @@
+"""`--libvirt` with a virsh on the PATH that says what libvirt 9 says."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from bpfexit.errors import BpfexitError
+from bpfexit.guests.maps import libvirt
+from tests.unit.guests.test_mtree import FOUND, TEXT
+
+UUID = "9c1ad29c-6fb7-4ad3-a3ab-a25a3cbb7f4a"
+OTHER = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.fixture
+def virsh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder that is the PATH, in which `say` makes a virsh."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return tmp_path
+
+
+def say(folder: Path, script: str) -> None:
+    virsh = folder / "virsh"
+    virsh.write_text(f"#!/bin/sh\n{script}\n")
+    virsh.chmod(virsh.stat().st_mode | stat.S_IXUSR)
+
+
+def refused(folder: Path, script: str) -> str:
+    say(folder, script)
+    with pytest.raises(BpfexitError) as caught:
+        libvirt.memory_map(UUID)
+    assert str(caught.value).startswith("--libvirt: ")
+    assert str(caught.value).isprintable()
+    return str(caught.value)
+
+
+def test_running_guests_are_found_by_name(virsh: Path) -> None:
+    say(virsh, f"echo; echo '{UUID} web 01 '; echo '{OTHER} 7'; echo rubbish; echo")
+    assert libvirt.domains() == {"web 01": UUID, "7": OTHER}
+
+
+def test_a_guest_is_asked_by_its_uuid_and_as_arguments(virsh: Path) -> None:
+    (virsh / "tree").write_text(TEXT)
+    say(virsh, f'printf "<%s>" "$@" > {virsh}/asked; cat {virsh}/tree')
+    assert libvirt.memory_map(UUID) == FOUND
+    asked = (virsh / "asked").read_text()
+    assert asked == f"<--quiet><qemu-monitor-command><--domain={UUID}><--hmp><info mtree -f>"
+
+
+def test_what_virsh_complains_of_is_said_in_one_harmless_line(virsh: Path) -> None:
+    text = refused(virsh, r"printf 'error: \033[2J failed\nto connect\n' >&2; exit 1")
+    assert "failed to connect" in text
+
+
+def test_a_virsh_that_hangs_has_its_end(virsh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libvirt, "TIMEOUT_S", 0.2)
+    assert "did not answer" in refused(virsh, "exec sleep 600")
+
+
+def test_an_answer_without_a_map_is_said(virsh: Path) -> None:
+    assert "no memory map" in refused(virsh, "echo unknown command")
+
+
+def test_without_virsh_its_package_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BpfexitError, match="libvirt-clients"):
+        libvirt.domains()

@@ -1,0 +1,166 @@
+"""The recorder leaves whole intervals, whatever happens; what is mutated never crashes a reader."""
+
+import gzip
+import os
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bpfexit.errors import BpfexitError
+from bpfexit.events.access import Kind
+from bpfexit.formats.json import guest as guest_json
+from bpfexit.formats.json.recording import Header
+from bpfexit.formats.json.snapshot import encode
+from bpfexit.model.filter import Filter
+from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.host_facts import HostFacts
+from bpfexit.model.snapshot import Origin
+from bpfexit.names.region import Region
+from bpfexit.recording.reader import RecordingSource
+from bpfexit.recording.total import total
+from bpfexit.recording.writer import Recorder
+from tests.unit.builders import Exits, pio, snapshot
+
+NAMES = ["exits.jsonl", "exits.jsonl.gz"]
+MUTATIONS = 5000
+
+
+REGIONS = (Region(Kind.PIO, 0x608, 0x60B, "acpi-tmr"), Region(Kind.MMIO, 0, 9, "ram"))
+WEB = Guest(100, "alpha", "qemu", "qemu", (("machine", "pc"),), REGIONS, Layer.QMP)
+DB = Guest(101, "db", "libvirt")
+
+
+def header() -> Header:
+    facts = HostFacts("Some CPU", 4, "tsc", "always", {"kvm.halt_poll_ns": "0"})
+    origin = Origin("host", "6.18.0", "kvm_amd", facts=facts)
+    return Header("0.1.0", origin, 1.0, 1000.0, (Guest(100, "alpha"),))
+
+
+def recorded(path: Path, number: int = 3, append: bool = False) -> bytes:
+    recorder = Recorder(path, header, append)
+    for n in range(number):
+        known = (replace(WEB, ended=n == 2), *([DB] if n else []))
+        exits = (pio(n, ns=(n,)), Exits("HLT", (5,)))
+        recorder.write(snapshot(*exits, start=1000.0 + n, guests=known))
+    assert recorder.size == path.stat().st_size
+    recorder.close()
+    recorder.close()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_written_comes_back(tmp_path: Path, name: str) -> None:
+    recorded(tmp_path / name)
+    source = RecordingSource(tmp_path / name, Filter())
+    assert source.header == header()
+    assert total(tmp_path / name, Filter()).intervals == 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_appending_takes_off_what_was_cut(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    data = recorded(path)
+    begin = len(recorded(tmp_path / f"one-{name}", 1))
+    for length in (*range(begin, len(data), 37), len(data)):
+        path.write_bytes(data[:length])
+        before = total(path, Filter())
+        recorded(path, 2, append=True)
+        after = total(path, Filter())
+        assert after.cut is None
+        # A last line or member may lack nothing but its newline or checksum.
+        assert before.intervals + 2 - after.intervals in (0, 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"no recording",
+        b"root:x:0:0::/root:/bin/sh\n",
+        b'{"schema":"else/1"}\n',
+        gzip.compress(b"a log\n"),
+        b"\x1f\x8b",
+        b"\0" * 9,
+    ],
+)
+def test_what_is_no_recording_is_left_alone(tmp_path: Path, name: str, junk: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(junk)
+    for append in (False, True):
+        with pytest.raises(BpfexitError, match=r"exists|no recording"):
+            Recorder(path, header, append)
+    assert path.read_bytes() == junk
+
+
+def test_only_a_file_is_written_to(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BpfexitError, match="no regular file"):
+        Recorder(tmp_path / "pipe", header, append=True)
+    with pytest.raises(BpfexitError, match="No such file"):
+        Recorder(tmp_path / "absent" / "exits", header)
+
+
+def test_reopened_it_begins_a_new_file(tmp_path: Path) -> None:
+    path, old = tmp_path / "exits.gz", tmp_path / "exits.1.gz"
+    recorder = Recorder(path, header)
+    recorder.write(snapshot(pio(1, ns=(1,))))
+    path.rename(old)
+    recorder.reopen()
+    recorder.write(snapshot(pio(2, ns=(2,))))
+    recorder.close()
+    assert [total(each, Filter()).intervals for each in (old, path)] == [1, 1]
+    assert RecordingSource(path, Filter()).header == header()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_full_disk_leaves_whole_intervals(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(tmp_path / name, header)
+    recorder.write(snapshot(pio(1, ns=(1,))))
+    whole = (tmp_path / name).read_bytes()
+    real, left = os.write, [10]
+
+    def write(fd: int, data: bytes) -> int:
+        if not left:
+            raise OSError(28, "No space left on device")
+        return real(fd, data[: left.pop()])
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(BpfexitError, match="No space left on device; it is whole"):
+        recorder.write(snapshot(pio(2, ns=(2,))))
+    assert (tmp_path / name).read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mutated_recording_gives_an_error_or_a_part(tmp_path: Path, name: str) -> None:
+    chosen = random.Random(name)  # noqa: S311 - any bytes will do
+    data = recorded(tmp_path / name)
+    path = tmp_path / f"mutated-{name}"
+    outcomes = set()
+    for _ in range(MUTATIONS):
+        path.write_bytes(mutated(data, name, chosen))
+        try:
+            found = total(path, Filter())
+        except BpfexitError:
+            outcomes.add("error")
+        else:
+            encode(found.snapshot)
+            assert all(guest_json.encode(guest) for guest in found.snapshot.guests)
+            outcomes.add("part")
+    assert outcomes == {"error", "part"}
+
+
+def mutated(data: bytes, name: str, chosen: random.Random) -> bytes:
+    """Change bytes of the file; or of the text that is compressed in it, lines and all."""
+    inside = name.endswith(".gz") and chosen.random() < 0.5
+    text = bytearray(gzip.decompress(data) if inside else data)
+    for _ in range(chosen.randint(1, 3)):
+        at, end = sorted(chosen.choices(range(len(text) + 1), k=2))
+        new = chosen.choice(
+            [chosen.randbytes(1), b"", b"9" * 30, b"null", b'"', b"\n", b"-1e999", text[at:end] * 2]
+        )
+        text[at : chosen.choice([at, at + 1, end])] = new
+    return gzip.compress(text, 1) if inside else bytes(text)

@@ -1,0 +1,181 @@
+"""A plan holds every program it attaches once, and macros that mean what was asked for."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpfexit.model.slow import Threshold
+from bpfexit.names.reasons import Isa
+from bpfexit.tracer import plan as programs
+from tests.unit import wire
+
+RECORDS = {
+    event: {field: 8 + 8 * place for place, field in enumerate(fields)}
+    for event, fields in programs.FIELDS.items()
+}
+PLANS = {
+    "with exits": programs.plan_with_exits(RECORDS, False, 1024, 16),
+    "with exits, preempted": programs.plan_with_exits(RECORDS, True, 1024, 16),
+    "without exits": programs.plan_without_exits(RECORDS, 48, False, 1024, 16),
+    "without exits, preempted": programs.plan_without_exits(RECORDS, 48, True, 1024, 16),
+}
+
+
+def events(plan: programs.Plan, classic: bool) -> tuple[str, ...]:
+    return tuple(each.event for each in plan.attachments if each.classic is classic)
+
+
+NUMBERS = st.lists(st.integers(0, 2**32 - 1), max_size=4).map(tuple)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_text_has_each_program_once_and_no_other(name: str) -> None:
+    plan = PLANS[name]
+    found = re.findall(r"^int on_(\w+)\(", programs.text(plan.files), re.MULTILINE)
+    assert sorted(found) == sorted(each.event for each in plan.attachments)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_text_has_each_file_once_and_whole(name: str) -> None:
+    plan = PLANS[name]
+    text = programs.text(plan.files)
+    assert re.findall(r'^#line 1 "(.*)"$', text, re.MULTILINE) == list(plan.files)
+    for file in plan.files:
+        assert (programs.folder() / file).read_text() in text
+
+
+def test_every_file_with_programs_is_in_a_plan() -> None:
+    files = {path.name for path in programs.folder().iterdir() if path.is_file()}
+    assert files == {file for plan in PLANS.values() for file in plan.files}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_text_uses_every_macro_of_its_plan(name: str) -> None:
+    plan = PLANS[name]
+    text = programs.text(plan.files)
+    code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    used = set(re.findall(r"\b(MAX_\w+|\w+_OFFSET|CLASSIC_ACCESSES)\b", code))
+    assert set(plan.macros) <= used
+    assert "WATCHED(" in text
+
+
+@pytest.mark.parametrize("name", ["with exits, preempted", "without exits, preempted"])
+def test_a_plan_of_classic_programs_misses_no_offset(name: str) -> None:
+    plan = PLANS[name]
+    used = set(re.findall(r"\b[A-Z_]+_OFFSET\b", programs.text(plan.files)))
+    assert used <= set(plan.macros)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_what_begins_an_exit_is_attached_after_all_that_happens_in_one(name: str) -> None:
+    order = [each.event for each in PLANS[name].attachments]
+    last = ["kvm_entry", "kvm_exit"] if name.startswith("with exits") else ["kvm_emulate_insn"]
+    assert order == ["sched_process_exit", *programs.WITHIN_AN_EXIT, *last]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_what_counts_is_detached_before_what_times(name: str) -> None:
+    order = [each.event for each in PLANS[name].detaching]
+    assert sorted(order) == sorted(each.event for each in PLANS[name].attachments)
+    counts = ["kvm_exit"] if name.startswith("with exits") else ["kvm_pio", "kvm_mmio", "kvm_msr"]
+    times = {"kvm_userspace_exit", "kvm_fpu", "kvm_entry", "kvm_emulate_insn"} & set(order)
+    assert max(map(order.index, counts)) < min(map(order.index, times))
+    assert order[-1] == "sched_process_exit"
+
+
+def test_programs_are_raw_unless_they_would_be_preempted() -> None:
+    assert events(PLANS["with exits"], classic=True) == ("kvm_exit",)
+    assert events(PLANS["without exits"], classic=True) == ()
+    assert events(PLANS["with exits, preempted"], classic=False) == ("kvm_entry",)
+    assert events(PLANS["without exits, preempted"], classic=False) == ("kvm_emulate_insn",)
+
+
+def test_only_addresses_of_values_are_completed() -> None:
+    lines = [(0x18, 0x21, 0, 0), (0, 0, 0, 0), (0x18, 0x11, 0, -3), (0x18, 0x01, 0, 7)]
+    instructions = np.array(lines, programs.INSTRUCTION)
+    programs.point_at_value(instructions, 42)
+    assert instructions["value"].tolist() == [42, 0, -3, 7]
+    assert programs.INSTRUCTION.itemsize == 8
+
+
+def test_the_map_of_vcpus_has_room_for_the_guesses() -> None:
+    assert 2 << wire.defines()["GUESS_BITS"] == programs.GUESSES_BYTES
+
+
+def test_offsets_and_sizes_become_macros() -> None:
+    assert PLANS["with exits"].macros == {
+        "EXIT_EXIT_REASON_OFFSET": "8",
+        "EXIT_VCPU_ID_OFFSET": "16",
+        "EXIT_ISA_OFFSET": "24",
+        "EXIT_GUEST_RIP_OFFSET": "32",
+        "MAX_ROWS": "1024",
+        "MAX_VCPUS": "16",
+    }
+    assert PLANS["without exits"].macros["VCPU_ID_OFFSET"] == "48"
+    assert PLANS["with exits, preempted"].macros["PIO_PORT_OFFSET"] == "16"
+
+
+def test_slow_exits_are_never_those_of_idle_time() -> None:
+    macros = programs.slow_macros(Threshold(10**6, 100), [0x78, 0xA6])
+    assert macros.pop("SLOW_NS") == "1000000ULL"
+    assert macros.pop("SLOW_RATE") == "100"
+    pages = int(macros.pop("SLOW_PAGES"))
+    assert pages & (pages - 1) == 0  # as the kernel wants a ring buffer
+    assert holds(macros, r=0x78)
+    assert holds(macros, r=0xA6)
+    assert not holds(macros, r=0x7B)
+    assert "SLOW_IDLE(r)" not in programs.slow_macros(Threshold(1, 1), [])
+
+
+def holds(macros: dict[str, str], **values: int) -> bool:
+    """Evaluate the one macro as C does; without one, everything is wanted."""
+    if not macros:
+        return True
+    ((head, body),) = macros.items()
+    (parameters,) = re.findall(r"^\w+\((.*)\)$", head)
+    assert parameters.split(",") == list(values)
+    python = re.sub(r"\b(\d+)u\b", r"\1", body).replace("&&", " and ").replace("||", " or ")
+    assert re.fullmatch(r"(?:[\s()&=\d]|\b(?:and|or|r|pid|vcpu_id)\b)+", python)
+    return bool(eval(python, {"__builtins__": {}}, values))  # noqa: S307 - checked above
+
+
+@given(NUMBERS, NUMBERS, st.data())
+def test_vcpus_are_chosen_by_process_and_number(
+    pids: tuple[int, ...], vcpus: tuple[int, ...], data: st.DataObject
+) -> None:
+    any_number = st.integers(0, 2**32 - 1)
+    pid = data.draw(st.sampled_from(pids) | any_number if pids else any_number)
+    vcpu = data.draw(st.sampled_from(vcpus) | any_number if vcpus else any_number)
+    wanted = (not pids or pid in pids) and (not vcpus or vcpu in vcpus)
+    assert holds(programs.watched_macro(pids, vcpus), pid=pid, vcpu_id=vcpu) == wanted
+
+
+@given(st.lists(st.integers(0, 0xFFFF), max_size=4), st.integers(0, 2**32 - 1), st.booleans())
+def test_vmx_exits_are_chosen_by_16_bits(codes: list[int], reason: int, known: bool) -> None:
+    if known and codes:
+        reason = reason & ~0xFFFF | codes[0]
+    wanted = not codes or reason & 0xFFFF in codes
+    assert holds(programs.reason_macro(Isa.VMX, codes), r=reason) == wanted
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
+def test_svm_exits_are_chosen_by_all_bits(codes: list[int], reason: int) -> None:
+    macro = programs.reason_macro(Isa.SVM, codes)
+    assert holds(macro, r=reason) == (reason in codes)
+    assert holds(macro, r=codes[-1])
+
+
+def test_the_macros_have_the_names_the_programs_ask_for() -> None:
+    text = programs.text(PLANS["with exits"].files)
+    macros = programs.watched_macro((1,), ()) | programs.reason_macro(Isa.VMX, [12])
+    for head in macros:
+        assert re.search(rf"(?:ifdef|ifndef) {head.split('(')[0]}\b", text)
+    assert programs.watched_macro((), ()) == programs.reason_macro(Isa.SVM, []) == {}
+
+
+def test_the_folder_has_the_programs_and_the_stand_in_headers() -> None:
+    assert (programs.folder() / "wire.h").is_file()
+    assert (programs.folder() / "headers" / "include" / "linux" / "kconfig.h").is_file()

@@ -1,0 +1,119 @@
+"""What a diagnosis looks like."""
+
+import io
+
+import pytest
+
+from bpfexit.advice.diagnosis import diagnose
+from bpfexit.advice.registry import RULES
+from bpfexit.model.losses import Lost
+from bpfexit.model.snapshot import Origin, Snapshot
+from bpfexit.ui.console import PlainConsole
+from bpfexit.ui.diagnosis import diagnosis
+from bpfexit.ui.rules import explained, rules_table
+from tests.unit.advice.cases import CASES, PVM, SVM, mmio, seen
+from tests.unit.builders import Exits, snapshot
+
+HOSTILE = "\x1b[31m[bold]win\ndows" + "x" * 5000
+
+
+def rendered(what: object, width: int = 80) -> str:
+    file = io.StringIO()
+    PlainConsole(file=file, width=width, force_terminal=False).print(what)
+    return file.getvalue()
+
+
+def shown(of: Snapshot, width: int = 80) -> str:
+    return rendered(diagnosis(diagnose(of)), width)
+
+
+def polling(backend: str = SVM, **about: object) -> Snapshot:
+    rows = [
+        CASES["pm-timer"].exits(backend, 2000, 100_000),
+        CASES["virtio-notify"].exits(backend, 20, 50_000),
+    ]
+    return seen(*rows, backend=backend, options=(("cpu", "qemu64"),), **about)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_finding_has_its_parts_in_order_and_no_line_is_too_long(width: int) -> None:
+    text = shown(polling(), width)
+    labels = ["ACPI PM timer", "\nseen", "\nwhy", "\nchange", "\nexpect", "\nsure", "\nsee "]
+    places = [text.index(label) for label in labels]
+    assert places == sorted(places)
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_it_says_what_was_seen_what_it_costs_and_what_is_expected() -> None:
+    text = shown(polling(), 120)
+    assert "200ms a second" in text
+    assert "0x0608 read acpi-tmr?: 2,000/s, 100µs each, 100µs in user space" in text
+    assert "<timer name='hypervclock' present='yes'/>" in text
+    assert "expected: 0xc050 write: 20.0/s" in text
+    assert "vCPU 0: guest 0.0%, exits 100.0% (in user space 100.0%), idle 0.0%" in text
+    assert "command line is not known" not in text
+    assert "this guest was not asked" in text
+
+
+def test_without_exits_costs_are_those_in_user_space_or_not_known() -> None:
+    text = shown(polling(PVM), 120)
+    assert "200ms a second in user space" in text
+    assert "in user space 20.1%, the rest is not known" in text
+    assert "time not known" in shown(seen(CASES["pic"].exits(PVM, 2000, 0), backend=PVM))
+
+
+def test_of_many_addresses_the_dearest_are_shown_and_the_rest_counted() -> None:
+    case = CASES["user-device"]
+    rows = [
+        type(case)(mmio(0xD0000000 + 16 * at), user=True).exits(SVM, 100, 200_000)
+        for at in range(7)
+    ]
+    text = shown(seen(*rows, backend=SVM))
+    assert text.count("0xd00000") == 4
+    assert "3 more: 300/s" in text
+
+
+def test_many_vcpus_are_counted() -> None:
+    rows = [Exits(reason="cpuid", ns=(5,), vcpu=at, tid=101 + at) for at in range(12)]
+    text = shown(snapshot(*rows))
+    assert text.count("vCPU ") == 8
+    assert "4 more vCPUs" in text
+
+
+def test_guests_without_findings_have_a_line_each() -> None:
+    quiet = [Exits(reason="cpuid", ns=(1,), vm=f"quiet{n}", pid=n, tid=n) for n in (7, 8)]
+    known = Origin("h", "6", SVM, True)
+    text = shown(snapshot(CASES["pm-timer"].exits(SVM, 2000, 100_000), *quiet, origin=known))
+    assert "command line is not known" in text
+    tail = text[text.index("nothing stands out") :].splitlines()
+    assert [line.split()[0] for line in tail[1:]] == ["quiet7", "quiet8"]
+
+
+def test_nothing_stands_out_is_an_answer_and_says_which() -> None:
+    row = Exits(reason="cpuid", ns=(1,))
+    assert "nothing stands out: the guest is simply busy" in shown(snapshot(row, guest_ns=1000))
+    assert "nothing stands out: no rule" in shown(snapshot(row))
+    assert "no guest was seen" in shown(snapshot())
+
+
+def test_what_was_lost_is_said() -> None:
+    assert "map_full 7" in shown(snapshot(Exits(ns=(1,)), lost=Lost(map_full=7)))
+
+
+def test_hostile_text_is_harmless() -> None:
+    row = CASES["pm-timer"].exits(SVM, 2000, 100_000)
+    row = type(row)(**{**vars(row), "vm": HOSTILE, "reason": HOSTILE})
+    notify = CASES["virtio-user-notify"].exits(SVM, 2000, 100_000)
+    device = (("device", f"virtio-blk-pci,id={HOSTILE},ioeventfd=off"),)
+    text = shown(seen(row, notify, backend=SVM, options=device), 120)
+    assert "\x1b" not in text
+    assert "\\x1b[31m[bold]win\\ndows" in text
+
+
+def test_the_rules_are_listed_and_explained() -> None:
+    listed = rendered(rules_table(RULES))
+    for rule in RULES:
+        assert f"\n{rule.name} " in f"\n{listed}"
+        text = " ".join(rendered(explained(rule)).split())
+        assert all(label in text for label in ("threshold", "why", "remedy", "limits", "reference"))
+    assert "1,000 a second on one vCPU" in rendered(explained(RULES[0]))
