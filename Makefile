@@ -1,6 +1,6 @@
 # Everything a person does with a checkout; each target sets up what it needs.
 .DELETE_ON_ERROR:
-.PHONY: setup demo demo-svm demo-recording testbed test test-kernels bench lint clean
+.PHONY: setup demo demo-svm demo-recording testbed test test-kernels bench lint docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -74,6 +74,11 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+# The pages that the code defines.
+docs: setup
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) .testbed build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \

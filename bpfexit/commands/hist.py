@@ -1,7 +1,6 @@
 """`bpfexit hist`."""
 
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -15,13 +14,8 @@ from bpfexit.commands.options import (
     memory_map_options,
 )
 from bpfexit.errors import BpfexitError, UsageError
-from bpfexit.formats.hist import bpftrace as hist_bpftrace
-from bpfexit.formats.hist import csv as hist_csv
-from bpfexit.formats.hist import folded as hist_folded
-from bpfexit.formats.hist import hgrm as hist_hgrm
-from bpfexit.formats.hist import json as hist_json
-from bpfexit.formats.hist import openmetrics as hist_openmetrics
-from bpfexit.formats.hist import text as hist_text
+from bpfexit.formats.hist.format import Choice, Format
+from bpfexit.formats.hist.registry import FORMATS, help_lines
 from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.host import preflight
 from bpfexit.model.distribution import Distribution, distributions
@@ -30,37 +24,21 @@ from bpfexit.model.histogram import POWERS_OF_TWO_NS
 from bpfexit.model.losses import LOSSES, NOT_COUNTED
 from bpfexit.model.sample import LONGEST_INTERVAL_S
 from bpfexit.model.snapshot import Origin, Snapshot
-from bpfexit.model.view import ADDRESS_KINDS, DIMENSIONS, Query, default_dimensions
+from bpfexit.model.view import ADDRESS_KINDS, DIMENSIONS, Query
 from bpfexit.recording.total import total
 from bpfexit.run.loop import Run
 from bpfexit.run.session import counted, max_rows_option, tell
 
-ENCODERS: dict[str, Callable[[Sequence[Distribution]], str]] = {
-    "text": hist_text.encode,
-    "json": hist_json.encode,
-    "csv": hist_csv.encode,
-    "bpftrace": hist_bpftrace.encode,
-    "openmetrics": hist_openmetrics.encode,
-}
-FORMATS = ("text", "json", "csv", "hgrm", "bpftrace", "openmetrics", "folded")
-COARSE = frozenset({"text", "bpftrace", "openmetrics"})
-"""Formats with a bucket for each power of two unless told otherwise."""
+_COARSE = ", ".join(each.name for each in FORMATS.values() if each.log2)
 
-EPILOG = """\b
+EPILOG = f"""\b
 Formats; counts are exact in each:
-  text         stars; edges in three digits
-  json         a line each, integer edges in ns, the upper one exclusive
-  csv          a line a bucket, edges as in json
-  hgrm         HdrHistogram's percentiles, ns; one histogram only, and
-               values no finer than a bucket
-  bpftrace     as `bpftrace -f json` has it; bounds inclusive; no sums
-  openmetrics  cumulative buckets in seconds, `le` inclusive
-  folded       stacks guest;vCPU;reason;access for flame graphs; no latencies,
-               only a weight
+{help_lines()}
 
 \b
-Latencies are kept in four buckets to a power of two (16 ns wide below 64 ns);
-text, bpftrace and openmetrics make one of them unless --buckets says fine.
+Latencies are kept in four buckets per power of two (16 ns wide below 64 ns);
+some formats ({_COARSE})
+merge them into one unless --buckets is fine.
 Each exit is in one histogram: those at an address in that of the address.
 
 \b
@@ -81,7 +59,7 @@ Examples:
     metavar="NAME[,NAME]",
     callback=dimensions,
     help=f"A histogram for each of these, several at once: {', '.join(DIMENSIONS)}"
-    " [reason and address; folded: vm, vcpu, reason and address].",
+    " [what suits the format].",
 )
 @click.option(
     "-n",
@@ -93,7 +71,7 @@ Examples:
     help="At most so many histograms, most time first; 0 for all.",
 )
 @click.option(
-    "-f", "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True
+    "-f", "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True
 )
 @click.option("--buckets", type=click.Choice(["log2", "fine"]), help="How wide: see below.")
 @click.option(
@@ -122,8 +100,9 @@ def hist(
     Counts for -d seconds or until Ctrl-C, or reads a recording.
     """
     check_input(recording, duration, maps)
-    _check(form, buckets, weight)
-    needs_latencies = form != "folded" or weight == "time"
+    chosen, choice = FORMATS[form], Choice(buckets, weight)
+    _check(chosen, choice)
+    needs_latencies = chosen.needs_latencies(choice)
     wanted = Filter(pids, vcpus, reasons)
     if recording:
         snapshot = _read(recording, wanted)
@@ -131,16 +110,14 @@ def hist(
     else:
         snapshot = _counted(wanted, duration, max_rows, maps, needs_latencies)
     _say_lost(snapshot)
-    found = distributions(snapshot, Query(by or _default_by(form, snapshot.origin)))
-    sys.stdout.write(_encoded(_cut(found, limit), form, buckets, weight))
+    found = distributions(snapshot, Query(by or _default_by(chosen, snapshot.origin)))
+    sys.stdout.write(_encoded(_cut(found, limit), chosen, choice))
     sys.stdout.flush()
 
 
-def _check(form: str, buckets: str | None, weight: str | None) -> None:
-    if weight and form != "folded":
-        raise UsageError("--weight is for the format folded")
-    if buckets and form == "folded":
-        raise UsageError("--buckets: the format folded has none")
+def _check(form: Format, choice: Choice) -> None:
+    for option in form.refused(choice):
+        raise UsageError(f"--{option} does not apply to the format {form.name}")
 
 
 def _read(recording: Path, wanted: Filter) -> Snapshot:
@@ -177,10 +154,9 @@ def _refuse_blind(origin: Origin, needs_latencies: bool) -> None:
         )
 
 
-def _default_by(form: str, origin: Origin) -> tuple[str, ...]:
-    if form != "folded":
-        return default_dimensions(origin.emits_exits)
-    return ("vm", "vcpu", *(["reason"] if origin.emits_exits else []), *ADDRESS_KINDS)
+def _default_by(form: Format, origin: Origin) -> tuple[str, ...]:
+    groups = (each for each in form.groups if origin.emits_exits or each != "reason")
+    return (*groups, *ADDRESS_KINDS)
 
 
 def _cut(found: list[Distribution], limit: int) -> list[Distribution]:
@@ -191,15 +167,13 @@ def _cut(found: list[Distribution], limit: int) -> list[Distribution]:
     return kept
 
 
-def _encoded(found: list[Distribution], form: str, buckets: str | None, weight: str | None) -> str:
-    if form == "folded":
-        weigh = hist_folded.by_time if weight == "time" else hist_folded.by_count
-        return hist_folded.encode(found, weigh)
-    _say_untimed(found)
-    timed = [each for each in found if each.count]
-    if buckets == "log2" or (buckets is None and form in COARSE):
-        timed = [each.rebucketed(POWERS_OF_TWO_NS) for each in timed]
-    return ENCODERS[form](timed) if form in ENCODERS else _percentiles(timed)
+def _encoded(found: list[Distribution], form: Format, choice: Choice) -> str:
+    if form.needs_latencies(choice):
+        _say_untimed(found)
+        found = [each for each in found if each.count]
+    if form.is_coarse(choice):
+        found = [each.rebucketed(POWERS_OF_TWO_NS) for each in found]
+    return form.encode(found, choice)
 
 
 def _say_untimed(found: list[Distribution]) -> None:
@@ -208,14 +182,3 @@ def _say_untimed(found: list[Distribution]) -> None:
         tell("there are no exits with a latency")
     elif untimed:
         tell(f"{untimed} exits have no latency counted here: idle, or their entry was not seen")
-
-
-def _percentiles(timed: list[Distribution]) -> str:
-    if not timed:
-        raise BpfexitError("the format hgrm needs a histogram, and no exit has a latency")
-    if len(timed) > 1:
-        raise UsageError(
-            f"the format hgrm holds one histogram, and there are {len(timed)}: "
-            "choose with --by and --reason, or take the first with -n 1"
-        )
-    return hist_hgrm.encode(timed[0])

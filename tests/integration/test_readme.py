@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from bpfexit.advice.registry import RULES
-
 CHECKOUT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^\$ (.*)\n", re.MULTILINE)
@@ -59,10 +57,3 @@ def test_an_example_prints_what_the_readme_says(folder: Path, command: str, outp
         check=False,
     )
     assert done.stdout + done.stderr == output
-
-
-def test_the_list_of_rules_is_that_of_the_registry() -> None:
-    row = re.compile(r"^\| `([\w-]+)` \| (.*) \| ([\d,]+) \|$", re.MULTILINE)
-    section = (CHECKOUT / "README.md").read_text().split("### Diagnose")[1].split("\n### ")[0]
-    told = [(name, text, float(rate.replace(",", ""))) for name, text, rate in row.findall(section)]
-    assert told == [(rule.name, rule.looks_for, rule.per_s) for rule in RULES]

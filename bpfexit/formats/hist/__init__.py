@@ -1,1 +1,1 @@
-"""Histograms as text that other tools read."""
+"""Histograms as text that other tools read; each module defines one `FORMAT`."""

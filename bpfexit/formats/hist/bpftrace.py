@@ -7,6 +7,7 @@ several parts is these joined with commas.
 import json
 from collections.abc import Sequence
 
+from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.formats.names import paths
 from bpfexit.model.distribution import Bucket, Distribution
 
@@ -22,3 +23,13 @@ def encode(distributions: Sequence[Distribution]) -> str:
 
 def _bucket(bucket: Bucket) -> dict[str, int]:
     return {"min": bucket.lower, "max": bucket.upper - 1, "count": bucket.exits}
+
+
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+    del choice
+    return encode(distributions)
+
+
+FORMAT = Format(
+    "bpftrace", "as `bpftrace -f json` prints; bounds inclusive; no sums", _encode, log2=True
+)

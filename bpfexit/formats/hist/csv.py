@@ -8,6 +8,7 @@ import csv
 import io
 from collections.abc import Sequence
 
+from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.formats.names import named
 from bpfexit.model.distribution import LABELS, Distribution
 from bpfexit.model.text import printable
@@ -31,3 +32,11 @@ def _cell(value: str | int | None) -> str | int:
     if value is None:
         return ""
     return printable(value) if isinstance(value, str) else value
+
+
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+    del choice
+    return encode(distributions)
+
+
+FORMAT = Format("csv", "a line per bucket, edges as in json", _encode)

@@ -7,6 +7,7 @@ become a colon and an underscore; other control characters are escaped.
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.formats.names import paths
 from bpfexit.model.distribution import Distribution
 
@@ -31,3 +32,21 @@ def by_time(each: Distribution) -> int:
 
 def _frame(name: str) -> str:
     return name.replace(";", ":").replace(" ", "_")
+
+
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+    return encode(distributions, by_time if choice.weight == "time" else by_count)
+
+
+def _needs_latencies(choice: Choice) -> bool:
+    return choice.weight == "time"
+
+
+FORMAT = Format(
+    "folded",
+    "stacks guest;vCPU;reason;access for flame graphs; no latencies, only a weight",
+    _encode,
+    takes=("weight",),
+    needs_latencies=_needs_latencies,
+    groups=("vm", "vcpu", "reason"),
+)

@@ -6,9 +6,11 @@ never above the maximum. Mean and maximum are exact, the deviation is that of th
 buckets' middles, and counts within a bucket, or between two rows, are not told apart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import sqrt
 
+from bpfexit.errors import BpfexitError, UsageError
+from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.model.distribution import Bucket, Distribution
 from bpfexit.model.histogram import SUB_BUCKETS
 
@@ -55,3 +57,23 @@ def _largest(bucket: Bucket, max_ns: int) -> int:
 def _deviation(each: Distribution, mean: float) -> float:
     squares = sum(count * ((lower + upper) / 2 - mean) ** 2 for lower, upper, count in each.used)
     return sqrt(squares / each.count)
+
+
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+    """Encode the only histogram. Raises `BpfexitError` for none, `UsageError` for several."""
+    del choice
+    if not distributions:
+        raise BpfexitError("the format hgrm needs a histogram, and no exit has a latency")
+    if len(distributions) > 1:
+        raise UsageError(
+            f"the format hgrm holds one histogram, and there are {len(distributions)}: "
+            "choose with --by and --reason, or take the first with -n 1"
+        )
+    return encode(distributions[0])
+
+
+FORMAT = Format(
+    "hgrm",
+    "HdrHistogram's percentiles, ns; one histogram only, and values no finer than a bucket",
+    _encode,
+)

@@ -7,6 +7,7 @@ Each has the labels it was grouped by, null for what is not known, and `buckets`
 import json
 from collections.abc import Sequence
 
+from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.formats.names import named
 from bpfexit.model.distribution import Distribution
 
@@ -30,3 +31,11 @@ def _line(each: Distribution) -> str:
         "buckets": each.used,
     }
     return json.dumps(document, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+    del choice
+    return encode(distributions)
+
+
+FORMAT = Format("json", "a line each; integer edges in ns, the upper one exclusive", _encode)

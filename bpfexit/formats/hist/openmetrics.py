@@ -8,6 +8,7 @@ bucket, so that series can be added up and compared over time.
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.formats.names import address, named
 from bpfexit.model.distribution import Distribution
 from bpfexit.model.text import printable
@@ -54,3 +55,11 @@ def _escaped(text: str) -> str:
 def _seconds(ns: int) -> str:
     """Return the shortest decimal that is these nanoseconds, as Go and Python read it."""
     return repr(ns / 1e9)
+
+
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+    del choice
+    return encode(distributions)
+
+
+FORMAT = Format("openmetrics", "cumulative buckets in seconds, `le` inclusive", _encode, log2=True)

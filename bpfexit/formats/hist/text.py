@@ -6,6 +6,7 @@ without, its upper one, which is the next bucket's lower edge.
 
 from collections.abc import Sequence
 
+from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.formats.names import Path, paths
 from bpfexit.model.distribution import Distribution
 
@@ -46,3 +47,11 @@ def _time(ns: float) -> str:
             value = ns / size
             return f"{value:.3g}{unit}" if value < 999.5 else f"{value:.0f}{unit}"
     return f"{ns:.0f}ns"
+
+
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+    del choice
+    return encode(distributions)
+
+
+FORMAT = Format("text", "stars; edges in three digits", _encode, log2=True)

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bpfexit.commands.hist import FORMATS, hist
+from bpfexit.commands.hist import hist
 from bpfexit.errors import BpfexitError, UsageError
+from bpfexit.formats.hist.registry import FORMATS
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.model.losses import Lost
 from bpfexit.model.snapshot import Origin, Snapshot
@@ -34,8 +35,8 @@ def path(tmp_path: Path) -> Path:
     ("options", "why"),
     [
         (["-d", "5"], "a recording is read whole"),
-        (["--weight", "time"], "for the format folded"),
-        (["-f", "folded", "--buckets", "fine"], "has none"),
+        (["--weight", "time"], "--weight does not apply to the format text"),
+        (["-f", "folded", "--buckets", "fine"], "--buckets does not apply to the format folded"),
         (["-f", "hgrm"], "there are 2: choose with"),
     ],
 )

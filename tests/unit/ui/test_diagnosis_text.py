@@ -6,6 +6,7 @@ import pytest
 
 from bpfexit.advice.diagnosis import diagnose
 from bpfexit.advice.registry import RULES
+from bpfexit.advice.rules import pm_timer
 from bpfexit.model.losses import Lost
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.ui.console import PlainConsole
@@ -116,4 +117,4 @@ def test_the_rules_are_listed_and_explained() -> None:
         assert f"\n{rule.name} " in f"\n{listed}"
         text = " ".join(rendered(explained(rule)).split())
         assert all(label in text for label in ("threshold", "why", "remedy", "limits", "reference"))
-    assert "1,000 a second on one vCPU" in rendered(explained(RULES[0]))
+    assert "1,000 a second on one vCPU" in rendered(explained(pm_timer.RULE))
