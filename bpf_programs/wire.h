@@ -22,19 +22,20 @@
 #define HIST_SIZE 128 /* a power of two, for the verifier */
 
 /*
- * row.what: reason << 32 | (slot + 1) << 12 | size << 4 | access << 2 | kind.
+ * row.what: reason << 32 | (slot + 1) << 14 | size << 6 | access << 4 | kind.
  * slot + 1 keeps it from ever being zero, which means "no key yet".
  */
 #define KIND_PIO 1
 #define KIND_MMIO 2
 #define KIND_MSR 3
-#define ACCESS_READ (1 << 2)
-#define ACCESS_WRITE (2 << 2)
-#define SIZE_SHIFT 4
+#define KIND_MASK 0xf
+#define ACCESS_READ (1 << 4)
+#define ACCESS_WRITE (2 << 4)
+#define SIZE_SHIFT 6
 #define SIZE_MASK 0xff
-#define SLOT_SHIFT 12
+#define SLOT_SHIFT 14
 #define REASON_SHIFT 32
-#define ACCESS_MASK 0xfff /* size, access and kind: zero while none is known */
+#define ACCESS_MASK 0x3fff /* size, access and kind: zero while none is known */
 
 #define CACHED_ROWS 16
 #define GUESS_BITS 16

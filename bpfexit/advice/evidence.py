@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.advice.configuration import Configuration
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.kind import Kind
+from bpfexit.events.registry import KINDS
 from bpfexit.model.address_names import AddressName, address_name
 from bpfexit.model.grouping import (
     ADDRESS_FIELDS,
@@ -23,10 +25,10 @@ from bpfexit.model.grouping import (
 )
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
+from bpfexit.model.platform import PLATFORM, described, region_at
 from bpfexit.model.rows import Rows
 from bpfexit.model.snapshot import Snapshot, idle_rows
 from bpfexit.model.view import Line
-from bpfexit.names.platform import PLATFORM, described, region_at
 
 Mask = NDArray[np.bool_]
 Range = tuple[int, int]
@@ -173,8 +175,8 @@ class Evidence:
         """
         fields = self.rows.fields[["kind", "address"]]
         places, place = np.unique(fields, return_inverse=True)
-        own = [region_at(self.guest.regions, Kind(kind), at) for kind, at in places.tolist()]
-        usual = [region_at(PLATFORM, Kind(kind), at) for kind, at in places.tolist()]
+        own = [region_at(self.guest.regions, KINDS[kind], at) for kind, at in places.tolist()]
+        usual = [region_at(PLATFORM, KINDS[kind], at) for kind, at in places.tolist()]
         found = [mine or other for mine, other in zip(own, usual, strict=True)]
         names = [
             described(region, address).removeprefix("kvm-") if region else ""

@@ -1,19 +1,10 @@
-"""What an exit accesses: the kind of target, and the direction."""
+"""Which way an access goes."""
 
 from enum import IntEnum
 
 
-class Kind(IntEnum):
-    """What an exit is after."""
-
-    NONE = 0
-    PIO = 1
-    MMIO = 2
-    MSR = 3
-
-
 class Access(IntEnum):
-    """Which way."""
+    """The direction of an access; the number stands in ACCESS of `row.what`."""
 
     NONE = 0
     READ = 1

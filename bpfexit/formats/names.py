@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from bpfexit.events.access import Kind
+from bpfexit.events.registry import KIND_OF_NAME
 from bpfexit.model.address_names import AddressName
 from bpfexit.model.distribution import Distribution, Labels
 from bpfexit.model.text import printable
@@ -13,8 +13,8 @@ Path = tuple[str, ...]
 
 
 def address(kind: str, number: int) -> str:
-    """Return a port in 4 hexadecimal digits, a guest physical address or an MSR in 8."""
-    return f"0x{number:0{4 if kind == Kind.PIO.name.lower() else 8}x}"
+    """Return a target as a hexadecimal number; `kind` is the name of its kind."""
+    return KIND_OF_NAME[kind].number(number)
 
 
 def named(name: AddressName | None) -> dict[str, str | None]:
@@ -60,8 +60,7 @@ def _path(
 def _access(labels: Labels) -> str:
     kind, number = str(labels["kind"]), labels["address"]
     assert isinstance(number, int)  # noqa: S101 - whatever has a kind has an address
-    prefix = "msr " if kind == Kind.MSR.name.lower() else ""
-    return f"{prefix}{address(kind, number)} {labels['access']}"
+    return f"{KIND_OF_NAME[kind].written(number)} {labels['access']}"
 
 
 def _unique(found: list[Path]) -> list[Path]:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from bpfexit.errors import BpfexitError
+from bpfexit.events.region import Region
 from bpfexit.guests.guest_names import guest_name, guest_vmm
 from bpfexit.guests.qemu_options import qemu_options
 from bpfexit.host.processes import Process, process
 from bpfexit.model.guest import Guest, Layer
-from bpfexit.names.region import Region
 
 MOST_ENDED = 256
 """Guests that have ended and are still told of when the kernel has no vCPU of theirs any more."""

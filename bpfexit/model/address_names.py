@@ -6,18 +6,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bpfexit.events.access import Kind
+from bpfexit.events.kind import Kind
+from bpfexit.events.registry import VIEWS
 from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.platform import PLATFORM, described, region_at
 from bpfexit.model.rows import grouped
 from bpfexit.model.slow import SlowExit
 from bpfexit.model.snapshot import Snapshot
-from bpfexit.names.platform import PLATFORM, described, region_at
 
 MOST_NAMES = 3
 """So many names of one address are told where guests differ; more end in an ellipsis."""
 
 PLACE = ("kind", "address", "vm", "pid")
 """The fields of a row that its address's name depends on."""
+
+_GUESSED = frozenset(view.kind for view in VIEWS if view.is_platform)
 
 _FIRMEST = (Layer.QMP, Layer.LIBVIRT, Layer.PLATFORM)
 
@@ -71,7 +74,7 @@ def _platform_name(kind: Kind, address: int) -> AddressName | None:
     region = region_at(PLATFORM, kind, address)
     if region is None:
         return None
-    return AddressName(described(region, address), Layer.PLATFORM, is_guess=kind is not Kind.MSR)
+    return AddressName(described(region, address), Layer.PLATFORM, is_guess=kind in _GUESSED)
 
 
 def slow_exit_name(each: SlowExit, guests: Mapping[int, Guest]) -> AddressName | None:

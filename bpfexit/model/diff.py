@@ -17,7 +17,7 @@ from math import isnan, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.events.access import Kind
+from bpfexit.events.kind import Kind
 from bpfexit.model.address_names import AddressName, AddressNames, joined_name
 from bpfexit.model.grouping import (
     ADDRESS_FIELDS,

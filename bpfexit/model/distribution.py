@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.kind import NO_KIND
+from bpfexit.events.registry import KINDS
 from bpfexit.model.address_names import AddressName, AddressNames
 from bpfexit.model.grouping import ADDRESS_FIELDS, Naming, fields_of, name_of, subject
 from bpfexit.model.histogram import LOWER_NS, Counts, rebucketed
@@ -142,7 +144,7 @@ def _distribution(
 
 def _label(snapshot: Snapshot, row: Any, name: str) -> str | int | None:
     value = int(row[name])
-    if name in ADDRESS_FIELDS and row["kind"] == Kind.NONE:
+    if name in ADDRESS_FIELDS and row["kind"] == NO_KIND:
         return None
     if name == "vm":
         return snapshot.vms[value]
@@ -151,5 +153,5 @@ def _label(snapshot: Snapshot, row: Any, name: str) -> str | int | None:
     if name == "vcpu":
         return None if value == NO_VCPU else value
     if name == "kind":
-        return Kind(value).name.lower()
+        return KINDS[value].name
     return Access(value).name.lower() if name == "access" else value

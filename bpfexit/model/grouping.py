@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.kind import NO_KIND, Kind
+from bpfexit.events.registry import KINDS
 from bpfexit.model.address_names import AddressName
 from bpfexit.model.histogram import quantiles
 from bpfexit.model.rows import NO_REASON, Rows
@@ -75,7 +77,7 @@ def subject(
 ) -> Subject:
     """Return what a sum of rows by these fields is about; `row` is one of `Rows.fields`."""
     reason = int(row["reason"])
-    addressed = "address" in fields and row["kind"] != Kind.NONE
+    addressed = "address" in fields and row["kind"] != NO_KIND
     return Subject(
         depth=depth,
         vm=vms[row["vm"]] if "vm" in fields else None,
@@ -83,7 +85,7 @@ def subject(
         vcpu=int(row["vcpu"]) if "vcpu" in fields else None,
         tid=int(row["tid"]) if "tid" in fields else None,
         reason=reasons[reason] if "reason" in fields and reason != NO_REASON else None,
-        kind=Kind(row["kind"]) if addressed else Kind.NONE,
+        kind=KINDS[int(row["kind"])] if addressed else NO_KIND,
         access=Access(row["access"]) if addressed else Access.NONE,
         address=int(row["address"]) if addressed else None,
         name=None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bpfexit.names.region import Region
+from bpfexit.events.region import Region
 
 
 class Layer(StrEnum):

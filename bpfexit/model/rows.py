@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.events.access import Kind
+from bpfexit.events.kind import Kind
+from bpfexit.events.registry import KINDS
 from bpfexit.model.histograms import Histograms, joined_histograms, no_histograms
 
 NO_REASON = -1
@@ -65,7 +66,7 @@ class Rows:
 
     def of_kinds(self, kinds: Sequence[Kind]) -> NDArray[np.bool_]:
         """Which rows are after one of these kinds, shape (n,)."""
-        wanted = np.zeros(len(Kind), bool)
+        wanted = np.zeros(max(KINDS) + 1, dtype=np.bool_)
         wanted[list(kinds)] = True
         of_kind: NDArray[np.bool_] = wanted[self["kind"]]
         return of_kind

@@ -15,13 +15,13 @@ from bpfexit.model.histograms import Histograms
 from bpfexit.model.rows import FIELDS, NO_REASON, Rows, joined
 from bpfexit.names.reasons import Reasons
 
-SLOT_SHIFT = 12
-SLOT_MASK = (1 << 20) - 1
-SIZE_SHIFT = 4
+SLOT_SHIFT = 14
+SLOT_MASK = (1 << 18) - 1
+SIZE_SHIFT = 6
 SIZE_MASK = 0xFF
-ACCESS_SHIFT = 2
+ACCESS_SHIFT = 4
 ACCESS_MASK = 0x3
-KIND_MASK = 0x3
+KIND_MASK = 0xF
 REASON_SHIFT = 32
 
 SHORTEST_INTERVAL_S = 0.1

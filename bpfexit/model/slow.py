@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.kind import Kind
+from bpfexit.events.registry import KINDS
 from bpfexit.model.sample import (
     ACCESS_MASK,
     ACCESS_SHIFT,
@@ -107,7 +109,7 @@ def _slow_exit(
     record: Any, reasons: Reasons, vms: Mapping[int, str], clock_offset_s: float
 ) -> SlowExit:
     what, isa, owner = int(record["what"]), Isa(int(record["isa"])), int(record["owner"])
-    kind = Kind(what & KIND_MASK)
+    kind = KINDS[what & KIND_MASK]
     known = isa is not Isa.NONE
     return SlowExit(
         end=int(record["end_ns"]) / 1e9 + clock_offset_s,

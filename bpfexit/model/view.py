@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.events.access import Kind
+from bpfexit.events.kind import NO_KIND, Kind
+from bpfexit.events.registry import VIEWS
 from bpfexit.model.address_names import PLACE, AddressName, AddressNames
 from bpfexit.model.grouping import (
     ADDRESS_FIELDS,
@@ -22,9 +23,9 @@ from bpfexit.model.grouping import (
 from bpfexit.model.rows import NO_REASON, Rows, grouped
 from bpfexit.model.snapshot import Snapshot, idle_rows
 
-ADDRESS_KINDS = {"port": Kind.PIO, "mmio": Kind.MMIO, "msr": Kind.MSR}
+ADDRESS_KINDS = {view.kind.dimension: view.kind for view in VIEWS}
 DIMENSIONS = ("vm", "vcpu", "reason", *ADDRESS_KINDS)
-"""What a view may be grouped by; the last three are addresses."""
+"""What a view may be grouped by; those after the reason are addresses."""
 
 _NAME_FIELDS = ("vm", "vcpu", "pid", "tid", "reason", "isa", *ADDRESS_FIELDS)
 
@@ -120,8 +121,7 @@ def _matching(snapshot: Snapshot, text: str) -> NDArray[np.bool_]:
     order, fresh = grouped(rows.fields, PLACE)
     naming = AddressNames(snapshot).name
     shown = [
-        kind != Kind.NONE
-        and text in _written(address, naming(kind, address, snapshot.vms[vm], pid))
+        kind != NO_KIND and text in _written(address, naming(kind, address, snapshot.vms[vm], pid))
         for kind, address, vm, pid in rows.fields[order[fresh]][list(PLACE)].tolist()
     ]
     found: NDArray[np.bool_] = vms[rows["vm"]] | reasons[rows["reason"]]

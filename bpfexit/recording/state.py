@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from bpfexit.errors import BpfexitError
+from bpfexit.events.region import Region
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Snapshot
-from bpfexit.names.region import Region
 
 LIMIT = 256 << 20
 """Bytes about guests, roughly, after one header: a hostile file is not to fill the memory."""

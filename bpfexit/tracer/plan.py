@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.events.registry import VIEWS
 from bpfexit.model.slow import Threshold
 from bpfexit.names.reasons import VMX_CODE_MASK, Isa
 
@@ -17,10 +18,7 @@ WITHOUT_EXITS = (*COMMON, "emulation.c", "accesses.c", "userspace.c", "threads.c
 
 FIELDS = {
     "kvm_exit": ("exit_reason", "vcpu_id", "isa", "guest_rip"),
-    "kvm_pio": ("rw", "port", "size"),
-    "kvm_mmio": ("type", "len", "gpa"),
-    "kvm_fast_mmio": ("gpa",),
-    "kvm_msr": ("write", "ecx"),
+    **{point.event: point.fields for view in VIEWS for point in view.tracepoints},
     "kvm_userspace_exit": ("reason", "errno"),
     "kvm_fpu": ("load",),
 }

@@ -2,7 +2,7 @@
 
 import time
 
-from bpfexit.events.access import Kind
+from bpfexit.events.kind import NO_KIND
 from bpfexit.model import numbers
 from bpfexit.model.address_names import AddressName
 from bpfexit.model.rows import NO_VCPU
@@ -24,7 +24,7 @@ def line(each: SlowExit, name: AddressName | None = None) -> str:
     vcpu = "" if each.vcpu == NO_VCPU else str(each.vcpu)
     rip = "" if each.rip is None else f"{each.rip:#018x}"
     where = [clean(each.reason)] if each.reason is not None else []
-    if each.kind is not Kind.NONE and each.address is not None:
+    if each.kind != NO_KIND and each.address is not None:
         where.append(address(each.kind, each.address, each.access))
     if name:
         where.append(clean(name.marked))

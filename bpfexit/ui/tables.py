@@ -16,7 +16,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.kind import Kind
 from bpfexit.model import numbers
 from bpfexit.model.columns import COLUMNS, Column
 from bpfexit.model.grouping import Subject
@@ -291,9 +292,7 @@ def _address(line: Subject) -> Text:
 
 def address(kind: Kind, number: int, access: Access) -> str:
     """Return how a port, a guest physical address or an MSR is written, with its direction."""
-    width = 4 if kind is Kind.PIO else 8
-    prefix = "msr " if kind is Kind.MSR else ""
-    return f"{prefix}0x{number:0{width}x} {access.name.lower()}"
+    return f"{kind.written(number)} {access.name.lower()}"
 
 
 def _plural(number: int, what: str) -> str:

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import pytest
 
-from bpfexit.events.access import Kind
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 from bpfexit.guests.maps import qmp
 from bpfexit.guests.maps.qmp_socket import Socket
 from bpfexit.host.preflight import Ready
-from bpfexit.names.platform import PLATFORM, region_at
-from bpfexit.names.region import Region
+from bpfexit.model.platform import PLATFORM, region_at
 from tests.counting import BPFEXIT
 from tests.integration import qemu
 from tests.requirements import lacking
@@ -99,7 +99,7 @@ def test_legacy_virtio_devices_are_only_known_to_qemu(guest: Running) -> None:
     assert isinstance(answer, qmp.Answer)
     assert (answer.pid, answer.name) == (guest.pid, "web=01")
     devices = [each for each in answer.regions if each.name == "virtio-pci"]
-    assert {device.kind for device in devices} == {Kind.PIO}
+    assert {device.kind for device in devices} == {PIO}
     assert min(device.first for device in devices) >= FIRST_OF_PCI
     assert qemu.VIRTIO_NOTIFY in {device.first + LEGACY_NOTIFY for device in devices}
 
@@ -113,7 +113,7 @@ def test_the_built_in_map_is_that_of_the_machine(guest: Running) -> None:
         assert _device(own) in (ours, f"{ours}-msi")
     needed = {"acpi-evt", "acpi-cnt", "acpi-tmr", "acpi-gpe0", "pit", "rtc", "hpet", "ioapic"}
     assert needed < set(compared.values())
-    fixed = [own for own, ours in usual if not ours and own.kind is Kind.PIO]
+    fixed = [own for own, ours in usual if not ours and own.kind == PIO]
     assert all(own.first >= FIRST_OF_PCI for own in fixed)
 
 

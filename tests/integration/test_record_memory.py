@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bpfexit.events.access import Kind
+from bpfexit.events.mmio import MMIO
 from bpfexit.model.filter import Filter
 from bpfexit.recording.total import total
 from tests.counting import BPFEXIT, next_line, started, until_counting, write
@@ -40,7 +40,7 @@ def test_200_000_rows_are_exact_and_stay_under_250_mb(tmp_path: Path, interval: 
     assert tracer.returncode == 0
     assert "lost: nothing" in said
     rows = total(path, Filter()).snapshot.rows
-    rows = rows.take(rows["kind"] == Kind.MMIO)
+    rows = rows.take(rows["kind"] == MMIO)
     counts = dict(zip(rows["address"].tolist(), rows["count"].tolist(), strict=True))
     assert len(counts) == ROWS
     assert counts == {step.address: step.weight for step in walk(ROWS)}

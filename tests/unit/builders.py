@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.kind import NO_KIND, Kind
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.msr import MSR
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
+from bpfexit.events.registry import KINDS
 from bpfexit.model.guest import Guest, Layer
 from bpfexit.model.histogram import BUCKETS, bucket_of
 from bpfexit.model.histograms import Histograms
@@ -19,7 +25,6 @@ from bpfexit.model.rows import IDENTITY, NO_REASON, NO_VCPU, SUMS, Rows, no_rows
 from bpfexit.model.slow import SlowExit
 from bpfexit.model.snapshot import VCPU_FIELDS, Origin, Snapshot
 from bpfexit.names.reasons import Isa
-from bpfexit.names.region import Region
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Exits:
     ns: tuple[int, ...] = ()
     untimed: int = 0
     user_ns: tuple[int, ...] = ()
-    kind: Kind = Kind.NONE
+    kind: Kind = NO_KIND
     access: Access = Access.NONE
     address: int = 0
     size: int = 0
@@ -47,7 +52,7 @@ class Exits:
 
 def pio(port: int, **about: Any) -> Exits:
     """Return reads of a port; everything else as `Exits` has it, or as said."""
-    return Exits(**{"kind": Kind.PIO, "access": Access.READ, "size": 1, "address": port} | about)
+    return Exits(**{"kind": PIO, "access": Access.READ, "size": 1, "address": port} | about)
 
 
 def snapshot(
@@ -167,7 +172,7 @@ _REASONS = {Isa.VMX: _VMX, Isa.SVM: _SVM, Isa.NONE: st.none()}
 @st.composite
 def exit_groups(draw: st.DrawFn, isa: Isa = Isa.VMX, vms: st.SearchStrategy[str] = _VMS) -> Exits:
     """Return some exits; without an ISA they have neither reason nor latency, as on PVM."""
-    kind = draw(st.sampled_from(Kind))
+    kind = draw(st.sampled_from(list(KINDS.values())))
     vcpu = draw(st.integers(0, 2) | st.just(NO_VCPU))
     timed = draw(LATENCIES) if isa else ()
     untimed = draw(st.integers(0 if timed else 1, 3))
@@ -220,7 +225,7 @@ def guests(draw: st.DrawFn) -> Guest:
     """Return what may be known of a guest; its owner chose the words."""
     regions_of = st.builds(
         Region,
-        st.sampled_from([Kind.PIO, Kind.MMIO, Kind.MSR]),
+        st.sampled_from([PIO, MMIO, MSR]),
         st.sampled_from([0x70, 0x608]),
         st.sampled_from([0x608, 2**64 - 1]),
         HOSTILE,
@@ -245,7 +250,7 @@ SLOW_EXIT = SlowExit(
     tid=600,
     vcpu=7,
     reason="io",
-    kind=Kind.PIO,
+    kind=PIO,
     access=Access.READ,
     size=4,
     address=0x608,

@@ -3,7 +3,7 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.pio import PIO
 
 NAMES = (
     "acpi-gpe",
@@ -20,7 +20,7 @@ PER_S = 200.0
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to their registers."""
-    return evidence.device(Kind.PIO, *NAMES)
+    return evidence.device(PIO, *NAMES)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -3,7 +3,7 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.pio import PIO
 
 NAMES = ("ioport80", "isa-debugcon", "isa-debug-exit")
 DELAY_PORT = (0xED, 0xED)
@@ -14,7 +14,7 @@ PER_S = 500.0
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to them."""
-    return evidence.device(Kind.PIO, *NAMES) | evidence.at(Kind.PIO, DELAY_PORT)
+    return evidence.device(PIO, *NAMES) | evidence.at(PIO, DELAY_PORT)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

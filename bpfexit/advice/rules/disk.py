@@ -3,7 +3,8 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.pio import PIO
 
 NAMES = ("ide", "piix-bmdma", "bmdma", "ahci")
 PER_S = 300.0
@@ -11,7 +12,7 @@ PER_S = 300.0
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to their registers; where AHCI's are, only a map can tell."""
-    return evidence.device(Kind.PIO, *NAMES) | evidence.device(Kind.MMIO, *NAMES)
+    return evidence.device(PIO, *NAMES) | evidence.device(MMIO, *NAMES)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -4,14 +4,14 @@ from bpfexit.advice import hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.mmio import MMIO
 
 PER_S = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to it."""
-    return evidence.device(Kind.MMIO, "hpet")
+    return evidence.device(MMIO, "hpet")
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -4,7 +4,7 @@ from bpfexit.advice import apicv, hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.msr import MSR
 
 MSRS = (0x40000000, 0x400001FF)
 REFERENCE_COUNT = (0x40000020, 0x40000020)
@@ -13,12 +13,12 @@ PER_S = 2000.0
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to any of them."""
-    return evidence.at(Kind.MSR, MSRS)
+    return evidence.at(MSR, MSRS)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Tell a clock read by MSR, which a page of memory can replace, from timers and interrupts."""
-    clock = evidence.take(evidence.at(Kind.MSR, REFERENCE_COUNT))
+    clock = evidence.take(evidence.at(MSR, REFERENCE_COUNT))
     if 2 * clock.count >= exits.count:
         return _clock(evidence)
     return Advice(

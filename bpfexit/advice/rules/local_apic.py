@@ -4,7 +4,7 @@ from bpfexit.advice import apicv, hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.mmio import MMIO
 
 PAGE = (0xFEE00000, 0xFEE00FFF)
 REASONS = ("APIC_ACCESS", "avic_unaccelerated_access", "avic_incomplete_ipi")
@@ -15,7 +15,7 @@ PER_S = 2000.0
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to the page, and exits for it without an address."""
-    return evidence.at(Kind.MMIO, PAGE) | evidence.reason(*REASONS)
+    return evidence.at(MMIO, PAGE) | evidence.reason(*REASONS)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -3,7 +3,7 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.kind import NO_KIND
 
 REASONS = ("EPT_VIOLATION", "npf")
 DIRTY_LOG = ("PML_FULL",)
@@ -12,7 +12,7 @@ PER_S = 1000.0
 
 def select(evidence: Evidence) -> Mask:
     """Return nested page faults that are no MMIO access, and full logs of dirty pages."""
-    faults = evidence.reason(*REASONS) & evidence.kind(Kind.NONE)
+    faults = evidence.reason(*REASONS) & evidence.kind(NO_KIND)
     return faults | evidence.reason(*DIRTY_LOG)
 
 

@@ -3,7 +3,7 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.msr import MSR
 
 PERFORMANCE = (
     (0xC1, 0xC8),
@@ -19,12 +19,12 @@ PER_S = 500.0
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to MSRs, and exits for MSRs of which no access was seen."""
-    return evidence.kind(Kind.MSR) | evidence.reason(*REASONS)
+    return evidence.kind(MSR) | evidence.reason(*REASONS)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Name the performance counters; of others, say how to find out."""
-    counters = evidence.take(evidence.at(Kind.MSR, *PERFORMANCE))
+    counters = evidence.take(evidence.at(MSR, *PERFORMANCE))
     if 2 * counters.count >= exits.count:
         return Advice(
             title="The guest programs performance counters all the time",

@@ -3,7 +3,8 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.pio import PIO
 
 NAMES = ("e1000", "igb", "rtl8139", "pcnet", "ne2000", "eepro100", "tulip", "vmxnet3")
 PER_S = 1000.0
@@ -11,7 +12,7 @@ PER_S = 1000.0
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to the registers of one."""
-    return evidence.device(Kind.MMIO, *NAMES) | evidence.device(Kind.PIO, *NAMES)
+    return evidence.device(MMIO, *NAMES) | evidence.device(PIO, *NAMES)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -3,15 +3,16 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.pio import PIO
 
 PER_S = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to it, by ports or by memory."""
-    ports = evidence.device(Kind.PIO, "pci-conf")
-    return ports | evidence.device(Kind.MMIO, "pcie-mmcfg")
+    ports = evidence.device(PIO, "pci-conf")
+    return ports | evidence.device(MMIO, "pcie-mmcfg")
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -3,14 +3,14 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.pio import PIO
 
 PER_S = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to both."""
-    return evidence.device(Kind.PIO, "pic", "elcr")
+    return evidence.device(PIO, "pic", "elcr")
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

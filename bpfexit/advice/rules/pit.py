@@ -4,14 +4,14 @@ from bpfexit.advice import hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.pio import PIO
 
 PER_S = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to its counters and its gate."""
-    return evidence.device(Kind.PIO, "pit", "pcspk")
+    return evidence.device(PIO, "pit", "pcspk")
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

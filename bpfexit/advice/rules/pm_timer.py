@@ -4,7 +4,8 @@ from bpfexit.advice import hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.pio import PIO
 
 PER_S = 1000.0
 LINUX = "Linux: clocksource kvm-clock (sysfs: current_clocksource)"
@@ -13,7 +14,7 @@ WINDOWS = "Windows: bcdedit /deletevalue useplatformclock"
 
 def select(evidence: Evidence) -> Mask:
     """Return the reads of it."""
-    return evidence.device(Kind.PIO, "acpi-tmr") & evidence.access(Access.READ)
+    return evidence.device(PIO, "acpi-tmr") & evidence.access(Access.READ)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -4,14 +4,14 @@ from bpfexit.advice import hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.pio import PIO
 
 PER_S = 400.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to its index and its data."""
-    return evidence.device(Kind.PIO, "rtc")
+    return evidence.device(PIO, "rtc")
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

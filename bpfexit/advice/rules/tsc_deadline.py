@@ -3,7 +3,8 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.msr import MSR
 
 TSC_DEADLINE = (0x6E0, 0x6E0)
 REASONS = ("PREEMPTION_TIMER",)
@@ -12,7 +13,7 @@ PER_S = 4000.0
 
 def select(evidence: Evidence) -> Mask:
     """Return the settings of the TSC deadline, and VMX's exits for its expiry."""
-    set_ = evidence.at(Kind.MSR, TSC_DEADLINE) & evidence.access(Access.WRITE)
+    set_ = evidence.at(MSR, TSC_DEADLINE) & evidence.access(Access.WRITE)
     return set_ | evidence.reason(*REASONS)
 
 

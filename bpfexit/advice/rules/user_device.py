@@ -3,14 +3,15 @@
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.pio import PIO
 
 PER_S = 100.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return ports and addresses that user space serves."""
-    return (evidence.kind(Kind.PIO) | evidence.kind(Kind.MMIO)) & evidence.in_user_space()
+    return (evidence.kind(PIO) | evidence.kind(MMIO)) & evidence.in_user_space()
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

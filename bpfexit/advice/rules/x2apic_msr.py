@@ -4,7 +4,7 @@ from bpfexit.advice import apicv, hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
-from bpfexit.events.access import Kind
+from bpfexit.events.msr import MSR
 
 MSRS = (0x800, 0x8FF)
 REASONS = ("APIC_WRITE", "EOI_INDUCED")
@@ -13,7 +13,7 @@ PER_S = 4000.0
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to them, and VMX's exits after a virtualized one."""
-    return evidence.at(Kind.MSR, MSRS) | evidence.reason(*REASONS)
+    return evidence.at(MSR, MSRS) | evidence.reason(*REASONS)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -14,7 +14,7 @@ from typing import Any
 
 from bpfexit.advice.diagnosis import Diagnosis, GuestDiagnosis, VcpuTime
 from bpfexit.advice.finding import Finding
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
 from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.names import named
 from bpfexit.model.rows import NO_VCPU
@@ -101,7 +101,7 @@ def _line(line: Line) -> dict[str, Any]:
     numbers = line.numbers
     return {
         "reason": line.reason,
-        "kind": None if line.kind is Kind.NONE else line.kind.name.lower(),
+        "kind": line.kind.json_name,
         "access": None if line.access is Access.NONE else line.access.name.lower(),
         "address": line.address,
         **named(line.name),

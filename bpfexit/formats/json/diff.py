@@ -10,7 +10,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
 from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.names import named
 from bpfexit.model.diff import Diff, Line, Side, per_second
@@ -58,7 +58,7 @@ def _line(line: Line) -> dict[str, Any]:
         "vm": line.vm,
         "vcpu": None if line.vcpu == NO_VCPU else line.vcpu,
         "reason": line.reason,
-        "kind": None if line.kind is Kind.NONE else line.kind.name.lower(),
+        "kind": line.kind.json_name,
         "access": None if line.access is Access.NONE else line.access.name.lower(),
         "address": line.address,
         **named(line.name),

@@ -8,10 +8,10 @@ import json
 from typing import Any
 
 from bpfexit.errors import BpfexitError
-from bpfexit.events.access import Kind
+from bpfexit.events.region import Region
+from bpfexit.events.registry import KIND_OF_NAME
 from bpfexit.formats.json.values import MAX_ADDRESS, MAX_ID, document_of, refusing, whole
 from bpfexit.model.guest import Guest, Layer
-from bpfexit.names.region import Region
 
 SCHEMA = "bpfexit.guest/1"
 
@@ -30,9 +30,7 @@ def encode(guest: Guest) -> str:
         "options": guest.options,
         "mapped_by": guest.mapped_by,
         "ended": guest.ended,
-        "regions": [
-            (each.kind.name.lower(), each.first, each.last, each.name) for each in guest.regions
-        ],
+        "regions": [(each.kind.name, each.first, each.last, each.name) for each in guest.regions],
     }
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
@@ -65,7 +63,7 @@ def _guest(document: dict[str, Any]) -> Guest:
 def _region(each: Any) -> Region:
     kind, first, last, name = each
     end = whole(last, MAX_ADDRESS)
-    return Region(Kind[str(kind).upper()], whole(first, end), end, str(name))
+    return Region(KIND_OF_NAME[kind], whole(first, end), end, str(name))
 
 
 def _place(region: Region) -> tuple[int, int]:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.registry import KIND_OF_NAME
 from bpfexit.formats.json.values import MAX_ADDRESS, MAX_COUNT, MAX_ID, MAX_VCPU, wholes
 from bpfexit.model.histogram import LOWER_NS
 from bpfexit.model.histograms import Histograms
@@ -13,12 +14,11 @@ from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows, no_rows
 from bpfexit.names.reasons import Isa
 
 ISAS = {isa.value: None if isa is Isa.NONE else isa.name.lower() for isa in Isa}
-KINDS = {kind.value: None if kind is Kind.NONE else kind.name.lower() for kind in Kind}
 ACCESSES = {each.value: None if each is Access.NONE else each.name.lower() for each in Access}
 
 _CODES = {
     "isa": {name: value for value, name in ISAS.items()},
-    "kind": {name: value for value, name in KINDS.items()},
+    "kind": {name: int(kind) for name, kind in KIND_OF_NAME.items()},
     "access": {name: value for value, name in ACCESSES.items()},
 }
 _NUMBERS = {"pid": MAX_ID, "tid": MAX_ID} | dict.fromkeys(

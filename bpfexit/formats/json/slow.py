@@ -6,7 +6,8 @@ What is not known is null: `reason`, `rip` and `ns` where no `kvm_exit` is emitt
 import json
 from typing import Any
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.registry import KIND_OF_NAME
 from bpfexit.formats.json.values import MAX_ADDRESS, count, seconds, thread, whole
 from bpfexit.formats.names import named
 from bpfexit.model.address_names import AddressName
@@ -15,9 +16,7 @@ from bpfexit.model.slow import Slow, SlowExit
 
 SCHEMA = "bpfexit.slow/1"
 
-_KINDS = {kind: None if kind is Kind.NONE else kind.name.lower() for kind in Kind}
 _ACCESSES = {each: None if each is Access.NONE else each.name.lower() for each in Access}
-_KIND_OF = {name: kind for kind, name in _KINDS.items()}
 _ACCESS_OF = {name: access for access, name in _ACCESSES.items()}
 _MAX_SIZE = 2**8 - 1
 
@@ -57,7 +56,7 @@ def _exit(each: SlowExit) -> dict[str, Any]:
         "tid": each.tid,
         "vcpu": None if each.vcpu == NO_VCPU else each.vcpu,
         "reason": each.reason,
-        "kind": _KINDS[each.kind],
+        "kind": each.kind.json_name,
         "access": _ACCESSES[each.access],
         "size": each.size or None,
         "address": each.address,
@@ -77,7 +76,7 @@ def _decoded_exit(each: dict[str, Any]) -> SlowExit:
         tid=tid,
         vcpu=vcpu,
         reason=None if reason is None else str(reason),
-        kind=_KIND_OF[each["kind"]],
+        kind=KIND_OF_NAME[each["kind"]],
         access=_ACCESS_OF[each["access"]],
         size=0 if size is None else whole(size, _MAX_SIZE),
         address=_address(each["address"]),

@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from bpfexit.errors import BpfexitError
-from bpfexit.events.access import Kind
+from bpfexit.events.registry import KINDS
 from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.json import rows as rows_json
 from bpfexit.formats.json import slow as slow_json
@@ -112,7 +112,7 @@ def _rows(
             "vcpu": None if vcpu == NO_VCPU else vcpu,
             "isa": rows_json.ISAS[isa],
             "reason": None if reason == NO_REASON else reasons[reason],
-            "kind": rows_json.KINDS[kind],
+            "kind": KINDS[kind].json_name,
             "access": rows_json.ACCESSES[access],
             "size": size or None,
             "address": address if kind else None,
@@ -140,7 +140,7 @@ def _names_of(snapshot: Snapshot, naming: Naming | None) -> Callable[..., dict[s
 
     @lru_cache(_NAMES_KEPT)
     def name(kind: int, address: int, vm: int, pid: int) -> dict[str, Any]:
-        known = named(naming(Kind(kind), address, snapshot.vms[vm], pid) if kind else None)
+        known = named(naming(KINDS[kind], address, snapshot.vms[vm], pid) if kind else None)
         return dict(zip(known, _ascii(known.values()), strict=True))
 
     return name

@@ -7,9 +7,9 @@ import re
 import subprocess
 
 from bpfexit.errors import BpfexitError
+from bpfexit.events.region import Region
 from bpfexit.guests.maps import mtree
 from bpfexit.guests.maps.qmp import COMMAND
-from bpfexit.names.region import Region
 
 TIMEOUT_S = 3.0
 """For one call of virsh; libvirt waits for a QEMU that does not answer without an end."""

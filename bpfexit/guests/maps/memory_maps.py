@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from bpfexit.errors import BpfexitError
+from bpfexit.events.region import Region
 from bpfexit.guests.guests import Mapped
 from bpfexit.guests.maps import libvirt, qmp
 from bpfexit.guests.maps.qmp_socket import MapSources, Socket
 from bpfexit.model.guest import Guest, Layer
-from bpfexit.names.region import Region
 
 FIRST_PAUSE_S = 10.0
 """From the first reading to the second: the firmware has placed the devices by then."""

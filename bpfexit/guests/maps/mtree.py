@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bpfexit.events.access import Kind
-from bpfexit.names.region import Region
+from bpfexit.events.kind import Kind
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 
 MAX_CHARACTERS = 2 << 20
 """More of the text is not read; a guest with hundreds of devices has some 100 KB."""
@@ -17,11 +19,11 @@ MAX_REGIONS = 16384
 MAX_NAME = 64
 """Characters of a region's name; QEMU's own have up to 40."""
 
-_SPACES = {"I/O": Kind.PIO, "memory": Kind.MMIO}
+_SPACES = {"I/O": PIO, "memory": MMIO}
 _EMULATED = ("i/o", "romd")
 """The kinds of region whose accesses exit: of a ROM device, only the writes."""
 
-_LIMITS = {Kind.PIO: 0xFFFF, Kind.MMIO: 2**64 - 1}
+_LIMITS = {PIO: 0xFFFF, MMIO: 2**64 - 1}
 _SPACE = re.compile(r'AS "([^"]*)", root: ')
 _ROOT = re.compile(r"Root memory region: (.*)")
 _REGION = re.compile(

@@ -20,9 +20,9 @@ from stat import S_ISSOCK
 from qemu.qmp import ConnectError, ExecInterruptedError, ExecuteError, Message, QMPClient
 
 from bpfexit.errors import BpfexitError
+from bpfexit.events.region import Region
 from bpfexit.guests.maps import mtree
 from bpfexit.guests.maps.qmp_socket import Socket
-from bpfexit.names.region import Region
 
 TIMEOUT_S = 3.0
 """For all of it: a QEMU that is busy answers in some ms; sockets are asked at the same time."""

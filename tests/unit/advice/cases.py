@@ -4,20 +4,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bpfexit.advice.registry import rule
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.msr import MSR
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 from bpfexit.model.guest import Guest, Layer
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.names.reasons import Isa
-from bpfexit.names.region import Region
 from tests.unit.builders import Exits, snapshot
 
 VMX, SVM, PVM = "kvm_intel", "kvm_amd", "kvm_pvm"
 ISAS = {VMX: Isa.VMX, SVM: Isa.SVM, PVM: Isa.NONE}
 ACCESS_REASONS = {
-    Kind.PIO: {VMX: "IO_INSTRUCTION", SVM: "io"},
-    Kind.MMIO: {VMX: "EPT_MISCONFIG", SVM: "npf"},
-    Kind.MSR: {VMX: "MSR_WRITE", SVM: "msr"},
+    PIO: {VMX: "IO_INSTRUCTION", SVM: "io"},
+    MMIO: {VMX: "EPT_MISCONFIG", SVM: "npf"},
+    MSR: {VMX: "MSR_WRITE", SVM: "msr"},
 }
 
 
@@ -77,20 +80,20 @@ def seen(
 
 def pio(port: int, access: Access = Access.READ, size: int = 1) -> dict[str, Any]:
     """Return what an access to a port is about."""
-    return {"kind": Kind.PIO, "access": access, "address": port, "size": size}
+    return {"kind": PIO, "access": access, "address": port, "size": size}
 
 
 def mmio(address: int, access: Access = Access.READ) -> dict[str, Any]:
     """Return what an access to a guest physical address is about."""
-    return {"kind": Kind.MMIO, "access": access, "address": address, "size": 4}
+    return {"kind": MMIO, "access": access, "address": address, "size": 4}
 
 
 def msr(number: int, access: Access = Access.WRITE) -> dict[str, Any]:
     """Return what an access to an MSR is about."""
-    return {"kind": Kind.MSR, "access": access, "address": number}
+    return {"kind": MSR, "access": access, "address": number}
 
 
-NIC = Region(Kind.MMIO, 0xFEBC0000, 0xFEBDFFFF, "e1000-mmio")
+NIC = Region(MMIO, 0xFEBC0000, 0xFEBDFFFF, "e1000-mmio")
 
 CASES: dict[str, Case] = {
     "pm-timer": Case(pio(0x608, size=4), user=True),

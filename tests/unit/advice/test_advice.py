@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from bpfexit.advice.finding import Advice, Confidence, Where
-from bpfexit.events.access import Access, Kind
-from bpfexit.names.region import Region
+from bpfexit.events.access import Access
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 from tests.unit.advice.cases import CASES, PVM, SVM, VMX, Case, mmio, msr, pio, seen
 from tests.unit.advice.test_rules import findings, threshold
 
@@ -60,7 +62,7 @@ def test_a_kvm_clock_that_is_hidden_is_told() -> None:
 
 
 def test_the_guests_own_map_makes_it_sure_and_says_where_the_timer_is() -> None:
-    timer = Region(Kind.PIO, 0x1008, 0x100B, "acpi-tmr")
+    timer = Region(PIO, 0x1008, 0x100B, "acpi-tmr")
     found = advice("pm-timer", case=Case(pio(0x1008), user=True), regions=(timer,))
     assert found.confidence is Confidence.HIGH
     assert advice("pm-timer").confidence is Confidence.MEDIUM
@@ -68,7 +70,7 @@ def test_the_guests_own_map_makes_it_sure_and_says_where_the_timer_is() -> None:
 
 def test_a_port_that_the_map_calls_something_else_is_no_timer() -> None:
     count, ns = threshold("pm-timer")
-    other = Region(Kind.PIO, 0x608, 0x60B, "virtio-pci")
+    other = Region(PIO, 0x608, 0x60B, "virtio-pci")
     found = findings(seen(CASES["pm-timer"].exits(SVM, count, ns), regions=(other,)))
     assert "pm-timer" not in found
 
@@ -173,14 +175,14 @@ def test_notifies_are_expected_until_user_space_serves_too_many() -> None:
 
 def test_a_legacy_notify_is_one_register_of_its_device() -> None:
     case = CASES["virtio-notify"]
-    notify = Region(Kind.PIO, 0xC040, 0xC07F, "virtio-pci")
+    notify = Region(PIO, 0xC040, 0xC07F, "virtio-pci")
     assert set(findings(seen(case.exits(SVM, 5, 1000), regions=(notify,)))) == {"virtio-notify"}
-    config = Region(Kind.PIO, 0xC000, 0xC07F, "virtio-pci")
+    config = Region(PIO, 0xC000, 0xC07F, "virtio-pci")
     assert not findings(seen(case.exits(SVM, 5, 1000), regions=(config,)))
 
 
 def test_a_modern_notify_is_known_by_the_map() -> None:
-    notify = Region(Kind.MMIO, 0xFE003000, 0xFE003FFF, "virtio-pci-notify-virtio-blk")
+    notify = Region(MMIO, 0xFE003000, 0xFE003FFF, "virtio-pci-notify-virtio-blk")
     case = Case(mmio(0xFE003000, Access.WRITE), user=True, regions=(notify,))
     assert advice("virtio-user-notify", case=case).title
     assert set(findings(seen(case.exits(SVM, 5, 1000), regions=(notify,)))) == {"virtio-notify"}
@@ -241,7 +243,7 @@ def test_mmio_is_no_memory_fault() -> None:
 
 
 def test_a_device_that_the_map_names_needs_no_map() -> None:
-    region = Region(Kind.MMIO, 0xD0000000, 0xD0000FFF, "edu-mmio")
+    region = Region(MMIO, 0xD0000000, 0xD0000FFF, "edu-mmio")
     assert "--qmp" in said(advice("user-device"))
     assert "--qmp" not in said(advice("user-device", regions=(region,)))
 

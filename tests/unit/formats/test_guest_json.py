@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpfexit.errors import BpfexitError
-from bpfexit.events.access import Kind
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 from bpfexit.formats.json import guest as guest_json
 from bpfexit.formats.json.guest import SCHEMA, decode, encode
 from bpfexit.model.guest import Guest, Layer
-from bpfexit.names.region import Region
 from tests.unit.builders import guests
 
 WEB = Guest(
@@ -22,7 +23,7 @@ WEB = Guest(
     "qemu",
     "qemu",
     (("machine", "pc"), ("no-hpet", "")),
-    (Region(Kind.PIO, 0x608, 0x60B, "acpi-tmr"), Region(Kind.MMIO, 0, 2**64 - 1, "system")),
+    (Region(PIO, 0x608, 0x60B, "acpi-tmr"), Region(MMIO, 0, 2**64 - 1, "system")),
     Layer.QMP,
 )
 

@@ -5,7 +5,8 @@ import io
 import json
 from dataclasses import replace
 
-from bpfexit.events.access import Kind
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 from bpfexit.formats.hist import csv as hist_csv
 from bpfexit.formats.hist import folded as hist_folded
 from bpfexit.formats.hist import json as hist_json
@@ -20,14 +21,13 @@ from bpfexit.model.distribution import Distribution, distributions
 from bpfexit.model.guest import Guest, Layer
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query
-from bpfexit.names.region import Region
 from tests.unit.builders import Exits, pio, snapshot
 
 EVIL = 'a"b\n;\x1b[2J'
 
 
 def seen(name: str = "acpi-tmr") -> Snapshot:
-    own = Guest(100, "alpha", regions=(Region(Kind.PIO, 0x608, 0x60B, name),), mapped_by=Layer.QMP)
+    own = Guest(100, "alpha", regions=(Region(PIO, 0x608, 0x60B, name),), mapped_by=Layer.QMP)
     exits = (pio(0x608, ns=(500,)), pio(0x70, ns=(50,)), Exits("HLT", (5,)))
     return replace(snapshot(*exits), guests=(own,))
 

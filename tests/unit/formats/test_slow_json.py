@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpfexit.errors import BpfexitError
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.registry import KINDS
 from bpfexit.formats.json import slow as slow_json
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.model.rows import NO_VCPU
@@ -21,7 +22,7 @@ ADDRESSES = st.integers(0, 2**64 - 1)
 
 @st.composite
 def exits(draw: st.DrawFn) -> SlowExit:
-    kind = draw(st.sampled_from(Kind))
+    kind = draw(st.sampled_from(list(KINDS.values())))
     return SlowExit(
         end=draw(st.floats(0, 1e11)),
         vm=draw(HOSTILE),

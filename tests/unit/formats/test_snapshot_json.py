@@ -10,7 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bpfexit.errors import BpfexitError
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.msr import MSR
+from bpfexit.events.pio import PIO
 from bpfexit.formats.json.snapshot import SCHEMA, decode, encode
 from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
@@ -315,7 +318,7 @@ def test_fields_of_later_versions_are_passed_over() -> None:
 def test_kinds_and_accesses_have_the_names_of_the_model() -> None:
     rows = [
         Exits("x", (1,), kind=kind, access=access, address=5)
-        for kind in (Kind.PIO, Kind.MMIO, Kind.MSR)
+        for kind in (PIO, MMIO, MSR)
         for access in (Access.READ, Access.WRITE)
     ]
     found = [(row["kind"], row["access"]) for row in document(snapshot(*rows))["rows"]]

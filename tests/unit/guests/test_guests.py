@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from bpfexit.errors import BpfexitError
-from bpfexit.events.access import Kind
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 from bpfexit.guests import guests
 from bpfexit.guests.guests import Guests, Mapped
 from bpfexit.model.guest import Guest, Layer
-from bpfexit.names.region import Region
 from tests.unit.fake_processes import put
 
 PID = 4711
@@ -134,7 +134,7 @@ def test_memory_maps_come_when_they_are_there_and_stay_after_the_end(tmp_path: P
     mapped: list[Mapped] = [((), None)]
     known = Guests(lambda _: mapped[0], tmp_path)
     assert known.update([PID]) == (WEB,)
-    region = Region(Kind.PIO, 0x608, 0x60B, "acpi-tmr")
+    region = Region(PIO, 0x608, 0x60B, "acpi-tmr")
     mapped[0] = ((region,), Layer.QMP)
     found = replace(WEB, regions=(region,), mapped_by=Layer.QMP)
     assert known.update([PID]) == (found,)

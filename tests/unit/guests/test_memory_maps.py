@@ -6,17 +6,17 @@ from typing import TypeVar
 import pytest
 
 from bpfexit.errors import BpfexitError
-from bpfexit.events.access import Kind
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 from bpfexit.guests.maps import libvirt, qmp
 from bpfexit.guests.maps.memory_maps import FIRST_PAUSE_S, LONGEST_PAUSE_S, MemoryMaps
 from bpfexit.guests.maps.qmp import Answer
 from bpfexit.guests.maps.qmp_socket import MapSources, Socket
 from bpfexit.model.guest import Guest, Layer
-from bpfexit.names.region import Region
 
 A, B = Guest(1, "a"), Guest(2, "b")
-MAP = (Region(Kind.PIO, 0x70, 0x71, "rtc"),)
-NEW = (Region(Kind.PIO, 0x70, 0x7F, "new"),)
+MAP = (Region(PIO, 0x70, 0x71, "rtc"),)
+NEW = (Region(PIO, 0x70, 0x7F, "new"),)
 NOTHING = ((), None)
 AnswerT = TypeVar("AnswerT")
 

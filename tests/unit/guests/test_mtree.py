@@ -5,10 +5,11 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bpfexit.events.access import Kind
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 from bpfexit.guests.maps import mtree
 from bpfexit.guests.maps.mtree import regions
-from bpfexit.names.region import Region
 
 TEXT = """FlatView #0
  AS "I/O", root: io
@@ -38,12 +39,12 @@ FlatView #2
 """
 
 FOUND = (
-    Region(Kind.PIO, 0x70, 0x70, "rtc-index"),
-    Region(Kind.PIO, 0x71, 0x71, "rtc+0x1"),
-    Region(Kind.PIO, 0x608, 0x60B, "acpi-tmr"),
-    Region(Kind.PIO, 0xC040, 0xC07F, "virtio-pci"),
-    Region(Kind.MMIO, 0xFEE00000, 0xFEEFFFFF, "kvm-apic-msi"),
-    Region(Kind.MMIO, 0xFFC00000, 0xFFFFFFFF, "system.flash0"),
+    Region(PIO, 0x70, 0x70, "rtc-index"),
+    Region(PIO, 0x71, 0x71, "rtc+0x1"),
+    Region(PIO, 0x608, 0x60B, "acpi-tmr"),
+    Region(PIO, 0xC040, 0xC07F, "virtio-pci"),
+    Region(MMIO, 0xFEE00000, 0xFEEFFFFF, "kvm-apic-msi"),
+    Region(MMIO, 0xFFC00000, 0xFFFFFFFF, "system.flash0"),
 )
 
 
@@ -62,7 +63,7 @@ def test_line_ends_of_the_monitor_do_not_matter() -> None:
 def test_a_port_beyond_the_last_and_a_region_that_ends_before_it_begins_are_none() -> None:
     head = 'FlatView #0\n AS "I/O", root: io\n'
     assert regions(head + line(0x10000, 0x10000, "a") + line(2, 1, "b") + line(3, 4, "c")) == (
-        Region(Kind.PIO, 3, 4, "c"),
+        Region(PIO, 3, 4, "c"),
     )
 
 

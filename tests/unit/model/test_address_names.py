@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.msr import MSR
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 from bpfexit.model.address_names import AddressName, address_name, joined_name
 from bpfexit.model.diff import compare
 from bpfexit.model.distribution import distributions
 from bpfexit.model.guest import Guest, Layer
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query, view
-from bpfexit.names.region import Region
 from tests.unit.builders import Exits, pio, snapshot
 
 GUESS = AddressName("acpi-tmr", Layer.PLATFORM, is_guess=True)
@@ -22,47 +25,47 @@ def guest(pid: int, *regions: Region, layer: Layer = Layer.QMP, name: str = "alp
 
 
 def port(first: int, name: str, last: int | None = None) -> Region:
-    return Region(Kind.PIO, first, first if last is None else last, name)
+    return Region(PIO, first, first if last is None else last, name)
 
 
 def test_without_a_guest_the_platform_answers_and_it_is_a_guess() -> None:
-    assert address_name(Kind.PIO, 0x608) == GUESS
+    assert address_name(PIO, 0x608) == GUESS
     assert GUESS.marked == "acpi-tmr?"
-    assert address_name(Kind.PIO, 0xC050) is None
+    assert address_name(PIO, 0xC050) is None
 
 
 def test_an_msr_is_what_it_is() -> None:
-    found = address_name(Kind.MSR, 0x6E0, [Guest(1, "a")])
+    found = address_name(MSR, 0x6E0, [Guest(1, "a")])
     assert found == AddressName("TSC_DEADLINE", Layer.PLATFORM, is_guess=False)
     assert found.marked == "TSC_DEADLINE"
 
 
 def test_the_guests_own_map_wins_and_the_platform_stands_behind_it() -> None:
     own = guest(1, port(0x600, "other", 0x60F))
-    assert address_name(Kind.PIO, 0x608, [own]) == AddressName("other", Layer.QMP)
-    assert address_name(Kind.PIO, 0x40, [own]) == AddressName(
+    assert address_name(PIO, 0x608, [own]) == AddressName("other", Layer.QMP)
+    assert address_name(PIO, 0x40, [own]) == AddressName(
         "pit channel 0", Layer.PLATFORM, is_guess=True
     )
 
 
 def test_a_coarse_region_gets_the_register_and_keeps_its_layer() -> None:
-    page = Region(Kind.MMIO, 0xFEE00000, 0xFEEFFFFF, "kvm-apic-msi")
-    found = address_name(Kind.MMIO, 0xFEE000B0, [guest(1, page, layer=Layer.LIBVIRT)])
+    page = Region(MMIO, 0xFEE00000, 0xFEEFFFFF, "kvm-apic-msi")
+    found = address_name(MMIO, 0xFEE000B0, [guest(1, page, layer=Layer.LIBVIRT)])
     assert found == AddressName("kvm-apic-msi EOI", Layer.LIBVIRT)
 
 
 def test_regions_without_anybody_who_gave_them_are_none() -> None:
-    assert address_name(Kind.PIO, 0x608, [Guest(1, "a", regions=(port(0x608, "x"),))]) == GUESS
+    assert address_name(PIO, 0x608, [Guest(1, "a", regions=(port(0x608, "x"),))]) == GUESS
 
 
 def test_guests_that_differ_are_all_named_up_to_three() -> None:
     guests = [guest(at, port(0x70, name)) for at, name in enumerate("aabcd")]
-    assert address_name(Kind.PIO, 0x70, guests[:4]) == AddressName("a|b|c", Layer.QMP)
-    assert address_name(Kind.PIO, 0x70, guests) == AddressName("a|b|c|…", Layer.QMP)
+    assert address_name(PIO, 0x70, guests[:4]) == AddressName("a|b|c", Layer.QMP)
+    assert address_name(PIO, 0x70, guests) == AddressName("a|b|c|…", Layer.QMP)
 
 
 def test_one_guest_that_was_not_asked_makes_it_a_guess() -> None:
-    found = address_name(Kind.PIO, 0x608, [guest(1, port(0x608, "acpi-tmr")), Guest(2, "b")])
+    found = address_name(PIO, 0x608, [guest(1, port(0x608, "acpi-tmr")), Guest(2, "b")])
     assert found == GUESS
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.pio import PIO
 from bpfexit.model.diff import NAMELESS, Diff, Line, Status, compare
 from bpfexit.model.rank_test import Verdict
 from bpfexit.model.snapshot import Origin, Snapshot
@@ -32,7 +33,7 @@ def test_rates_times_and_ratios_are_those_of_a_second() -> None:
     before = snapshot(pio(0x608, ns=(4000,) * 40, user_ns=(3000,) * 40), duration_s=2.0)
     after = snapshot(pio(0x608, ns=(2000,) * 40, user_ns=(1000,) * 10), duration_s=4.0)
     line = only(compare(before, after, Query(("port",))))
-    assert (line.kind, line.address, line.access) == (Kind.PIO, 0x608, Access.READ)
+    assert (line.kind, line.address, line.access) == (PIO, 0x608, Access.READ)
     assert (line.before.rate, line.after.rate, line.rate_ratio) == (20, 10, 0.5)
     assert (line.before.mean, line.after.mean, line.mean_ratio) == (4000, 2000, 0.5)
     assert (line.before.time, line.after.time, line.saved) == (80_000, 20_000, 60_000)

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.kind import Kind
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.msr import MSR
+from bpfexit.events.pio import PIO
+from bpfexit.events.registry import KINDS
 from bpfexit.model import sample
 from bpfexit.model.histogram import BUCKETS, LOWER_NS, OVERFLOW
 from bpfexit.model.rows import NO_REASON
@@ -76,11 +81,15 @@ def count(row: Any, *ns: int) -> None:
 def test_the_constants_are_those_of_the_programs() -> None:
     for name in ("SLOT_SHIFT", "SIZE_SHIFT", "SIZE_MASK", "REASON_SHIFT"):
         assert getattr(sample, name) == C[name]
-    assert [C["KIND_PIO"], C["KIND_MMIO"], C["KIND_MSR"]] == [Kind.PIO, Kind.MMIO, Kind.MSR]
+    assert [C["KIND_PIO"], C["KIND_MMIO"], C["KIND_MSR"]] == [PIO, MMIO, MSR]
     assert C["ACCESS_READ"] == Access.READ << sample.ACCESS_SHIFT
     assert C["ACCESS_WRITE"] == Access.WRITE << sample.ACCESS_SHIFT
-    assert max(Kind) <= sample.KIND_MASK < C["ACCESS_READ"]
-    access = sample.SIZE_MASK << sample.SIZE_SHIFT | sample.ACCESS_MASK << 2 | sample.KIND_MASK
+    assert max(KINDS) <= sample.KIND_MASK < C["ACCESS_READ"]
+    access = (
+        sample.SIZE_MASK << sample.SIZE_SHIFT
+        | sample.ACCESS_MASK << sample.ACCESS_SHIFT
+        | sample.KIND_MASK
+    )
     assert access == C["ACCESS_MASK"] < 1 << sample.SLOT_SHIFT
     assert (sample.SLOT_MASK + 1) << sample.SLOT_SHIFT == 1 << sample.REASON_SHIFT
 
@@ -93,7 +102,7 @@ def test_the_row_has_room_for_all_buckets() -> None:
 @given(
     st.integers(0, sample.SLOT_MASK - 1),
     st.integers(0, 2**32 - 1),
-    st.sampled_from(Kind),
+    st.sampled_from(list(KINDS.values())),
     st.sampled_from([0, C["ACCESS_READ"], C["ACCESS_WRITE"]]),
     st.integers(0, C["SIZE_MASK"]),
     st.integers(0, 2**64 - 1),
@@ -110,7 +119,7 @@ def test_what_is_packed_is_unpacked(
     assert found.slots.tolist() == [slot]
     assert found.codes.tolist() == [reason]
     row = found.rows.fields[0]
-    assert (row["kind"], row["access"] << 2, row["size"]) == (kind, access, size)
+    assert (row["kind"], row["access"] << sample.ACCESS_SHIFT, row["size"]) == (kind, access, size)
     assert row["address"] == address
     assert (row["pid"], row["tid"]) == (500, 600)
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.kind import NO_KIND
 from bpfexit.model.slow import RECORD, Slow, slow_exits
 from bpfexit.names.reasons import BUILT_IN, Isa
 from tests.unit import wire
@@ -54,7 +55,7 @@ def test_what_a_back_end_without_exits_does_not_tell_is_none() -> None:
 def test_an_exit_without_an_access_has_no_address() -> None:
     array = records({"what": HLT << C["REASON_SHIFT"], "ns": 5, "isa": Isa.SVM, "rip": 16})
     (found,) = slow_exits(array, BUILT_IN, {0: "web"}, 0.0)
-    assert (found.kind, found.access, found.address) == (Kind.NONE, Access.NONE, None)
+    assert (found.kind, found.access, found.address) == (NO_KIND, Access.NONE, None)
 
 
 def test_they_come_in_the_order_in_which_they_ended() -> None:

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.msr import MSR
+from bpfexit.events.pio import PIO
 from bpfexit.model.columns import SORT_KEYS
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import ADDRESS_KINDS, DIMENSIONS, Line, Query, View, default_query, view
@@ -30,8 +33,8 @@ def busy_host() -> Snapshot:
         pio(0x70, ns=(4000,), untimed=2, tid=102, vcpu=1),
         pio(0x608, ns=(1500,), vm="beta", pid=200, tid=201),
         pio(0x71, ns=(1600,), access=Access.WRITE),
-        Exits("EPT_MISCONFIG", (9000,), kind=Kind.MMIO, access=Access.WRITE, address=0xFEE000B0),
-        Exits("MSR_WRITE", (700,) * 9, kind=Kind.MSR, access=Access.WRITE, address=0x6E0),
+        Exits("EPT_MISCONFIG", (9000,), kind=MMIO, access=Access.WRITE, address=0xFEE000B0),
+        Exits("MSR_WRITE", (700,) * 9, kind=MSR, access=Access.WRITE, address=0x6E0),
         Exits("hlt", (HLT_NS,), vm="gamma", pid=300, tid=301, isa=Isa.SVM),
         Exits("npf", (800,), vm="gamma", pid=300, tid=301, isa=Isa.SVM),
         Exits("CPUID", untimed=3),
@@ -41,7 +44,7 @@ def busy_host() -> Snapshot:
 def pvm_host() -> Snapshot:
     return snapshot(
         pio(0x70, isa=Isa.NONE, reason=None, untimed=4, user_ns=(100,)),
-        Exits(None, isa=Isa.NONE, untimed=1, kind=Kind.MMIO, access=Access.READ, address=0xFEC0),
+        Exits(None, isa=Isa.NONE, untimed=1, kind=MMIO, access=Access.READ, address=0xFEC0),
     )
 
 
@@ -104,9 +107,9 @@ def test_a_line_says_what_it_is_grouped_by_and_nothing_else(by: tuple[str, ...])
 def test_an_address_line_has_kind_and_direction() -> None:
     lines = view(busy_host(), Query(("port",), "count")).lines
     assert [(line.kind, line.address, line.access, line.numbers["count"]) for line in lines] == [
-        (Kind.PIO, 0x70, Access.READ, 5),
-        (Kind.PIO, 0x71, Access.WRITE, 1),
-        (Kind.PIO, 0x608, Access.READ, 1),
+        (PIO, 0x70, Access.READ, 5),
+        (PIO, 0x71, Access.WRITE, 1),
+        (PIO, 0x608, Access.READ, 1),
     ]
 
 

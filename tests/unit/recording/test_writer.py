@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from bpfexit.errors import BpfexitError
-from bpfexit.events.access import Kind
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 from bpfexit.formats.json import guest as guest_json
 from bpfexit.formats.json.recording import Header
 from bpfexit.formats.json.snapshot import encode
@@ -17,7 +19,6 @@ from bpfexit.model.filter import Filter
 from bpfexit.model.guest import Guest, Layer
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin
-from bpfexit.names.region import Region
 from bpfexit.recording.reader import RecordingSource
 from bpfexit.recording.total import total
 from bpfexit.recording.writer import Recorder
@@ -27,7 +28,7 @@ NAMES = ["exits.jsonl", "exits.jsonl.gz"]
 MUTATIONS = 5000
 
 
-REGIONS = (Region(Kind.PIO, 0x608, 0x60B, "acpi-tmr"), Region(Kind.MMIO, 0, 9, "ram"))
+REGIONS = (Region(PIO, 0x608, 0x60B, "acpi-tmr"), Region(MMIO, 0, 9, "ram"))
 WEB = Guest(100, "alpha", "qemu", "qemu", (("machine", "pc"),), REGIONS, Layer.QMP)
 DB = Guest(101, "db", "libvirt")
 

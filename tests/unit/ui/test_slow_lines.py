@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bpfexit.events.access import Kind
+from bpfexit.events.kind import NO_KIND
 from bpfexit.model.address_names import AddressName
 from bpfexit.model.guest import Layer
 from bpfexit.model.rows import NO_VCPU
@@ -30,7 +30,7 @@ def test_the_name_of_its_address_comes_last() -> None:
 def test_what_is_not_known_stays_blank() -> None:
     assert line(BLIND).split()[1:] == ["1.40ms", "7", "web", "0x0608", "read"]
     assert line(replace(SLOW_EXIT, vcpu=NO_VCPU)).split()[3] == "web"
-    assert line(replace(SLOW_EXIT, kind=Kind.NONE, address=None)).endswith(" io")
+    assert line(replace(SLOW_EXIT, kind=NO_KIND, address=None)).endswith(" io")
 
 
 def test_columns_stand_under_their_headings() -> None:

@@ -9,14 +9,18 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.kind import Kind
+from bpfexit.events.mmio import MMIO
+from bpfexit.events.msr import MSR
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
 from bpfexit.model.columns import BY_KEY, COLUMNS, SORT_KEYS
 from bpfexit.model.guest import Guest, Layer
 from bpfexit.model.losses import LOSSES, NOT_COUNTED, Lost
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, view
 from bpfexit.names.reasons import Isa
-from bpfexit.names.region import Region
 from bpfexit.ui.tables import address, header, table
 from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
 
@@ -31,8 +35,8 @@ def host() -> Snapshot:
     return snapshot(
         Exits("HLT", (10**9,)),
         pio(0x70, ns=(3000, 5000), user_ns=(2000,)),
-        Exits("EPT_MISCONFIG", (9000,), kind=Kind.MMIO, access=Access.WRITE, address=0xFEE000B0),
-        Exits("MSR_WRITE", (700,), kind=Kind.MSR, access=Access.WRITE, address=0xC0000080),
+        Exits("EPT_MISCONFIG", (9000,), kind=MMIO, access=Access.WRITE, address=0xFEE000B0),
+        Exits("MSR_WRITE", (700,), kind=MSR, access=Access.WRITE, address=0xC0000080),
         guest_ns=10**9,
     )
 
@@ -104,10 +108,10 @@ def test_addresses_without_a_group_are_not_indented() -> None:
 @pytest.mark.parametrize(
     ("kind", "number", "text"),
     [
-        (Kind.PIO, 0x70, "0x0070 write"),
-        (Kind.MMIO, 0xFEE000B0, "0xfee000b0 write"),
-        (Kind.MMIO, 2**64 - 1, "0xffffffffffffffff write"),
-        (Kind.MSR, 0x6E0, "msr 0x000006e0 write"),
+        (PIO, 0x70, "0x0070 write"),
+        (MMIO, 0xFEE000B0, "0xfee000b0 write"),
+        (MMIO, 2**64 - 1, "0xffffffffffffffff write"),
+        (MSR, 0x6E0, "msr 0x000006e0 write"),
     ],
 )
 def test_an_address_is_written_by_its_kind(kind: Kind, number: int, text: str) -> None:
@@ -266,7 +270,7 @@ def test_many_that_have_ended_take_one_line(width: int) -> None:
 OWN = Guest(
     100,
     "alpha",
-    regions=(Region(Kind.PIO, 0x70, 0x70, EVIL), Region(Kind.PIO, 0x608, 0x60B, "acpi-tmr")),
+    regions=(Region(PIO, 0x70, 0x70, EVIL), Region(PIO, 0x608, 0x60B, "acpi-tmr")),
     mapped_by=Layer.QMP,
 )
 

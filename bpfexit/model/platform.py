@@ -7,21 +7,15 @@ memory map has, it is what there is.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from bpfexit.events.access import Kind
-from bpfexit.names.platform_tables import MEMORY, MSRS, PORTS, REGISTERS, Ranges
-from bpfexit.names.region import Region
+from bpfexit.events.kind import Kind
+from bpfexit.events.region import Region
+from bpfexit.events.registry import VIEWS
+from bpfexit.names.registers import REGISTERS
 
-
-def _regions(kind: Kind, ranges: Ranges) -> Iterable[Region]:
-    return (Region(kind, *each) for each in ranges)
-
-
-PLATFORM: tuple[Region, ...] = (
-    *_regions(Kind.PIO, PORTS),
-    *_regions(Kind.MMIO, MEMORY),
-    *_regions(Kind.MSR, MSRS),
+PLATFORM: tuple[Region, ...] = tuple(
+    Region(view.kind, *each) for view in VIEWS for each in view.ranges
 )
 """In order of kind and address, without overlap, as `Guest.regions` is."""
 

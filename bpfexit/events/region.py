@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bpfexit.events.access import Kind
+from bpfexit.events.kind import Kind
 
 
 @dataclass(frozen=True)
