@@ -50,6 +50,16 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - a programming error
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; name the one that was meant where it is unknown."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from bpfexit.commands.suggest import unknown  # noqa: PLC0415 - late: rarely needed
+
+            ctx.fail(unknown("command", args[0], COMMANDS))
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; click would make an exit 1 of a closed pipe."""
         try:

@@ -1,7 +1,6 @@
 """`bpfexit diagnose`."""
 
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -10,13 +9,9 @@ from rich.console import RenderableType
 from bpfexit.advice.diagnosis import diagnose as judged
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.registry import rule as rule_named
-from bpfexit.commands.options import (
-    SECONDS,
-    check_input,
-    input_option,
-    memory_map_options,
-    thread_options,
-)
+from bpfexit.commands.options import check_input, input_option, memory_map_options, thread_options
+from bpfexit.commands.suggest import unknown
+from bpfexit.commands.values import SECONDS
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats.json import diagnosis as diagnosis_json
 from bpfexit.guests.maps.qmp_socket import MapSources
@@ -93,9 +88,7 @@ def diagnose(
 def _explained(name: str) -> RenderableType:
     known = rule_named(name)
     if known is None:
-        close = get_close_matches(name, [each.name for each in RULES], 1)
-        hint = f": {close[0]}?" if close else ""
-        raise UsageError(f"there is no rule {clean(name)}{hint} (--rules lists them)")
+        raise UsageError(unknown("rule", clean(name), [each.name for each in RULES]))
     return explained(known)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from bpfexit.commands.options import SECONDS
+from bpfexit.commands.values import SECONDS
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats.json import cost as cost_json
 from bpfexit.guests.guests import Guests

@@ -5,14 +5,8 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.options import (
-    SECONDS,
-    check_input,
-    dimensions,
-    filter_options,
-    input_option,
-    memory_map_options,
-)
+from bpfexit.commands.options import check_input, filter_options, input_option, memory_map_options
+from bpfexit.commands.values import SECONDS, dimensions
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.formats.hist.registry import FORMATS, help_lines

@@ -1,81 +1,17 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that several commands share."""
 
-import re
 from collections.abc import Callable
 from functools import wraps
-from math import isnan
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bpfexit.commands.values import column, dimensions, names, nanoseconds, numbers
 from bpfexit.errors import UsageError
 from bpfexit.guests.maps.qmp_socket import MapSources, Socket
 from bpfexit.model.columns import SORT_KEYS
-from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from bpfexit.model.view import DIMENSIONS
-
-
-def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
-    """Read `1,2,3`: numbers from 0 on; none when the option is not given."""
-    del ctx, param
-    try:
-        found = tuple(int(part) for part in value.split(",")) if value is not None else ()
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no list of numbers such as 1,2") from None
-    if not all(0 <= number < 2**32 for number in found):
-        raise click.BadParameter(f"{value!r} holds a number that is out of range")
-    return found
-
-
-def names(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Read `a,b`, each once; none when the option is not given."""
-    del ctx, param
-    if value is None:
-        return ()
-    found = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
-    if not all(found):
-        raise click.BadParameter(f"{value!r} holds an empty name")
-    return found
-
-
-def dimensions(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> tuple[str, ...] | None:
-    """Read the names of dimensions; None when the option is not given."""
-    found = names(ctx, param, value)
-    for name in found:
-        if name not in DIMENSIONS:
-            raise click.BadParameter(f"{name!r} is none of {', '.join(DIMENSIONS)}")
-    return found or None
-
-
-class Seconds(click.FloatRange):
-    """A range of times. `nan` is in none, though it is neither below nor above any."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read a number of seconds."""
-        seconds = super().convert(value, param, ctx)
-        if isnan(seconds):
-            self.fail(f"{value!r} is no number of seconds", param, ctx)
-        return seconds
-
-
-SECONDS = Seconds(min=0.01, max=86400 * 366)
-INTERVAL = Seconds(min=SHORTEST_INTERVAL_S, max=LONGEST_INTERVAL_S)
-
-_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
-
-
-def nanoseconds(ctx: click.Context, param: click.Parameter, value: str) -> int:
-    """Read a time with its unit, `200us`, `1.5ms`, `2s`: from a nanosecond to an hour."""
-    del ctx, param
-    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(ns|us|µs|ms|s)", value.strip(), re.ASCII)
-    ns = round(float(found[1]) * _UNITS[found[2]]) if found else 0
-    if not 1 <= ns <= 3600 * 10**9:
-        raise click.BadParameter(f"{value!r} is no time such as 200us, 1ms or 2s, up to an hour")
-    return ns
-
 
 than_option = click.option(
     "--than",
@@ -84,14 +20,15 @@ than_option = click.option(
     callback=nanoseconds,
     default="1ms",
     show_default=True,
-    help="Exits are slow that take so long or longer.",
+    help="Report exits that take at least TIME.",
 )
 rate_option = click.option(
     "--rate",
     type=click.IntRange(min=1, max=1_000_000),
     default=100,
     show_default=True,
-    help="Tell of so many a vCPU and second at most; the others are counted.",
+    metavar="N",
+    help="Report at most N exits per vCPU per second; the rest are only counted.",
 )
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -192,8 +129,10 @@ _BY = click.option(
 )
 _SORT = click.option(
     "--sort",
-    type=click.Choice(SORT_KEYS),
-    help="Order: by time, or by rate where times are not known.",
+    metavar="COLUMN",
+    callback=column,
+    help=f"Sort by a column or its heading: {', '.join(SORT_KEYS)}"
+    " [time, or rate where latencies are unknown].",
 )
 _ROWS = click.option(
     "-n",
@@ -202,7 +141,7 @@ _ROWS = click.option(
     type=click.IntRange(min=0),
     default=0,
     metavar="ROWS",
-    help="Show at most so many lines; 0 for all.",
+    help="Show at most ROWS lines; 0 shows all.",
 )
 
 

@@ -11,14 +11,8 @@ import click
 from click.core import ParameterSource
 
 from bpfexit import __version__
-from bpfexit.commands.options import (
-    INTERVAL,
-    SECONDS,
-    filter_options,
-    memory_map_options,
-    rate_option,
-    than_option,
-)
+from bpfexit.commands.options import filter_options, memory_map_options, rate_option, than_option
+from bpfexit.commands.values import INTERVAL, SECONDS
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats.json.recording import Header
 from bpfexit.guests import guests

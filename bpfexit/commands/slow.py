@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from bpfexit.commands.options import (
-    SECONDS,
     check_input,
     filter_options,
     input_option,
@@ -15,6 +14,7 @@ from bpfexit.commands.options import (
     rate_option,
     than_option,
 )
+from bpfexit.commands.values import SECONDS
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.json import slow as slow_json
 from bpfexit.guests.maps.qmp_socket import MapSources

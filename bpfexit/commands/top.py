@@ -5,13 +5,8 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.options import (
-    INTERVAL,
-    SECONDS,
-    filter_options,
-    memory_map_options,
-    view_options,
-)
+from bpfexit.commands.options import filter_options, memory_map_options, view_options
+from bpfexit.commands.values import INTERVAL, SECONDS
 from bpfexit.errors import UsageError
 from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.model.filter import Filter

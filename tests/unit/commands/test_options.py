@@ -13,17 +13,11 @@ from click.testing import CliRunner
 
 import bpfexit
 from bpfexit.cli import cli
-from bpfexit.commands.options import (
-    INTERVAL,
-    SECONDS,
-    dimensions,
-    filter_options,
-    names,
-    numbers,
-    view_options,
-)
+from bpfexit.commands.options import filter_options, view_options
+from bpfexit.commands.values import INTERVAL, SECONDS, column, dimensions, names, numbers
 from bpfexit.errors import UsageError
 from bpfexit.formats.json.snapshot import encode
+from bpfexit.model.columns import COLUMNS, Column
 from bpfexit.model.view import DIMENSIONS
 from tests.unit.builders import pio, snapshot
 
@@ -229,3 +223,30 @@ def test_the_name_of_a_file_is_harmless(command: str, recording: str, tmp_path: 
     said = run(*given).stderr
     assert r"\x1b[31mcut" in said
     assert "\x1b" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("2s", 2), ("1.5", 1.5), ("1m", 60), (" 3 s ", 3)]
+)
+def test_a_time_may_have_a_unit(text: str, seconds: float) -> None:
+    assert SECONDS(text, PARAMETER, CONTEXT) == seconds
+
+
+def test_guest_is_accepted_where_vm_is() -> None:
+    assert dimensions(CONTEXT, PARAMETER, "guest,reason,vm") == ("vm", "reason")
+
+
+@pytest.mark.parametrize("each", COLUMNS, ids=lambda each: each.key)
+def test_a_heading_sorts_as_its_column_does(each: Column) -> None:
+    assert column(CONTEXT, PARAMETER, each.title) == each.key
+    assert column(CONTEXT, PARAMETER, each.key.upper()) == each.key
+
+
+def test_typos_are_met_halfway() -> None:
+    with pytest.raises(click.BadParameter, match="unknown grouping 'vms'; did you mean 'vm'"):
+        dimensions(CONTEXT, PARAMETER, "vms")
+    with pytest.raises(click.BadParameter, match="unknown column 'p9'; did you mean 'p99'"):
+        column(CONTEXT, PARAMETER, "p9")
+    failed = CliRunner().invoke(cli, ["tpo"])
+    assert failed.exit_code == 2
+    assert "unknown command 'tpo'; did you mean 'top'?" in failed.output

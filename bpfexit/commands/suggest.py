@@ -1,0 +1,13 @@
+"""Typos are met halfway."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def unknown(what: str, word: str, known: Iterable[str]) -> str:
+    """Return that `word` is an unknown `what`, the name it resembles, and the names there are."""
+    names = list(known)
+    folded = {name.lower(): name for name in names}
+    close = get_close_matches(word.lower(), folded, 1)
+    hint = f"; did you mean {folded[close[0]]!r}?" if close else ""
+    return f"unknown {what} {word!r}{hint} ({', '.join(names)})"

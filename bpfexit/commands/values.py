@@ -1,0 +1,98 @@
+"""How the values of options are read: lists, times, groupings, columns."""
+
+from typing import Any
+
+import click
+
+from bpfexit.commands.suggest import unknown
+from bpfexit.model.columns import COLUMNS, SORT_KEYS, sort_key
+from bpfexit.model.durations import parse_duration
+from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
+from bpfexit.model.view import DIMENSIONS
+
+ALIASES = {"guest": "vm"}
+"""Groupings by another name."""
+
+_HOUR_NS = 3600 * 10**9
+
+
+def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Read `1,2,3`: numbers from 0 on; none when the option is not given."""
+    del ctx
+    what = "process IDs, for example 1234,5678" if param.name == "pids" else "numbers, as in 0,1"
+    try:
+        found = tuple(int(part) for part in value.split(",")) if value is not None else ()
+    except ValueError:
+        raise click.BadParameter(f"{value!r}: expected {what}") from None
+    if not all(0 <= number < 2**32 for number in found):
+        raise click.BadParameter(f"{value!r}: a number is out of range; expected {what}")
+    return found
+
+
+def names(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Read `a,b`, each once; none when the option is not given."""
+    del ctx, param
+    if value is None:
+        return ()
+    found = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
+    if not all(found):
+        raise click.BadParameter(f"{value!r} contains an empty name")
+    return found
+
+
+def dimensions(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    """Read the names of groupings; None when the option is not given."""
+    found = tuple(dict.fromkeys(ALIASES.get(name, name) for name in names(ctx, param, value)))
+    for name in found:
+        if name not in DIMENSIONS:
+            raise click.BadParameter(unknown("grouping", name, DIMENSIONS))
+    return found or None
+
+
+def column(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Read a column's key or heading; None when the option is not given."""
+    del ctx, param
+    if value is None:
+        return None
+    found = sort_key(value)
+    if found is None:
+        raise click.BadParameter(unknown("column", value, [*SORT_KEYS, *_headings()]))
+    return found
+
+
+def _headings() -> list[str]:
+    return [each.title for each in COLUMNS if each.title not in SORT_KEYS]
+
+
+class Seconds(click.FloatRange):
+    """A time in seconds within limits; `500ms` and `2m` are times, too."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a time; return seconds."""
+        try:
+            seconds = parse_duration(str(value), "s") / 1e9
+        except ValueError:
+            self.fail(f"{value!r} is not a time such as 0.5, 500ms or 2s", param, ctx)
+        return float(super().convert(seconds, param, ctx))
+
+
+SECONDS = Seconds(0.01, 86400 * 366)
+INTERVAL = Seconds(SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S)
+
+
+def nanoseconds(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """Read a time with its unit, `200us`, `1.5ms`, `2s`: from a nanosecond to an hour."""
+    del ctx, param
+    try:
+        ns = round(parse_duration(value))
+    except ValueError:
+        ns = 0
+    if not 1 <= ns <= _HOUR_NS:
+        raise click.BadParameter(f"{value!r} is not a time such as 200us, 1ms or 2s, up to an hour")
+    return ns

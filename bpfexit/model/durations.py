@@ -1,0 +1,19 @@
+"""Durations as people type them: `90`, `500ms`, `1.5s`, `2m`."""
+
+import re
+
+UNITS_NS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}
+UNITS_NS["min"], UNITS_NS["h"] = UNITS_NS["m"], 3600 * 10**9
+
+_DURATION = re.compile(
+    rf"([0-9]{{1,15}}(?:\.[0-9]{{1,9}})?|\.[0-9]{{1,9}})\s*({'|'.join(UNITS_NS)})?", re.ASCII
+)
+
+
+def parse_duration(text: str, unit: str | None = None) -> float:
+    """Return a duration in ns; a bare number is in `unit`. Raises `ValueError` for other text."""
+    found = _DURATION.fullmatch(text.strip())
+    used = found and (found[2] or unit)
+    if not found or not used:
+        raise ValueError(f"{text!r} is not a duration such as 500ms or 2s")
+    return float(found[1]) * UNITS_NS[used]
