@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.options import filter_options, view_options
-from bpfexit.errors import BpfexitError
+from bpfexit.commands.options import filter_options, input_option, view_options
+from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.model.filter import Filter
 from bpfexit.model.time_spec import Moment, parse_moment
 from bpfexit.model.timeline import Timeline
@@ -39,7 +39,10 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Mom
 
 
 @click.command(epilog=EPILOG)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False
+)
+@input_option("The same as FILE.")
 @click.option(
     "--from",
     "begin",
@@ -52,7 +55,8 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Mom
 @filter_options
 @view_options
 def report(
-    file: Path,
+    file: Path | None,
+    recording: Path | None,
     begin: Moment | None,
     end: Moment | None,
     timeline: bool,
@@ -64,7 +68,8 @@ def report(
     limit: int,
 ) -> None:
     """Show what FILE recorded as `top` would: all of it, or a window, as one table."""
-    source = RecordingSource(file, Filter(pids, vcpus, reasons))
+    path = _path(file, recording)
+    source = RecordingSource(path, Filter(pids, vcpus, reasons))
     if timeline and by is None and source.emits_exits:
         by = ("reason",)
     query = default_query(source.emits_exits, by, sort, limit)
@@ -75,7 +80,7 @@ def report(
             if timeline:
                 course.add(snapshot)
     if not adding.intervals:
-        raise BpfexitError(f"{file} has no interval in that window: {covers(source)}")
+        raise BpfexitError(f"{path} has no interval in that window: {covers(source)}")
     total = adding.sum()
     console = PlainConsole()
     title = "1 interval" if adding.intervals == 1 else f"{adding.intervals} intervals"
@@ -85,6 +90,13 @@ def report(
     else:
         show(total, query, console, title)
     tell(*source.notes())
+
+
+def _path(file: Path | None, recording: Path | None) -> Path:
+    """Return the recording, however it was given. Raises `UsageError` for none or two."""
+    if (file is None) == (recording is None):
+        raise UsageError("report needs one recording: bpfexit report FILE")
+    return file or recording or Path()
 
 
 def _since(moment: Moment | None, source: RecordingSource) -> float | None:

@@ -28,7 +28,7 @@ Examples:
   bpfexit top -b -p "$(pgrep -o qemu)" -d 10
                                        tables of one guest for 10 s
   bpfexit top -j 1 60 > exits.jsonl    a minute as JSON lines
-  bpfexit top --replay exits.jsonl     and that again
+  bpfexit top --input exits.jsonl      and that again
 """
 
 
@@ -43,9 +43,11 @@ Examples:
 @click.option("-b", "--batch", is_flag=True, help="Print plain tables, one after another.")
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print a JSON object an interval.")
 @click.option(
+    "--input",
     "--replay",
+    "recording",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Show what `record` or `top -j` wrote to this file instead of this host.",
+    help="Show a recording (of `record` or `top -j`) instead of this host.",
 )
 @max_rows_option
 def top(
@@ -62,7 +64,7 @@ def top(
     limit: int,
     batch: bool,
     as_json: bool,
-    replay: Path | None,
+    recording: Path | None,
     max_rows: int,
 ) -> None:
     """Show live which exits the guests take, on which ports and addresses, and what they cost.
@@ -74,13 +76,15 @@ def top(
         raise UsageError("give the interval once: as the first argument or with -i")
     if batch and as_json:
         raise UsageError("--batch and --json exclude each other")
-    if replay and maps:
-        raise UsageError("--qmp and --libvirt are for guests of this host, not for --replay")
+    if recording and maps:
+        raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
     run = Run(interval or interval_option or 1.0, count, duration)
     wanted = Filter(pids, vcpus, reasons)
     with Interrupts() as interrupts:
         source: Source = (
-            RecordingSource(replay, wanted) if replay else live_source(wanted, max_rows, maps=maps)
+            RecordingSource(recording, wanted)
+            if recording
+            else live_source(wanted, max_rows, maps=maps)
         )
         query = default_query(source.emits_exits, by, sort, limit)
         try:
