@@ -150,6 +150,8 @@ def _change(before: float, after: float) -> str:
 def _warnings(diff: Diff) -> list[Text]:
     """Return what makes the two less comparable than they look."""
     found = []
+    if diff.before.start > diff.after.start:
+        found.append("BEFORE was recorded later than AFTER: are they swapped?")
     if diff.differing:
         names = ", ".join(diff.differing).replace("backend", "back end")
         found.append(f"not only the guest may have changed: different {names}")

@@ -19,7 +19,7 @@ from bpfexit.run.signals import Interrupts
 from bpfexit.run.source import Source
 from bpfexit.ui.keyboard import Keyboard
 from bpfexit.ui.state import State, help_of, press
-from bpfexit.ui.tables import header, table
+from bpfexit.ui.tables import NO_EXITS, NO_GUESTS, header, table
 
 _CHROME = 10
 """Screen lines that are not the table's: 6 of header, headings, hidden lines, who names, keys.
@@ -138,7 +138,9 @@ class LiveScreen:
         title = "since start or reset" if self.state.total else ""
         about = replace(snapshot, cost=replace(snapshot.cost, programs=self._programs_cost))
         top = header(about, title, with_cost=True)
-        return Group(top, table(shown, self._console.width, _MORE), self._footer())
+        empty = NO_EXITS if len(snapshot.vcpus) or self.state.replay else NO_GUESTS
+        lines = table(shown, self._console.width, _MORE, empty)
+        return Group(top, lines, self._footer())
 
     def _footer(self) -> Text:
         state = self.state

@@ -35,6 +35,9 @@ _NUMBER_ROOM = 6
 _LABEL_ROOM = 24
 """Columns that a reason or an address gets before the numbers do."""
 
+NO_EXITS = "no exits to show"
+NO_GUESTS = "No KVM guest is running; guests appear here when they start."
+
 SHOW_ALL = "-n 0 shows all"
 """How to see the lines that are hidden, where there is no end of room."""
 
@@ -71,8 +74,11 @@ def header(snapshot: Snapshot, title: str = "", *, with_cost: bool = False) -> R
     return Group(*lines)
 
 
-def table(view: View, width: int, more: str = SHOW_ALL) -> RenderableType:
-    """Return the view's lines as a table; `more` says how to see those that are hidden."""
+def table(view: View, width: int, more: str = SHOW_ALL, empty: str = NO_EXITS) -> RenderableType:
+    """Return the view's lines as a table.
+
+    `more` tells how to see hidden lines, `empty` why there is none.
+    """
     query = view.query
     wanted = labels(view, view.ended)
     shown = _shown(view, width)
@@ -87,7 +93,7 @@ def table(view: View, width: int, more: str = SHOW_ALL) -> RenderableType:
     for line, text in zip(view.lines, values, strict=True):
         cells = [label(line) for _, label in wanted]
         grid.add_row(*cells, Text(text), style="bold" if is_tree and not line.depth else "")
-    return Group(grid, *below(view, more))
+    return Group(grid, *below(view, more, empty))
 
 
 def _numbers(view: View, shown: Sequence[Column]) -> list[str]:
@@ -122,10 +128,10 @@ def _shown(view: View, width: int) -> list[Column]:
     ]
 
 
-def below(view: Grouped, more: str = SHOW_ALL) -> list[Text]:
+def below(view: Grouped, more: str = SHOW_ALL, empty: str = NO_EXITS) -> list[Text]:
     """Return what is said under a table: that it is empty, how much is hidden, who names."""
     if not view.lines:
-        return [Text("nothing to show here", style="dim")]
+        return [Text(empty, style="dim")]
     hidden = [f"{_plural(view.hidden, 'more line')} ({more})"] if view.hidden else []
     said = [*hidden, *named_by(view.lines)]
     return [Text(each, "dim", no_wrap=True, overflow="ellipsis") for each in said]

@@ -153,3 +153,11 @@ def test_anything_is_shown(before: Snapshot, after: Snapshot, name: str) -> None
     for width in (80, 120):
         lines = rendered(table(found, width), width) + rendered(header(found, (name, name)), width)
         assert all(line.isprintable() and cell_len(line) <= width for line in lines)
+
+
+def test_recordings_in_the_wrong_order_are_reported() -> None:
+    later = replace(BEFORE, start=AFTER.start + 1)
+    assert "are they swapped?" in "\n".join(rendered(header(compare(later, AFTER, Query()), NAMES)))
+    ordered = replace(BEFORE, start=AFTER.start - 1)
+    text = "\n".join(rendered(header(compare(ordered, AFTER, Query()), NAMES)))
+    assert "swapped" not in text

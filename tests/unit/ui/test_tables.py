@@ -21,7 +21,7 @@ from bpfexit.model.losses import LOSSES, NOT_COUNTED, Lost
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, view
 from bpfexit.names.reasons import Isa
-from bpfexit.ui.tables import address, header, table
+from bpfexit.ui.tables import NO_GUESTS, address, header, table
 from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
 
 WIDTHS = (80, 120)
@@ -140,7 +140,7 @@ def test_hidden_lines_are_counted() -> None:
 
 def test_nothing_to_show_is_said() -> None:
     assert len(shown(snapshot(), Query())) == 2
-    assert "nothing" in shown(snapshot(), Query())[-1]
+    assert "no exits" in shown(snapshot(), Query())[-1]
 
 
 def test_a_vcpu_whose_number_is_not_known_is_named_by_its_thread() -> None:
@@ -307,3 +307,9 @@ def test_a_hostile_region_is_shown_as_text() -> None:
 def test_a_view_without_names_says_nothing_of_them() -> None:
     lines = rendered(table(view(host(), Query(("reason",))), 120), 120)
     assert len(lines) == 1 + len(view(host(), Query(("reason",))).lines)
+
+
+def test_an_empty_table_tells_why() -> None:
+    empty = view(snapshot(), Query())
+    assert rendered(table(empty, 80))[-1] == "no exits to show"
+    assert rendered(table(empty, 80, empty=NO_GUESTS))[-1].startswith("No KVM guest is running")
