@@ -31,7 +31,7 @@ def because(evidence: Evidence) -> str:
     """Say what the advice rests on."""
     if parameter(evidence) is None:
         return f"{evidence.backend} has no APIC virtualization to turn on"
-    words = {True: "it is on here, and these exits are left", False: "it is off on this host"}
+    words = {True: "it is on here, and these exits remain", False: "it is off on this host"}
     on = is_on(evidence)
     return "whether APIC virtualization is on is not known" if on is None else words[on]
 
@@ -46,5 +46,5 @@ def changes(evidence: Evidence) -> tuple[Change, ...]:
         inhibited = configuration.hyperv("synic") and not configuration.hyperv("avic")
         return hyperv.enabling(("avic",)) if inhibited else ()
     module, _, option = name.partition(".")
-    needs = "with no guest running; the CPU must have it"
+    needs = "while no guest runs; the CPU must support it"
     return (Change(Where.HOST, f"modprobe -r {module} && modprobe {module} {option}=1 ({needs})"),)

@@ -10,7 +10,7 @@ PORTS = (0xC000, 0xFFFF)
 
 NOTIFY_BYTES = 2
 LIMITS = (
-    "Without the guest's memory map, 16-bit writes to ports from 0xc000 on are taken for "
+    "Without the guest's memory map, 16-bit writes to ports from 0xc000 on count as "
     "notifies of legacy devices, and those of modern ones are not known."
 )
 

@@ -23,11 +23,11 @@ MOST_LINES = 4
 MOST_VCPUS = 8
 """vCPUs of a guest whose time is shown, those with most time in exits; JSON has all."""
 _LONG = 4096
-_INDENT = 8
-_BLIND = "the guest's command line is not known: some of this may be on already"
+_INDENT = 12
+_BLIND = "QEMU options unknown; some of these may already be set"
 
 _SURE = {Confidence.HIGH: "green", Confidence.MEDIUM: "yellow", Confidence.LOW: "red"}
-_COST = {CostOf.EXITS: "a second", CostOf.USER: "a second in user space", CostOf.UNKNOWN: ""}
+_COST = {CostOf.EXITS: "per second", CostOf.USER: "per second in user space", CostOf.UNKNOWN: ""}
 
 
 def diagnosis(found: Diagnosis) -> RenderableType:
@@ -44,7 +44,7 @@ def diagnosis(found: Diagnosis) -> RenderableType:
     if others:
         parts += ["", Text("nothing stands out", "bold"), *map(_brief, others)]
     if not found.guests:
-        parts += ["", Text("no guest was seen", "bold")]
+        parts += ["", Text("no guest seen", "bold")]
     return Group(*parts)
 
 
@@ -86,7 +86,7 @@ def _time(each: VcpuTime) -> str:
         return numbers.share(ns / each.total) if ns is not None and each.total else "?"
 
     if each.guest is None:
-        return f"in user space {share(each.user)}%, the rest is not known"
+        return f"in user space {share(each.user)}%, the rest is unknown"
     return (
         f"guest {share(each.guest)}%, exits {share(each.exits)}% "
         f"(in user space {share(each.user)}%), idle {share(each.idle)}%"
@@ -95,7 +95,7 @@ def _time(each: VcpuTime) -> str:
 
 def _nothing(found: GuestDiagnosis) -> str:
     why = {
-        Verdict.BUSY: "the guest is simply busy, so look inside it",
+        Verdict.BUSY: "the guest is busy with its own work: look inside it",
         Verdict.IDLE: "the guest is idle",
         Verdict.MIXED: "no rule found exits over its threshold",
         Verdict.UNKNOWN: "no rule found exits over its threshold",
@@ -120,23 +120,23 @@ def _finding(number: int, finding: Finding) -> RenderableType:
 
 def _paragraphs(finding: Finding) -> Iterator[tuple[str, Text]]:
     advice = finding.advice
-    yield "seen", Text("\n").join(_seen(finding))
+    yield "evidence", Text("\n").join(_seen(finding))
     for each in advice.context:
         yield "", Text(clean(each, _LONG), "dim")
-    yield "why", Text(finding.why)
-    label = "change"
+    yield "cause", Text(finding.why)
+    label = "fix"
     for change in advice.changes:
         yield label, Text.assemble((f"{change.where}: ", "bold"), clean(change.text, _LONG))
         label = ""
     yield "expect", Text(advice.expect)
     sure = Text.assemble((advice.confidence.value, _SURE[advice.confidence]), f": {advice.because}")
-    yield "sure", sure
-    yield "see", Text(f"--explain {finding.rule}; {'; '.join(finding.references)}", "dim")
+    yield "confidence", sure
+    yield "references", Text(f"--explain {finding.rule}; {'; '.join(finding.references)}", "dim")
 
 
 def _cost(finding: Finding) -> str:
     if isnan(finding.cost):
-        return f"{numbers.rate(finding.exits.per_s)}/s, time not known"
+        return f"{numbers.rate(finding.exits.per_s)}/s, time unknown"
     return f"{numbers.duration(finding.cost)} {_COST[finding.cost_of]}"
 
 

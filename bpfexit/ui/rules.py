@@ -9,7 +9,7 @@ from bpfexit.advice.rule import Rule
 from bpfexit.model import numbers
 from bpfexit.ui.paragraph import Paragraph
 
-_INDENT = 11
+_INDENT = 12
 
 
 def rules_table(rules: Sequence[Rule]) -> RenderableType:
@@ -25,16 +25,16 @@ def explained(rule: Rule) -> RenderableType:
     parts = (
         ("looks for", rule.looks_for),
         ("threshold", _threshold(rule)),
-        ("why", rule.why),
+        ("cause", rule.why),
         ("remedy", rule.remedy),
         ("limits", rule.limits),
-        ("reference", "; ".join(rule.references)),
+        ("references", "; ".join(rule.references)),
     )
     return Group(*(Paragraph(Text(label, "dim"), Text(text), _INDENT) for label, text in parts))
 
 
 def _threshold(rule: Rule) -> str:
-    rate = f"{numbers.count(rule.per_s)} a second on one vCPU ({rule.because})"
+    rate = f"{numbers.count(rule.per_s)} per second on one vCPU ({rule.because})"
     if not rule.least_share:
         return rate
     return f"{rate}, and {rule.least_share:.0%} of its time, where times are known"

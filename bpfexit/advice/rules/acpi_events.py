@@ -30,11 +30,11 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         title="The guest polls ACPI events or hot-plug registers",
         changes=(
             Change(Where.GUEST, "Linux: /sys/firmware/acpi/interrupts shows which event storms"),
-            Change(Where.HOST, "look for a device that is plugged in and out, or asked to leave"),
+            Change(Where.HOST, "look for a device that is plugged and unplugged repeatedly"),
         ),
-        expect="The accesses end with the event that is not acknowledged.",
+        expect="The accesses end once the event is acknowledged.",
         confidence=Confidence.LOW,
-        because="only the guest knows why it asks",
+        because="the reason is visible only inside the guest",
     )
 
 
@@ -43,11 +43,12 @@ RULE = Rule(
     looks_for="accesses to ACPI event and hot-plug registers",
     select=select,
     per_s=PER_S,
-    because="events are rare: a plug, a power button",
-    why="The registers are emulated by QEMU. A guest reads them when an event comes, so many reads "
+    because="these events are rare: hot-plug, the power button",
+    why="The registers are emulated by QEMU. A guest reads them when an event arrives, so many "
+    "reads "
     "mean an event that never ends, or a driver that polls.",
     advise=advise,
-    remedy="Find the event; unplug what it is about.",
+    remedy="Find the event and the device behind it.",
     limits="Without the guest's memory map, the ports are those of QEMU's machines.",
     references=("QEMU docs/specs/acpi_pci_hotplug", "QEMU docs/specs/acpi_cpu_hotplug"),
 )

@@ -17,18 +17,17 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise to find the program."""
     del evidence, exits
     return Advice(
-        title="Something in the guest executes CPUID all the time",
+        title="A program in the guest executes CPUID continuously",
         changes=(
             Change(
-                Where.GUEST, "find the program by a CPU profile of the guest, and let it ask once"
+                Where.GUEST,
+                "find the program with a CPU profile of the guest, and have it call CPUID once",
             ),
-            Change(
-                Where.GUEST, "where it serves as a barrier for timing: LFENCE or RDTSCP instead"
-            ),
+            Change(Where.GUEST, "if it serves as a barrier for timing, use LFENCE or RDTSCP"),
         ),
-        expect="The exits end with the calls: no setting of the host can save them.",
+        expect="The exits end with the calls; no host setting avoids them.",
         confidence=Confidence.MEDIUM,
-        because="the cost is certain; who calls it is known in the guest alone",
+        because="the cost is certain; the caller is visible only inside the guest",
     )
 
 
@@ -37,11 +36,11 @@ RULE = Rule(
     looks_for="CPUID instructions",
     select=select,
     per_s=PER_S,
-    because="programs ask as they start; a guest that starts many makes hundreds",
+    because="programs call CPUID at start; a guest that starts many makes hundreds",
     why="CPUID always leaves the guest, on Intel by design and on AMD because KVM intercepts it. "
-    "On bare metal the same program loses a tenth of that.",
+    "On bare metal the same instruction costs a tenth of that.",
     advise=advise,
-    remedy="In the guest: ask once and remember; use another barrier.",
-    limits="Which program it is cannot be seen from outside.",
+    remedy="In the guest: call CPUID once and cache the result; use another barrier.",
+    limits="The program is not visible from outside the guest.",
     references=("Intel SDM volume 3: Instructions That Cause VM Exits Unconditionally",),
 )

@@ -18,17 +18,17 @@ def select(evidence: Evidence) -> Mask:
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Advise to turn the notes off."""
+    """Advise to turn them off."""
     del exits
     return Advice(
-        title="The guest writes to a debug port, or delays by one",
+        title="The guest writes to a debug port, or uses one for delays",
         changes=(
             Change(Where.GUEST, "Linux: io_delay=none (port 0x80 and 0xed are used for delays)"),
-            Change(Where.QEMU, "no -device isa-debugcon for a guest in production"),
+            Change(Where.QEMU, "remove -device isa-debugcon in production"),
         ),
-        expect="The accesses end; nothing reads what is written there.",
+        expect="The accesses end; nothing reads these ports.",
         confidence=Confidence.HIGH,
-        because="these ports have no other use",
+        because="these ports have no other purpose",
         context=evidence.configuration.devices("isa-debug")[:2],
     )
 
@@ -38,10 +38,10 @@ RULE = Rule(
     looks_for="accesses to POST and debug ports (0x80, 0xe9, 0xed, 0x402)",
     select=select,
     per_s=PER_S,
-    because="firmware writes some hundreds at boot, a system none",
+    because="firmware writes some hundreds at boot, an operating system none",
     why="Each write is an exit to QEMU that does nothing for the guest.",
     advise=advise,
     remedy="io_delay=none in Linux guests; no debug console.",
-    limits="Firmware with debug output does this while it boots.",
+    limits="Firmware with debug output writes there while it boots.",
     references=("Linux Documentation/admin-guide/kernel-parameters: io_delay",),
 )

@@ -20,7 +20,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     del exits
     known = evidence.is_mapped(select(evidence))
     return Advice(
-        title="The guest's disk is an emulated IDE or SATA one",
+        title="The guest uses an emulated IDE or SATA disk",
         changes=(
             Change(
                 Where.LIBVIRT, "<target dev='vda' bus='virtio'/> instead of bus='ide' or 'sata'"
@@ -28,7 +28,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
             Change(Where.QEMU, "-device virtio-blk-pci,drive=… (or virtio-scsi-pci)"),
             Change(Where.GUEST, "Windows: install the virtio driver before the change"),
         ),
-        expect="One notify for several requests, instead of several exits for each.",
+        expect="One notify serves several requests, instead of several exits per request.",
         confidence=Confidence.HIGH,
         because="the guest's own memory map names it" if known else "the ports are those of IDE",
         context=evidence.configuration.devices("ide-", "ahci", "ich9-ahci")[:3],
@@ -40,12 +40,12 @@ RULE = Rule(
     looks_for="accesses to an emulated IDE or SATA disk",
     select=select,
     per_s=PER_S,
-    because="a request takes about six; fewer than 50 requests a second are hardly a load",
+    because="a request takes about six; fewer than 50 requests per second are hardly a load",
     why="Each request to an emulated disk takes several register accesses, and each is an exit to "
     "QEMU on the vCPU's own thread.",
     advise=advise,
     remedy="A virtio disk.",
-    limits="AHCI and the bus-master ports are known by the guest's memory map only. A CD-ROM "
+    limits="AHCI and the bus-master ports are known only from the guest's memory map. A CD-ROM "
     "counts as a disk.",
     references=("libvirt domain XML: devices, disk, target bus",),
 )

@@ -19,15 +19,15 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise another display, or none."""
     del exits
     return Advice(
-        title="The guest works an emulated VGA display",
+        title="The guest draws on an emulated VGA display",
         changes=(
             Change(Where.LIBVIRT, "<video><model type='virtio'/></video>, or type='none'"),
             Change(Where.QEMU, "-device virtio-vga, or -vga none for a server"),
-            Change(Where.GUEST, "let the display sleep, or log in by network instead"),
+            Change(Where.GUEST, "let the display sleep, or log in over the network"),
         ),
-        expect="A display with a linear frame buffer and a driver of its own takes few exits.",
+        expect="A display with a linear frame buffer and its own driver takes few exits.",
         confidence=Confidence.MEDIUM,
-        because="a text console or a driver without acceleration would do this",
+        because="a text console and an unaccelerated driver look the same",
         context=evidence.configuration.devices("VGA", "cirrus-vga", "qxl", "bochs-display")[:2],
     )
 
@@ -37,10 +37,10 @@ RULE = Rule(
     looks_for="accesses to an emulated display",
     select=select,
     per_s=PER_S,
-    because="a blinking cursor makes a few",
-    why="Registers, and the banked window at 0xa0000, are emulated access by access in QEMU.",
+    because="a blinking cursor causes a few",
+    why="Registers, and the banked window at 0xa0000, are emulated in QEMU, access by access.",
     advise=advise,
     remedy="virtio-vga, or no display for a server.",
-    limits="Firmware menus and installers draw this way.",
+    limits="Firmware menus and installers draw this way, too.",
     references=("libvirt domain XML: devices, video",),
 )

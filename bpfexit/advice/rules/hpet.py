@@ -27,10 +27,11 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="The guest uses the HPET",
         changes=(*hyperv.enabling(missing), *(() if is_off else off)),
-        expect="The accesses end. Give Windows its timers first: without them, it falls back to "
+        expect="The accesses end. Enable the Hyper-V timers first: without them, Windows falls "
+        "back to "
         "the RTC or the ACPI PM timer.",
         confidence=Confidence.MEDIUM,
-        because="which timer it takes next is the guest's choice",
+        because="the guest chooses its next timer",
         context=hyperv.state(configuration, "time", "stimer"),
     )
 
@@ -40,11 +41,11 @@ RULE = Rule(
     looks_for="accesses to the HPET",
     select=select,
     per_s=PER_S,
-    because="a guest that only has its tick from it makes 64 to 250 accesses a second",
+    because="a guest that uses it for its tick alone makes 64 to 250 accesses per second",
     why="QEMU emulates the HPET in user space: each read of its counter is an exit to QEMU and "
-    "back. Windows versions without synthetic timers use it much, even when idle.",
+    "back. Windows without synthetic timers uses it heavily, even when idle.",
     advise=advise,
     remedy="hv-stimer with hv-time for Windows, kvm-clock for Linux; then no HPET at all.",
-    limits="What the guest runs is not known from outside.",
+    limits="The guest's operating system is not known from outside.",
     references=(*hyperv.REFERENCES, "QEMU docs/about/removed-features: -no-hpet"),
 )

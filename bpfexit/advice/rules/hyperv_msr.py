@@ -22,14 +22,17 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     if 2 * clock.count >= exits.count:
         return _clock(evidence)
     return Advice(
-        title="The guest works Hyper-V's timers and interrupts by MSR very often",
+        title="The guest accesses Hyper-V timer and interrupt MSRs very often",
         changes=(
             *apicv.changes(evidence),
-            Change(Where.GUEST, "find who sets short timers: powercfg /energy lists them"),
+            Change(
+                Where.GUEST, "find the programs that set short timers: powercfg /energy lists them"
+            ),
         ),
-        expect="APIC virtualization takes EOI, TPR and IPIs; timers stay an exit each.",
+        expect="APIC virtualization handles EOI, TPR and IPIs without an exit; each timer "
+        "remains one.",
         confidence=Confidence.LOW,
-        because="this is the cheap way already: only the rate is a fault",
+        because="this is the cheapest interface already; only the rate is unusual",
         context=(*apicv.state(evidence), *hyperv.state(evidence.configuration, "stimer", "avic")),
     )
 
@@ -40,13 +43,13 @@ def _clock(evidence: Evidence) -> Advice:
     return Advice(
         title="The guest reads Hyper-V's reference clock by MSR, not from its page",
         changes=(
-            Change(Where.HOST, "have clocksource tsc: the page needs a stable TSC"),
+            Change(Where.HOST, "use clocksource tsc: the page needs a stable TSC"),
             Change(Where.LIBVIRT, "<cpu><feature policy='require' name='invtsc'/></cpu>"),
             Change(Where.QEMU, "-cpu …,invtsc=on (bars migration to other TSC frequencies)"),
         ),
         expect="The reads come from the reference TSC page, without an exit.",
         confidence=Confidence.MEDIUM,
-        because="the page is not offered, or not taken, without a stable TSC",
+        because="without a stable TSC the page is not offered, or not used",
         context=(*said, *hyperv.state(evidence.configuration, "time")),
     )
 
@@ -56,11 +59,11 @@ RULE = Rule(
     looks_for="accesses to Hyper-V's synthetic MSRs (0x40000000-0x400001ff)",
     select=select,
     per_s=PER_S,
-    because="a Windows guest at 64 to 1000 ticks a second stays below, timer and EOM included",
-    why="Each access is an exit. The reference counter has a page of memory beside it that costs "
-    "none; timers and interrupts have not.",
+    because="a Windows guest at 64 to 1000 ticks per second stays below, timer and EOM included",
+    why="Each access is an exit. The reference counter can be read from a page of memory "
+    "without one; timers and interrupts cannot.",
     advise=advise,
     remedy="A stable TSC for the clock; APIC virtualization for EOI, TPR and IPIs.",
-    limits="A guest with many short timers has many accesses, and that is in the guest.",
+    limits="A guest with many short timers makes many accesses; the reason is inside the guest.",
     references=(*hyperv.REFERENCES, "Hyper-V Top Level Functional Specification: timers"),
 )

@@ -18,9 +18,9 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise APIC virtualization."""
     del exits
     return Advice(
-        title="Interrupts often wait until the guest can take them",
+        title="Interrupts often wait until the guest enables them",
         changes=apicv.changes(evidence),
-        expect="With APICv or AVIC, the CPU delivers them by itself when the guest is ready.",
+        expect="With APICv or AVIC, the CPU delivers them itself when the guest is ready.",
         confidence=Confidence.MEDIUM if apicv.is_on(evidence) is False else Confidence.LOW,
         because=apicv.because(evidence),
         context=apicv.state(evidence),
@@ -34,9 +34,9 @@ RULE = Rule(
     per_s=PER_S,
     because="as many as the ticks of a guest at 1000 Hz and some device interrupts would be",
     why="KVM has an interrupt for a guest that has them disabled, so it asks for an exit as soon "
-    "as they are enabled, and injects it then: an exit more for each.",
+    "as they are enabled, and injects it then: one more exit per interrupt.",
     advise=advise,
     remedy="APICv or AVIC.",
-    limits="A guest that keeps interrupts disabled for long makes more of them.",
+    limits="A guest that disables interrupts for long takes more of these exits.",
     references=("Linux arch/x86/kvm: module parameters enable_apicv, avic",),
 )

@@ -18,19 +18,21 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise CPUs that have nothing else to do."""
     del exits
     return Advice(
-        title="Interrupts of the host stop the guest very often",
+        title="Host interrupts stop the guest very often",
         changes=(
             *apicv.changes(evidence),
             Change(
-                Where.HOST, "keep devices' interrupts off these CPUs: /proc/interrupts, irqbalance"
+                Where.HOST, "move device interrupts off these CPUs: /proc/interrupts, irqbalance"
             ),
             Change(
-                Where.HOST, "pin vCPUs to CPUs with nohz_full= and isolcpus=, if it must be still"
+                Where.HOST,
+                "pin vCPUs to CPUs with nohz_full= and isolcpus=, if the guest must not be "
+                "disturbed",
             ),
         ),
-        expect="With posted interrupts, those meant for the guest need no exit.",
+        expect="With posted interrupts, interrupts for the guest need no exit.",
         confidence=Confidence.LOW,
-        because="whether they are the host's tick, IPIs or devices is in /proc/interrupts",
+        because="/proc/interrupts tells whether they are ticks, IPIs or device interrupts",
         context=apicv.state(evidence),
     )
 
@@ -45,7 +47,7 @@ RULE = Rule(
     "wake a vCPU, or a device whose interrupt is handled on this CPU.",
     advise=advise,
     remedy="APICv or AVIC with posted interrupts; interrupts of devices on other CPUs; nohz_full.",
-    limits="Which interrupt it was is not recorded.",
+    limits="The interrupt's vector is not recorded.",
     references=(
         "Linux Documentation/admin-guide/kernel-parameters: nohz_full, isolcpus",
         "Linux Documentation/core-api/irq/irq-affinity",

@@ -26,13 +26,14 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     x2apic = (Change(Where.QEMU, "-cpu …,x2apic=on, which is the default"),)
     kept_off = configuration.cpu_says("x2apic") is False
     return Advice(
-        title="The guest works the local APIC by its memory page",
+        title="The guest accesses the local APIC through MMIO (xAPIC mode)",
         changes=(
             *apicv.changes(evidence),
             *(x2apic if kept_off else ()),
             *hyperv.enabling(missing),
         ),
-        expect="With APICv or AVIC most of these exits end; hv-vapic saves Windows those for EOI.",
+        expect="With APICv or AVIC most of these exits end; hv-vapic avoids those for EOI on "
+        "Windows.",
         confidence=Confidence.HIGH if apicv.is_on(evidence) is False else Confidence.MEDIUM,
         because="the address is architectural; " + apicv.because(evidence),
         context=(*apicv.state(evidence), *hyperv.state(configuration, "vapic")),

@@ -27,7 +27,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     counters = evidence.take(evidence.at(MSR, *PERFORMANCE))
     if 2 * counters.count >= exits.count:
         return Advice(
-            title="The guest programs performance counters all the time",
+            title="The guest programs performance counters continuously",
             changes=(
                 Change(Where.GUEST, "stop the profiler, or the NMI watchdog: nmi_watchdog=0"),
                 Change(Where.LIBVIRT, "<features><pmu state='off'/></features>"),
@@ -38,16 +38,14 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
             because="these MSRs have no other use",
         )
     return Advice(
-        title="The guest accesses an emulated MSR all the time",
+        title="The guest accesses an emulated MSR continuously",
         changes=(
-            Change(
-                Where.GUEST, "find which driver or monitoring tool does: turbostat, rdmsr, agents"
-            ),
+            Change(Where.GUEST, "find the driver or monitoring tool: turbostat, rdmsr, agents"),
             Change(Where.HOST, "dmesg says whether KVM ignores it as unknown"),
         ),
         expect="The exits end with the accesses.",
         confidence=Confidence.LOW,
-        because="what the MSR is for is in the CPU's manual; who uses it, in the guest",
+        because="the CPU's manual explains the MSR; its user is visible only inside the guest",
     )
 
 
@@ -56,12 +54,12 @@ RULE = Rule(
     looks_for="accesses to MSRs that no other rule knows",
     select=select,
     per_s=PER_S,
-    because="MSRs in steady use are passed through or known to other rules",
-    why="KVM lets the guest use only some MSRs by itself. Each access to another is an exit, and "
-    "to one it does not know an exception in the guest besides.",
+    because="MSRs in steady use are passed through, or other rules know them",
+    why="KVM passes only some MSRs through to the guest. Each access to another is an exit, and "
+    "to one it does not know an exception in the guest, too.",
     advise=advise,
-    remedy="Find the user in the guest; no PMU for guests that need none.",
-    limits="Which MSRs are passed through depends on CPU and kernel.",
+    remedy="Find the user inside the guest; disable the PMU for guests that need none.",
+    limits="The MSRs that are passed through depend on CPU and kernel.",
     references=("Linux Documentation/virt/kvm/x86/msr", "libvirt domain XML: features, pmu"),
     rest=True,
 )

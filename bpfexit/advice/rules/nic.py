@@ -19,13 +19,13 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise virtio-net."""
     del exits
     return Advice(
-        title="The guest's network card is an emulated one",
+        title="The guest uses an emulated network card",
         changes=(
             Change(Where.LIBVIRT, "<model type='virtio'/> in the <interface>"),
             Change(Where.QEMU, "-device virtio-net-pci,netdev=… with -netdev tap,…,vhost=on"),
             Change(Where.GUEST, "Windows: install the virtio driver before the change"),
         ),
-        expect="With vhost, packets go past QEMU, and a notify serves many of them.",
+        expect="With vhost, packets bypass QEMU, and one notify serves many of them.",
         confidence=Confidence.HIGH,
         because="the guest's own memory map names it",
         context=evidence.configuration.devices(*NAMES)[:3],
@@ -37,11 +37,11 @@ RULE = Rule(
     looks_for="accesses to an emulated network card (e1000, rtl8139 …)",
     select=select,
     per_s=PER_S,
-    because="an idle interface makes tens; a thousand are some hundred packets a second",
+    because="an idle interface makes tens; a thousand are some hundred packets per second",
     why="An emulated card takes several register accesses for each batch of packets and each "
     "interrupt, all served by QEMU on the vCPU's own thread.",
     advise=advise,
     remedy="virtio-net, with vhost.",
-    limits="Known by the guest's memory map only (--qmp, --libvirt).",
+    limits="Known only from the guest's memory map (--qmp, --libvirt).",
     references=("libvirt domain XML: devices, interface, model",),
 )

@@ -10,7 +10,7 @@ PER_S = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
-    """Return the exits for loops of PAUSE."""
+    """Return PAUSE-loop exits."""
     return evidence.reason(*REASONS)
 
 
@@ -25,29 +25,33 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         Change(Where.QEMU, "-cpu …,hv-spinlocks=0x1fff (Windows)"),
     )
     return Advice(
-        title="vCPUs spin for a lock whose holder does not run",
+        title="vCPUs spin on a lock whose holder is not running",
         changes=(
-            Change(Where.HOST, "fewer vCPUs than CPUs in all guests; or pin them (<cputune>)"),
+            Change(
+                Where.HOST,
+                "give all guests together fewer vCPUs than the host has CPUs, or pin them "
+                "(<cputune>)",
+            ),
             *(spinlocks if missing else ()),
             Change(
                 Where.GUEST, "Linux: kvm-pv-unhalt (paravirtual spinlocks) must not be turned off"
             ),
         ),
-        expect="The exits are a symptom: they end when the lock's holder gets a CPU.",
+        expect="The exits are a symptom: they end when the lock holder gets a CPU.",
         confidence=Confidence.HIGH if cpus and vcpus > cpus else Confidence.MEDIUM,
         because="more vCPUs than CPUs"
         if cpus and vcpus > cpus
-        else "other guests, or a lock that is contended in itself, do the same",
+        else "other guests, or a contended lock, cause the same exits",
         context=(*said, *hyperv.state(evidence.configuration, "spinlocks")),
     )
 
 
 RULE = Rule(
     name="pause",
-    looks_for="exits for loops of PAUSE (PLE)",
+    looks_for="PAUSE-loop exits (PLE)",
     select=select,
     per_s=PER_S,
-    because="a lock held by a vCPU that runs is free before the CPU's window ends",
+    because="a running vCPU releases its lock before the CPU's window ends",
     why="The CPU stops a guest that spins for longer than a lock is held, so that the holder's "
     "vCPU can run. It means that the holder waits for a CPU: the host is overcommitted.",
     advise=advise,

@@ -19,11 +19,11 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise to find who does."""
     del evidence, exits
     return Advice(
-        title="The guest reads PCI configuration space all the time",
+        title="The guest reads PCI configuration space continuously",
         changes=(
             Change(
                 Where.GUEST,
-                "find who: lspci in a loop, a monitoring agent, a driver that masks "
+                "find the reader: lspci in a loop, a monitoring agent, a driver that masks "
                 "interrupts there",
             ),
         ),
@@ -38,10 +38,10 @@ RULE = Rule(
     looks_for="accesses to PCI configuration space",
     select=select,
     per_s=PER_S,
-    because="a guest that has booted makes next to none",
-    why="Each register takes two port accesses, or one to memory, all emulated by QEMU.",
+    because="a booted guest makes almost none",
+    why="Each register takes two port accesses or one MMIO access, all emulated in QEMU.",
     advise=advise,
-    remedy="In the guest: stop who polls.",
-    limits="A guest that boots, or is given a device, scans it.",
+    remedy="In the guest: stop the program that polls.",
+    limits="A guest scans it at boot and when a device is plugged.",
     references=("Linux Documentation/PCI/pci",),
 )

@@ -17,14 +17,16 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise the APIC and MSI."""
     del evidence, exits
     return Advice(
-        title="The guest works the legacy interrupt controller",
+        title="The guest uses the legacy interrupt controller (8259)",
         changes=(
             Change(Where.LIBVIRT, "<features><acpi/><apic/></features>"),
-            Change(Where.GUEST, "Linux: leave out noapic, nolapic and pci=nomsi at boot"),
+            Change(
+                Where.GUEST, "Linux: remove noapic, nolapic and pci=nomsi from the boot options"
+            ),
         ),
-        expect="With the APIC and MSI, an interrupt takes no port access.",
+        expect="With the APIC and MSI, an interrupt needs no port access.",
         confidence=Confidence.MEDIUM,
-        because="the ports are fixed; why the guest takes this way is known there",
+        because="the ports are fixed; the reason is visible only inside the guest",
     )
 
 
@@ -33,11 +35,11 @@ RULE = Rule(
     looks_for="accesses to the 8259 interrupt controllers",
     select=select,
     per_s=PER_S,
-    because="a guest on the APIC masks it once, at boot",
+    because="a guest that uses the APIC masks it once, at boot",
     why="A guest that takes its interrupts from the 8259 masks, acknowledges and unmasks each "
     "by ports, and every access is an exit.",
     advise=advise,
-    remedy="ACPI and the APIC for the guest, and no boot option that turns them off.",
+    remedy="Enable ACPI and the APIC for the guest; remove boot options that turn them off.",
     limits="Firmware and boot loaders use it by design.",
     references=(
         "libvirt domain XML: features",

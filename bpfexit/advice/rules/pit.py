@@ -19,14 +19,15 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     del exits
     missing = hyperv.lacking(evidence.configuration, "stimer")
     linux = Change(
-        Where.GUEST, "Linux: leave out notsc, noapic, nolapic_timer and clocksource=pit at boot"
+        Where.GUEST,
+        "Linux: remove notsc, noapic, nolapic_timer and clocksource=pit from the boot options",
     )
     return Advice(
         title="The guest uses the PIT as a clock or for delays",
         changes=(*hyperv.enabling(missing), linux),
-        expect="A guest with a paravirtual clock reads the PIT at boot only.",
+        expect="A guest with a paravirtual clock reads the PIT only at boot.",
         confidence=Confidence.LOW,
-        because="no current system does this on purpose: look into the guest first",
+        because="no current system does this on purpose: look inside the guest first",
         context=hyperv.state(evidence.configuration, "time", "stimer"),
     )
 
@@ -36,10 +37,10 @@ RULE = Rule(
     looks_for="accesses to the PIT (ports 0x40-0x43, 0x61)",
     select=select,
     per_s=PER_S,
-    because="once a guest has calibrated its TSC, it has no use for it",
+    because="a guest does not need it once its TSC is calibrated",
     why="Reading the PIT takes several accesses for one value, and each is an exit.",
     advise=advise,
     remedy="kvm-clock for Linux, hv-time and hv-stimer for Windows.",
-    limits="While a guest boots, it calibrates its TSC by the PIT: that is short and expected.",
+    limits="A booting guest calibrates its TSC with the PIT, which is short and expected.",
     references=(*hyperv.REFERENCES, "Linux Documentation/virt/kvm/x86/timekeeping"),
 )

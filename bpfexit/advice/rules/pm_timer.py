@@ -18,7 +18,7 @@ def select(evidence: Evidence) -> Mask:
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Advise a paravirtual clock, or say that the one it has is not used."""
+    """Advise a paravirtual clock, or report that the guest does not use its own."""
     del exits
     configuration = evidence.configuration
     missing = hyperv.lacking(configuration, "time")
@@ -27,9 +27,9 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         return Advice(
             title="hv-time is on, but the guest still reads the ACPI PM timer",
             changes=(Change(Where.GUEST, WINDOWS), Change(Where.GUEST, LINUX)),
-            expect="The reads end once the guest's own clock choice is undone.",
+            expect="The reads end once the guest uses the Hyper-V clock.",
             confidence=Confidence.MEDIUM,
-            because="hv-time is offered; why it is not taken is known in the guest alone",
+            because="hv-time is enabled; the reason it is unused is visible only inside the guest",
             context=hyperv.state(configuration, "time"),
         )
     kvmclock = configuration.cpu_says("kvmclock") is False or configuration.cpu_says("kvm") is False
@@ -37,7 +37,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="The guest uses the ACPI PM timer as its clock",
         changes=(*hyperv.enabling(missing), Change(Where.GUEST, LINUX)),
-        expect="These exits end; the guest gets back nearly all of their time.",
+        expect="These exits end, and the guest gets nearly all of their time back.",
         confidence=sure,
         because=because,
         context=(*hyperv.state(configuration, "time"), *hidden),
@@ -55,13 +55,14 @@ RULE = Rule(
     looks_for="reads of the ACPI PM timer",
     select=select,
     per_s=PER_S,
-    because="a guest that looks at it once a tick stays below",
-    why="A Windows guest without a Hyper-V clock, or a Linux guest on clocksource acpi_pm, asks "
+    because="a guest that reads it once per tick stays below",
+    why="A Windows guest without a Hyper-V clock, or a Linux guest on clocksource acpi_pm, reads "
     "this timer for every timestamp. Each read leaves the guest and is answered by QEMU.",
     advise=advise,
     remedy="hv-time (libvirt: timer hypervclock) for Windows, kvm-clock for Linux: both are read "
     "from a page of memory, without an exit.",
-    limits="What the guest runs is not known from outside: both remedies are given. A guest in "
+    limits="The guest's operating system is not known from outside, so both remedies are given. "
+    "A guest in "
     "its firmware reads it, too.",
     references=(*hyperv.REFERENCES, "Linux Documentation/virt/kvm/x86/timekeeping"),
 )

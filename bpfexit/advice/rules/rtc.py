@@ -18,13 +18,15 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise synthetic timers."""
     del exits
     missing = hyperv.lacking(evidence.configuration, "stimer")
-    guest = Change(Where.GUEST, "find what reads the RTC, and have it read the system clock")
+    guest = Change(
+        Where.GUEST, "find the program that reads the RTC, and have it read the system clock"
+    )
     return Advice(
-        title="The guest polls the RTC, or has its tick from it",
+        title="The guest polls the RTC, or uses it for its tick",
         changes=(*hyperv.enabling(missing), *(() if missing else (guest,))),
-        expect="Windows takes its ticks from synthetic timers, and the accesses end.",
+        expect="Windows uses synthetic timers for its tick, and the accesses end.",
         confidence=Confidence.MEDIUM,
-        because="who reads it is known in the guest alone",
+        because="the reader is visible only inside the guest",
         context=hyperv.state(evidence.configuration, "stimer"),
     )
 

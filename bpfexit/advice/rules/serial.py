@@ -17,13 +17,13 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise less output, or a virtio console."""
     del evidence, exits
     return Advice(
-        title="The guest talks much on its serial port",
+        title="The guest writes heavily to its serial port",
         changes=(
             Change(Where.GUEST, "Linux: `quiet` or loglevel=4 at boot; console=hvc0 for virtio"),
             Change(Where.LIBVIRT, "<console type='pty'><target type='virtio'/></console>"),
             Change(Where.QEMU, "-device virtio-serial -device virtconsole,chardev=…"),
         ),
-        expect="A virtio console takes a notify for a whole buffer, not two exits a character.",
+        expect="A virtio console takes one notify per buffer, not two exits per character.",
         confidence=Confidence.HIGH,
         because="the ports are those of a PC's UARTs",
     )
@@ -34,11 +34,11 @@ RULE = Rule(
     looks_for="accesses to the serial ports",
     select=select,
     per_s=PER_S,
-    because="a person's typing and a login prompt make tens",
+    because="typing and a login prompt cause tens",
     why="An emulated UART takes at least two exits to QEMU for each character: is it ready, and "
-    "the character. A kernel that logs there waits for all of them.",
+    "the character. A kernel that logs there waits for each.",
     advise=advise,
-    remedy="Less on the console, or a virtio console.",
-    limits="A guest that boots with console=ttyS0 does this for some seconds.",
+    remedy="Write less to the console, or use a virtio console.",
+    limits="A guest with console=ttyS0 does this for some seconds at boot.",
     references=("libvirt domain XML: devices, console", "QEMU invocation: -device virtconsole"),
 )

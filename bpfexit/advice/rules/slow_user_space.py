@@ -1,4 +1,4 @@
-"""Exits that user space is slow to serve."""
+"""Exits that user space serves slowly."""
 
 import numpy as np
 
@@ -23,18 +23,18 @@ def select(evidence: Evidence) -> Mask:
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Advise to take work off QEMU's lock."""
+    """Advise to move work out of QEMU's global lock."""
     del evidence, exits
     return Advice(
-        title="User space (QEMU) is slow to serve exits",
+        title="User space (QEMU) serves exits slowly",
         changes=(
             Change(
                 Where.LIBVIRT, "<iothreads>1</iothreads>, and <driver iothread='1'/> of the disk"
             ),
             Change(Where.QEMU, "-object iothread,id=io1 -device virtio-blk-pci,iothread=io1,…"),
-            Change(Where.HOST, "see where its threads wait: `perf sched`, `offcputime -p`"),
+            Change(Where.HOST, "find where its threads wait: `perf sched`, `offcputime -p`"),
         ),
-        expect="Device accesses that no longer wait for QEMU's main loop or for a CPU.",
+        expect="Device accesses no longer wait for QEMU's main loop or for a CPU.",
         confidence=Confidence.LOW,
         because="a lock held by the main loop, synchronous I/O or a busy host look the same here",
     )
@@ -42,15 +42,15 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
 
 RULE = Rule(
     name="slow-user-space",
-    looks_for="exits that take user space 250 µs and more on average",
+    looks_for="exits that spend 250 µs or more in user space on average",
     select=select,
     per_s=PER_S,
-    because="rarer ones are seldom what makes a guest slow; the cost decides",
+    because="rarer exits seldom make a guest slow; the cost decides",
     why="The vCPU waits while QEMU serves the access. Device models take microseconds; more means "
     "that the vCPU's thread waited: for QEMU's global lock, for I/O, or for a CPU.",
     advise=advise,
-    remedy="IOThreads, vhost, less on the main loop; CPUs for QEMU's threads.",
-    limits="These exits may be in another finding, too: then do not add the costs.",
+    remedy="IOThreads, vhost, less work in the main loop; CPUs for QEMU's threads.",
+    limits="These exits may be part of another finding, too; do not add the costs.",
     references=("QEMU docs/devel/multiple-iothreads", "libvirt domain XML: iothreads"),
     shares=True,
 )

@@ -21,16 +21,17 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise fewer timers."""
     del evidence, exits
     return Advice(
-        title="The guest sets its timer very often",
+        title="The guest programs its timer very often",
         changes=(
             Change(
-                Where.GUEST, "find who sets short timers: `perf trace`, timer events, sleep loops"
+                Where.GUEST,
+                "find the programs that set short timers: `perf trace`, timer events, sleep loops",
             ),
             Change(Where.GUEST, "Linux: CONFIG_HZ=250 or less, NO_HZ_IDLE"),
         ),
-        expect="An exit less for each timer that is not set, and one for its expiry.",
+        expect="Each timer avoided saves two exits: programming and expiry.",
         confidence=Confidence.MEDIUM,
-        because="which program sets them is known in the guest alone",
+        because="the program is visible only inside the guest",
     )
 
 
@@ -39,10 +40,10 @@ RULE = Rule(
     looks_for="writes of the TSC deadline MSR 0x6e0, and its expiries",
     select=select,
     per_s=PER_S,
-    because="a 1000 Hz tick makes 2000 with its expiries; twice that is more than a tick",
+    because="a 1000 Hz tick takes 2000 with its expiries; twice that is more than a tick",
     why="Each timer the guest sets is an exit, and its expiry is another.",
     advise=advise,
     remedy="Fewer, longer timers in the guest; a lower tick rate.",
-    limits="It is what a timer costs; only the rate is a fault.",
+    limits="This is the normal cost of a timer; only the rate is unusual.",
     references=("Linux Documentation/timers/no_hz",),
 )

@@ -15,19 +15,21 @@ def select(evidence: Evidence) -> Mask:
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Say which device it is, or how to know."""
+    """Name the device, or tell how to find it."""
     known = evidence.is_mapped(select(evidence))
     ask = Change(Where.HOST, "bpfexit diagnose --qmp SOCKET, or --libvirt, names the device")
-    virtio = Change(Where.GUEST, "use a paravirtual device in its place, or find who polls it")
+    virtio = Change(
+        Where.GUEST, "replace it with a paravirtual device, or find the program that polls it"
+    )
     del exits
     return Advice(
-        title="Another emulated device is accessed very often",
+        title="The guest accesses another emulated device very often",
         changes=(virtio,) if known else (ask, virtio),
-        expect="Each access saved is a way to QEMU and back saved.",
+        expect="Each access avoided saves a round trip to QEMU.",
         confidence=Confidence.MEDIUM if known else Confidence.LOW,
         because="the guest's memory map names it"
         if known
-        else "no rule knows these addresses, and the guest's memory map is not at hand",
+        else "no rule knows these addresses, and the guest's memory map is unknown",
     )
 
 
@@ -39,7 +41,8 @@ RULE = Rule(
     because="fewer cannot cost a hundredth of a vCPU at less than 100 µs each",
     why="Each access leaves the guest and the kernel, and waits for QEMU's device model.",
     advise=advise,
-    remedy="Name the device by its memory map; then replace it, or stop who polls it.",
+    remedy="Name the device with the guest's memory map; then replace it, or stop the program "
+    "that polls it.",
     limits="It says where, not why.",
     references=("QEMU documentation: info mtree",),
     rest=True,

@@ -1,4 +1,4 @@
-"""virtio notifies: the guest tells the device of new requests. Expected."""
+"""virtio notifies: the guest announces new requests to the device. Expected."""
 
 from bpfexit.advice import virtio
 from bpfexit.advice.evidence import Evidence, Exits
@@ -10,13 +10,13 @@ PER_S = 1.0
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice | None:
-    """Say that they are expected, unless user space serves too many of them."""
+    """Report that they are expected, unless user space serves too many of them."""
     slow = evidence.take(virtio_user_notify.select(evidence))
     if any(virtio_user_notify.RULE.is_worth(each) for each in slow.vcpus()):
         return None
     where = "in user space, few enough" if exits.user_share > 0.5 else "in the kernel"
     return Advice(
-        title=f"virtio notify: the guest's way to say there are new requests; served {where}",
+        title=f"virtio notify: the guest announces new requests; served {where}",
         expected=True,
     )
 
@@ -28,10 +28,10 @@ RULE = Rule(
     per_s=PER_S,
     because="fewer are not worth a line",
     least_share=0.0,
-    why="A virtio guest tells the device of new requests by one write. It is the price of I/O, "
-    "and cheap where an ioeventfd takes it in the kernel.",
+    why="A virtio guest announces new requests with one write. It is the price of I/O, "
+    "and cheap where an ioeventfd handles it in the kernel.",
     advise=advise,
-    remedy="None is needed; larger requests, or more of them at once, need fewer notifies.",
+    remedy="None is needed; larger requests, or several at once, need fewer notifies.",
     limits=virtio.LIMITS,
     references=("QEMU hw/virtio: virtio-pci property ioeventfd",),
 )

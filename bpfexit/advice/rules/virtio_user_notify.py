@@ -1,4 +1,4 @@
-"""virtio notifies that user space serves: no ioeventfd takes them in the kernel."""
+"""virtio notifies that user space serves: no ioeventfd handles them in the kernel."""
 
 from bpfexit.advice import virtio
 from bpfexit.advice.evidence import Evidence, Exits, Mask
@@ -29,9 +29,9 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="virtio notifies are served in user space",
         changes=ioeventfd if off else modern,
-        expect="The vCPU goes on at once; an I/O thread or vhost takes the request.",
+        expect="The vCPU continues at once; an I/O thread or vhost handles the request.",
         confidence=Confidence.HIGH if off and known else Confidence.MEDIUM,
-        because="the command line says ioeventfd=off"
+        because="the command line contains ioeventfd=off"
         if off
         else "ioeventfd is QEMU's default, "
         "so the device or its driver is in a state that cannot use it",
@@ -45,7 +45,8 @@ RULE = Rule(
     select=select,
     per_s=PER_S,
     because="fewer cost less than a hundredth of a vCPU at 10 µs each",
-    why="With an ioeventfd, a notify ends in the kernel and another thread does the I/O. Without, "
+    why="With an ioeventfd, a notify ends in the kernel and another thread does the I/O. "
+    "Without one, "
     "the vCPU itself goes to QEMU and submits the request there while the guest stands still.",
     advise=advise,
     remedy="ioeventfd=on (QEMU's default), an IOThread, vhost for the network; modern virtio.",

@@ -22,9 +22,9 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     missing = hyperv.lacking(evidence.configuration, "ipi")
     on = apicv.is_on(evidence)
     return Advice(
-        title="The guest works the local APIC by MSR very often (x2APIC)",
+        title="The guest accesses the local APIC through MSRs very often (x2APIC mode)",
         changes=(*apicv.changes(evidence), *hyperv.enabling(missing)),
-        expect="APICv or x2AVIC takes EOI and TPR; IPIs (MSR 0x830) need IPI virtualization, or "
+        expect="APICv or x2AVIC handles EOI and TPR; IPIs (MSR 0x830) need IPI virtualization, or "
         "hv-ipi for Windows: several targets with one exit.",
         confidence=Confidence.HIGH if on is False else Confidence.LOW,
         because=apicv.because(evidence),
@@ -37,11 +37,11 @@ RULE = Rule(
     looks_for="accesses to the x2APIC's MSRs (0x800-0x8ff)",
     select=select,
     per_s=PER_S,
-    because="a 1000 Hz tick makes 1000 to 2000, and some IPIs are the life of any system",
+    because="a 1000 Hz tick takes 1000 to 2000, and any system sends some IPIs",
     why="IPIs, ends of interrupt and timer settings are an exit each, unless the CPU virtualizes "
     "them. They come with wake-ups between vCPUs and with I/O interrupts.",
     advise=advise,
     remedy="APICv with IPI virtualization (kvm_intel.enable_ipiv), AVIC with x2AVIC; hv-ipi.",
-    limits="A high rate may just be a busy guest: compare with its work.",
+    limits="A busy guest has a high rate, too: compare it with its work.",
     references=(*hyperv.REFERENCES, "Linux arch/x86/kvm: module parameters enable_apicv, avic"),
 )
