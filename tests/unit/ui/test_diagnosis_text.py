@@ -63,7 +63,7 @@ def test_without_exits_costs_are_those_in_user_space_or_not_known() -> None:
     text = shown(polling(PVM), 120)
     assert "200ms per second in user space" in text
     assert "in user space 20.1%, the rest is unknown" in text
-    assert "time unknown" in shown(seen(CASES["pic"].exits(PVM, 2000, 0), backend=PVM))
+    assert "time unknown" in shown(seen(CASES["pic"].exits(PVM, 2000, 0), backend=PVM), 120)
 
 
 def test_of_many_addresses_the_dearest_are_shown_and_the_rest_counted() -> None:
