@@ -86,8 +86,8 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line; exit 0, 1 for a failure, 2 for usage."""
-    _complete_streams()
     try:
+        _complete_streams()
         result = cli.main(prog_name="bpfexit", standalone_mode=False)
     except click.UsageError as error:
         error.show()
@@ -110,9 +110,8 @@ def _complete_streams() -> None:
 
     What a narrow encoding cannot write becomes a question mark, not an error.
     """
-    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(spare)
+    for _ in filter(_is_closed, range(3)):
+        _open_null()  # which gets that number, the lowest that is free
     sys.stdin = sys.stdin or os.fdopen(0)
     sys.stdout = sys.stdout or os.fdopen(1, "w")
     sys.stderr = sys.stderr or os.fdopen(2, "w")
@@ -121,17 +120,43 @@ def _complete_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
+def _is_closed(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return True
+    return False
+
+
+def _open_null() -> None:
+    try:
+        os.open(os.devnull, os.O_RDWR)
+    except OSError as error:
+        raise BpfexitError(
+            f"a standard stream is closed and {os.devnull} cannot be opened ({error.strerror}): "
+            "open the stream or make the device"
+        ) from None
+
+
+def _discard_output() -> None:
+    """Let what is left for stdout go nowhere: it cannot be written, nor flushed at the end."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+    except OSError:
+        null = os.memfd_create("null")
+    os.dup2(null, 1)
+
+
 def _fail(message: str, code: int) -> NoReturn:
     """Say it with what it quotes, a file's name perhaps, made harmless."""
     from bpfexit.model.text import clean  # noqa: PLC0415 - late: numpy is slow to load
 
     click.echo(f"bpfexit: {clean(message, 4096)}", err=True)
-    # What could not be written cannot be flushed either.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard_output()
     sys.exit(code)
 
 
 def _leave_closed_pipe() -> NoReturn:
     """Exit 0, and keep the interpreter from flushing into the pipe again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard_output()
     sys.exit(0)

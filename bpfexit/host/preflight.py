@@ -37,7 +37,7 @@ EXIT_FIELDS = ("exit_reason", "isa", "vcpu_id", "guest_rip")
 """What is read from the record of `kvm_exit`; its other fields differ between kernels."""
 
 NOT_CHECKED = "not checked, because of what fails above"
-_READ_ALL = "run bpfexit as root, or with CAP_DAC_READ_SEARCH besides"
+_READ_ALL = "run bpfexit as root, or add CAP_DAC_READ_SEARCH"
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,16 @@ def ready(root: Path = Path("/")) -> Ready:
 
 def inspect(root: Path = Path("/")) -> Report:
     """Run all checks; mount tracefs when it is not mounted and this process may do so."""
+    basis = (privileges.open_files(), *file_systems(root))
+    if any(check.status is Status.FAIL for check in basis):
+        return Report((*basis, Check("everything else", Status.WARN, NOT_CHECKED)), None, None, ())
     backend = kvm.backend(root)
     ids = privileges.process_ids(root)
     tracing, place, mounted = _mounted_tracefs(root)
     checks = (
+        *basis,
         privileges.capabilities(root),
+        *privileges.optional_capabilities(root),
         ids,
         *([privileges.locked_memory(root)] if release(root) < MEMORY_CGROUP else []),
         lockdown(root),
@@ -102,13 +107,28 @@ def inspect(root: Path = Path("/")) -> Report:
     return Report(checks, backend, place, tuple(notes))
 
 
+def file_systems(root: Path = Path("/")) -> tuple[Check, ...]:
+    """Check for /proc and /sys: without them, nothing that is absent there is known to be so."""
+    return (
+        _mounted(root / "proc/self/status", "/proc", "mount -t proc proc /proc"),
+        _mounted(root / "sys/kernel", "/sys", "mount -t sysfs sysfs /sys"),
+    )
+
+
+def _mounted(known: Path, place: str, command: str) -> Check:
+    if os.access(known, os.R_OK):
+        return Check(place, Status.OK, "mounted")
+    fact = f"{place} is not mounted or cannot be read"
+    return Check(place, Status.FAIL, fact, f"mount it as root with `{command}`")
+
+
 def lockdown(root: Path = Path("/")) -> Check:
     """Check the kernel's lockdown: at `confidentiality` neither BPF nor tracefs may read it."""
     name = "lockdown"
     text = _text(root / "sys/kernel/security/lockdown")
     chosen = re.search(r"\[(\w+)\]", text)
     if not chosen:
-        return Check(name, Status.OK, "none that the kernel tells of")
+        return Check(name, Status.OK, "none reported: securityfs is not mounted, or has none")
     if chosen[1] != "confidentiality":
         return Check(name, Status.OK, chosen[1])
     return Check(
@@ -138,7 +158,8 @@ def jit(root: Path = Path("/")) -> Check:
     """Check that BPF programs are compiled: interpreted, they cost the guests far more."""
     name = "BPF JIT"
     setting = "net.core.bpf_jit_enable"
-    match _text(root / "proc/sys/net/core/bpf_jit_enable"):
+    place = root / "proc/sys/net/core/bpf_jit_enable"
+    match _text(place):
         case "1":
             return Check(name, Status.OK, "on")
         case "0":
@@ -147,6 +168,8 @@ def jit(root: Path = Path("/")) -> Check:
         case "2":
             fact = "on, and writes every program into the kernel's log"
             return Check(name, Status.WARN, fact, f"stop that with `sysctl {setting}=1`")
+    if os.path.exists(place):  # no capability opens it to another user
+        return Check(name, Status.WARN, f"unknown, because only root may read {setting}")
     # The file belongs to the first network namespace alone, so containers often lack it.
     fact = f"unknown, because {setting} cannot be read"
     return Check(name, Status.WARN, fact, "look for it in the host's network namespace")
@@ -155,8 +178,13 @@ def jit(root: Path = Path("/")) -> Check:
 def device(root: Path = Path("/")) -> Check:
     """Check for /dev/kvm, which guests need; whoever watches them does not."""
     name = "/dev/kvm"
-    if os.path.exists(root / "dev/kvm"):
+    place = root / "dev/kvm"
+    if os.access(place, os.R_OK | os.W_OK):
         return Check(name, Status.OK, "present")
+    if os.path.exists(place):
+        fact = "this process may not open it, so it can start no guest"
+        remedy = "guests of others are counted all the same; to start one, join the group kvm"
+        return Check(name, Status.WARN, fact, remedy)
     fact = "missing, so no guest can be started from here"
     remedy = "guests of others are counted all the same; containers get it by `--device /dev/kvm`"
     return Check(name, Status.WARN, fact, remedy)
@@ -190,10 +218,11 @@ def types(backend: Backend | None, root: Path = Path("/")) -> Check:
         return Check(name, Status.OK, "present")
     if backend is None or backend.emits_exits:
         return Check(name, Status.OK, "missing, and not needed with kvm_exit")
+    lacking = "cannot be read" if os.path.exists(place) else "is missing"
     return Check(
         name,
         Status.FAIL,
-        f"{backend.module} needs the kernel's types (BTF), but {_shown(place, root)} is missing",
+        f"{backend.module} needs the kernel's types (BTF), but {_shown(place, root)} {lacking}",
         "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y",
     )
 
@@ -214,9 +243,13 @@ def needed_events(backend: Backend) -> tuple[str, ...]:
 
 def _event(event: str, backend: Backend, place: Path) -> Check:
     name = f"kvm:{event}"
-    text = tracefs.event_format(place, name)
+    try:
+        text = tracefs.event_format(place, name)
+    except OSError as error:
+        fact = f"this process cannot read about the event {name} in {place} ({error.strerror})"
+        return Check(name, Status.FAIL, fact, _READ_ALL)
     if text is None:
-        return _unseen_event(name, place)
+        return _unseen_event(name)
     if event != "kvm_exit":
         return Check(name, Status.OK, "present")
     if not backend.emits_exits:
@@ -228,11 +261,7 @@ def _event(event: str, backend: Backend, place: Path) -> Check:
     return Check(name, Status.FAIL, fact, "boot Linux 5.10 or later")
 
 
-def _unseen_event(name: str, place: Path) -> Check:
-    folder = place / "events" / name.replace(":", "/")
-    if os.path.exists(folder):
-        fact = f"this process may not read about the event {name} in {place}"
-        return Check(name, Status.FAIL, fact, _READ_ALL)
+def _unseen_event(name: str) -> Check:
     fact = f"this kernel has no event {name}"
     remedy = "boot Linux 5.10 or later, built with CONFIG_KVM and CONFIG_EVENT_TRACING"
     return Check(name, Status.FAIL, fact, remedy)
@@ -251,7 +280,7 @@ def _mounted_tracefs(root: Path) -> tuple[Check, Path | None, bool]:
         place = tracefs.mount(root)
     except OSError as error:
         wanted = _shown(root / tracefs.MOUNT_POINT, root)
-        fact = f"tracefs is not mounted, and cannot be at {wanted} ({error.strerror})"
+        fact = f"tracefs is not mounted at {wanted}, and cannot be ({error.strerror})"
         remedy = f"mount it as root with `mount -t tracefs tracefs {wanted}`"
         return Check(name, Status.FAIL, fact, remedy), None, False
     return Check(name, Status.OK, f"tracefs is now mounted at {_shown(place, root)}"), place, True

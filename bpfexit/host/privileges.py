@@ -1,22 +1,66 @@
 """What this process may do: capabilities, namespaces, locked memory."""
 
 import os
+import resource
 from pathlib import Path
 
 from bpfexit.host.check import Check, Status
 
 # Bits in the capability sets, from linux/capability.h. CAP_PERFMON and CAP_BPF
 # are new in Linux 5.8; before, CAP_SYS_ADMIN stood for both, and still does.
+_CAP_DAC_OVERRIDE = 1
 _CAP_SYS_ADMIN = 21
 _CAP_SYS_RESOURCE = 24
 _NEEDED = {"CAP_PERFMON": 38, "CAP_BPF": 39}
+
+_OPTIONAL = (
+    (
+        "CAP_DAC_READ_SEARCH",
+        (2, _CAP_DAC_OVERRIDE),
+        "tracefs cannot be read where it is root's alone, as it is by default",
+    ),
+    (
+        "CAP_SYS_PTRACE",
+        (19,),
+        "whether another user's process runs a guest is unknown until it takes exits, "
+        "and an exec in it goes unnoticed",
+    ),
+    (
+        "CAP_SYS_ADMIN",
+        (_CAP_SYS_ADMIN,),
+        "tracefs cannot be mounted and the cost of the BPF programs cannot be measured",
+    ),
+)
+"""Capability, the bits of which one is enough, and what its lack costs."""
+
+_SMALLEST = (
+    "run bpfexit as root, or with CAP_BPF (maps and programs), CAP_PERFMON (tracepoints) "
+    "and CAP_DAC_READ_SEARCH (tracefs)"
+)
 
 # The inode numbers of the first namespaces never change: linux/proc_ns.h.
 _FIRST_USER_NAMESPACE = "user:[4026531837]"
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"
 
+_OPEN_FILES = 64
+"""Some 40 are open at once: maps, programs, attachments; the rest is for --qmp and the like."""
+
 _LOCKED_BYTES = 64 << 20
 """Several times what the maps take with room for the usual number of rows."""
+
+
+def open_files() -> Check:
+    """Check the limit on open files; it is asked without opening one."""
+    name = "open files"
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY or limit >= _OPEN_FILES:
+        return Check(name, Status.OK, "as many as needed")
+    return Check(
+        name,
+        Status.FAIL,
+        f"this process may open {limit} files, and bpfexit needs up to {_OPEN_FILES}",
+        f"raise the limit with `ulimit -n {_OPEN_FILES}`, or LimitNOFILE= of the service",
+    )
 
 
 def capabilities(root: Path = Path("/")) -> Check:
@@ -39,7 +83,18 @@ def capabilities(root: Path = Path("/")) -> Check:
         fact = f"this process is root, but lacks {missing}"
         remedy = "give them to its container or service, as in `--cap-add BPF --cap-add PERFMON`"
         return Check(name, Status.FAIL, fact, remedy)
-    return Check(name, Status.FAIL, f"this process lacks {missing}", "run bpfexit as root")
+    return Check(name, Status.FAIL, f"this process lacks {missing}", _SMALLEST)
+
+
+def optional_capabilities(root: Path = Path("/")) -> list[Check]:
+    """Check for what bpfexit runs without: what the lack of each costs."""
+    held = _effective(root)
+    return [
+        Check(name, Status.OK, "held")
+        if any(held >> bit & 1 for bit in bits)
+        else Check(name, Status.WARN, f"missing, so {cost}", f"run bpfexit as root, or add {name}")
+        for name, bits, cost in _OPTIONAL
+    ]
 
 
 def process_ids(root: Path = Path("/")) -> Check:

@@ -14,6 +14,8 @@ from bpfexit.errors import BpfexitError
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
+_PR_SET_NAME = 15  # linux/prctl.h
+
 API_VERSION = 12
 MP_STATE_RUNNABLE = 0
 
@@ -213,3 +215,8 @@ def call_raw(fd: int, request: Request, argument: Argument = 0) -> int:
     """Make the request and return its result; below 0, `ctypes.get_errno` says why."""
     value = ctypes.c_ulong(argument) if isinstance(argument, int) else ctypes.byref(argument)
     return int(_libc.ioctl(fd, ctypes.c_ulong(request.number), value))
+
+
+def name_thread(name: str) -> None:
+    """Name the calling thread; of a longer name, the kernel keeps 15 bytes."""
+    _libc.prctl(_PR_SET_NAME, name.encode())

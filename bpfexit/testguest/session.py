@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from bpfexit.errors import BpfexitError
+from bpfexit.testguest import kvm_api
 from bpfexit.testguest.machine import Vcpu
 from bpfexit.testguest.mix import Work
 from bpfexit.testguest.program import Program, assemble
@@ -80,7 +81,7 @@ class Session:
         self._vcpus = [_VcpuThread(index, vcpu, self) for index, vcpu in enumerate(vcpus)]
         self._started = 0.0
         for vcpu in self._vcpus:
-            vcpu.start()
+            _start(vcpu)
             vcpu.ready.wait()
 
     @property
@@ -168,6 +169,15 @@ class Session:
         return True
 
 
+def _start(vcpu: threading.Thread) -> None:
+    try:
+        vcpu.start()
+    except RuntimeError as error:  # as Python says that the kernel refuses a thread
+        raise BpfexitError(
+            f"cannot start a vCPU's thread ({error}): raise the limit with `ulimit -u`"
+        ) from None
+
+
 class _VcpuThread(threading.Thread):
     """Runs one vCPU. A daemon: a guest that cannot be stopped must not hold the process."""
 
@@ -184,7 +194,7 @@ class _VcpuThread(threading.Thread):
     def run(self) -> None:
         self.tid = threading.get_native_id()
         # The name QEMU gives its vCPU threads, by which tools know them.
-        Path("/proc/thread-self/comm").write_text(f"CPU {self._index}/KVM")
+        kvm_api.name_thread(f"CPU {self._index}/KVM")
         self.ready.set()
         try:
             self._session.drive(self.vcpu)

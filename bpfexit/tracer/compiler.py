@@ -21,12 +21,49 @@ _MADV_DONTNEED = 4
 def compiled(bcc: Any, plan: programs.Plan) -> Any:
     """Compile the programs with bcc; return its object of them. Raises `BpfexitError`."""
     flags = [f"-D{name}={value}" for name, value in plan.macros.items()]
-    with _compiler_output() as said:
+    with shielded(), _compiler_output() as said:
         try:
             return bcc.BPF(text=programs.text(plan.files), cflags=["-Wno-macro-redefined", *flags])
         except Exception as error:
             said.append(one_line(error))
     raise BpfexitError(f"the BPF programs do not load: {' '.join(said)}")
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Give bcc a working directory and an environment of its own; restore both afterwards.
+
+    libbcc compiles in the folder of the kernel's headers and goes back by name, which has to
+    fit 256 bytes (bcc 0.26). It takes the architecture from ARCH, and clang takes include
+    folders from CPATH, and so on: nothing of the caller's environment is meant for them.
+    """
+    environment = {name: value for name, value in os.environ.items() if name}
+    with _elsewhere():
+        for name in environment:
+            del os.environ[name]
+        os.environ["BCC_KERNEL_SOURCE"] = str(programs.folder() / "headers")
+        try:
+            yield
+        finally:
+            del os.environ["BCC_KERNEL_SOURCE"]
+            os.environ.update(environment)
+
+
+@contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Work in `/`. The way back is a descriptor: it serves a folder that is deleted, too."""
+    try:
+        place = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    except OSError as error:
+        raise BpfexitError(
+            f"the working directory cannot be entered ({error.strerror}): run bpfexit from another"
+        ) from None
+    try:
+        os.chdir("/")
+        yield
+    finally:
+        os.fchdir(place)
+        os.close(place)
 
 
 @contextmanager

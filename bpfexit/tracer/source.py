@@ -63,11 +63,14 @@ BCC_MISSING = (
 
 def import_bcc() -> Any:
     """Import the binding, which only the distribution has. Raises `BpfexitError`."""
-    os.environ["BCC_KERNEL_SOURCE"] = str(programs.folder() / "headers")
     try:
         import bcc  # noqa: PLC0415 - late: it is not there for every command, and slow
     except ImportError:
         raise BpfexitError(BCC_MISSING) from None
+    except OSError as error:  # its library, libbcc, is not there or does not fit
+        raise BpfexitError(
+            f"the bcc binding does not load ({error}): install python3-bpfcc again"
+        ) from None
     if not hasattr(bcc, "BPF"):
         raise BpfexitError(BCC_MISSING)
     return bcc

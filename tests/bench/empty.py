@@ -7,6 +7,7 @@ import signal
 
 from bpfexit.host import preflight
 from bpfexit.tracer import source as kernel
+from bpfexit.tracer.compiler import shielded
 from bpfexit.tracer.host_plan import host_plan
 from bpfexit.tracer.plan import Attachment
 
@@ -18,7 +19,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     ready = preflight.ready()
     plan = host_plan(ready.backend, ready.tracefs, _ROOM, _ROOM)
-    bpf = kernel.import_bcc().BPF(text="\n".join(map(_program, plan.attachments)))
+    with shielded():
+        bpf = kernel.import_bcc().BPF(text="\n".join(map(_program, plan.attachments)))
     for each in plan.attachments:
         name = f"on_{each.event}"
         if each.classic:

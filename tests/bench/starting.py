@@ -25,6 +25,7 @@ def main() -> None:
     from bpfexit.commands import top  # noqa: F401, PLC0415
     from bpfexit.model.filter import Filter  # noqa: PLC0415
     from bpfexit.run.session import live_source  # noqa: PLC0415
+    from bpfexit.tracer.compiler import shielded  # noqa: PLC0415
     from bpfexit.tracer.source import import_bcc  # noqa: PLC0415
 
     imported = time.monotonic()
@@ -42,7 +43,8 @@ def main() -> None:
     parts["everything else"] = attached - begun - sum(took.values())
     source.close()
     begun = time.monotonic()
-    import_bcc().BPF(text="int nothing(void *ctx) { return 0; }")
+    with shielded():
+        import_bcc().BPF(text="int nothing(void *ctx) { return 0; }")
     parts["to compare: compiling an empty program"] = time.monotonic() - begun
     print(json.dumps(parts))
 

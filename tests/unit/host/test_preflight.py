@@ -1,6 +1,7 @@
 """Each check on a machine that is well, and on one that lacks just what it looks for."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_capabilities(intel: Machine, capabilities: int, missing: str) -> None:
     found = check(intel, "capabilities")
     assert found.status is (Status.FAIL if missing else Status.OK)
     assert found.fact.endswith(missing)
-    assert found.remedy == ("run bpfexit as root" if missing else "")
+    assert found.remedy.startswith("run bpfexit as root, or with CAP_BPF" if missing else "")
 
 
 def test_root_without_capabilities_is_told_of_its_container(intel: Machine) -> None:
@@ -223,7 +224,7 @@ def test_tracefs_is_mounted_and_that_is_said(
 def test_tracefs_that_cannot_be_mounted(intel: Machine, mount_refused: None) -> None:
     intel.remove(tracefs.MOUNT_POINT)
     assert refusal(intel) == (
-        "tracefs is not mounted, and cannot be at /sys/kernel/tracing (Operation not permitted): "
+        "tracefs is not mounted at /sys/kernel/tracing, and cannot be (Operation not permitted): "
         "mount it as root with `mount -t tracefs tracefs /sys/kernel/tracing`"
     )
     assert check(intel, "KVM's events").status is Status.WARN
@@ -248,8 +249,8 @@ def test_emulated_instructions_are_needed_without_exits(pvm: Machine) -> None:
 
 
 def test_an_event_that_may_not_be_read(intel: Machine) -> None:
-    intel.remove(f"{tracefs.MOUNT_POINT}/events/kvm/kvm_pio/format")
-    assert refusal(intel).startswith("this process may not read about the event kvm:kvm_pio in")
+    unreadable(intel, f"{tracefs.MOUNT_POINT}/events/kvm/kvm_pio/format")
+    assert refusal(intel).startswith("this process cannot read about the event kvm:kvm_pio in")
 
 
 def test_an_exit_record_without_the_vcpu(intel: Machine) -> None:
@@ -263,10 +264,83 @@ def test_an_exit_record_without_the_vcpu(intel: Machine) -> None:
 def test_the_first_failure_is_the_one_told(intel: Machine) -> None:
     intel.privileges(NO_CAPABILITIES, uid=1000)
     intel.remove("sys/module")
-    assert refusal(intel) == "this process lacks CAP_BPF and CAP_PERFMON: run bpfexit as root"
+    assert refusal(intel).startswith("this process lacks CAP_BPF and CAP_PERFMON: run bpfexit")
 
 
 def test_an_empty_machine_is_no_reason_to_crash(tmp_path: Path, mount_refused: None) -> None:
     report = preflight.inspect(tmp_path)
     assert report.failure
-    assert report.failure.name == "capabilities"
+    assert report.failure.name == "/proc"
+
+
+@pytest.mark.parametrize("place", ["proc", "sys"])
+def test_without_proc_or_sys_nothing_is_said_to_be_missing_there(
+    intel: Machine, place: str
+) -> None:
+    intel.remove(place)
+    assert refusal(intel).startswith(f"/{place} is not mounted or cannot be read: mount it")
+    report = preflight.inspect(intel.root)
+    assert [each.name for each in report.checks if each.status is Status.FAIL] == [f"/{place}"]
+    assert report.checks[-1].fact == preflight.NOT_CHECKED
+
+
+@pytest.mark.parametrize(("limit", "status"), [(5, Status.FAIL), (63, Status.FAIL), (64, None)])
+def test_too_few_open_files_are_told_before_one_is_opened(
+    intel: Machine, monkeypatch: pytest.MonkeyPatch, limit: int, status: Status | None
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (limit, limit))
+    assert bad(intel).get("open files") is status
+    if status:
+        assert refusal(intel).startswith(f"this process may open {limit} files, and bpfexit needs")
+
+
+@pytest.mark.parametrize(
+    ("held", "missing"),
+    [
+        (1 << 38 | 1 << 39, {"CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN"}),
+        (1 << 38 | 1 << 39 | 1 << 2, {"CAP_SYS_PTRACE", "CAP_SYS_ADMIN"}),
+        (1 << 38 | 1 << 39 | 1 << 1, {"CAP_SYS_PTRACE", "CAP_SYS_ADMIN"}),  # CAP_DAC_OVERRIDE
+        (1 << 21 | 1 << 2, {"CAP_SYS_PTRACE"}),
+        ((1 << 41) - 1, set()),
+    ],
+)
+def test_each_missing_capability_says_what_it_costs(
+    intel: Machine, held: int, missing: set[str]
+) -> None:
+    intel.privileges(f"{held:016x}", uid=65534)
+    assert bad(intel) == dict.fromkeys(missing, Status.WARN)
+    for name in missing:
+        assert check(intel, name).fact.startswith("missing, so ")
+        assert check(intel, name).remedy.endswith(name)
+    assert preflight.ready(intel.root).notes == ()
+
+
+def test_a_jit_setting_that_only_root_may_read_is_no_container(intel: Machine) -> None:
+    unreadable(intel, "proc/sys/net/core/bpf_jit_enable")
+    assert "only root may read" in check(intel, "BPF JIT").sentence
+
+
+def test_types_that_cannot_be_read_are_not_said_to_be_missing(
+    pvm: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed(monkeypatch, pvm.root / "sys/kernel/btf/vmlinux")
+    assert "/sys/kernel/btf/vmlinux cannot be read" in refusal(pvm)
+
+
+def test_a_device_that_may_not_be_opened_is_told_from_a_missing_one(
+    intel: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed(monkeypatch, intel.root / "dev/kvm")
+    assert check(intel, "/dev/kvm").fact.startswith("this process may not open it")
+
+
+def unreadable(machine: Machine, path: str) -> None:
+    """Put a folder where a file was: not even root reads that as a file."""
+    (machine.root / path).unlink()
+    (machine.root / path).mkdir()
+
+
+def closed(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """Let the kernel refuse access to a file."""
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda place, mode: place != path and access(place, mode))
