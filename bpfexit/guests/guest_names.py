@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
-from bpfexit.host.processes import command_line, process, program_name
+from bpfexit.host.processes import Process, command_line, process, program_name
 
 NAME_LIMIT = 256
 """Characters of a name that are kept: it is written with every row. The rest is an ellipsis."""
@@ -98,11 +98,18 @@ def kubevirt_name(pid: int, root: Path) -> str:
         if any(program_name((argument,)) in _KUBEVIRT for argument in arguments):
             names = [_option(arguments, option) for option in ("--namespace", "--name")]
             return "_".join(names) if all(names) else ""
-        about = process(pid, root)
+        about = _in_sight(pid, root)
         if about is None or about.parent <= 1:
             return ""
         pid = about.parent
     return ""
+
+
+def _in_sight(pid: int, root: Path) -> Process | None:
+    try:
+        return process(pid, root)
+    except OSError:  # another user's, where /proc is mounted with hidepid=1
+        return None
 
 
 def firecracker_name(pid: int, root: Path) -> str:

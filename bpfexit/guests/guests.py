@@ -9,6 +9,8 @@ from bpfexit.errors import BpfexitError
 from bpfexit.events.region import Region
 from bpfexit.guests.guest_names import guest_name, guest_vmm
 from bpfexit.guests.qemu_options import qemu_options
+from bpfexit.host.check import Status
+from bpfexit.host.privileges import process_ids
 from bpfexit.host.processes import Process, process
 from bpfexit.model.guest import Guest, Layer
 
@@ -59,7 +61,7 @@ class Guests:
 
     def _now(self, pid: int) -> tuple[Guest, ...]:
         """Return the guest of a process, and before it the last one of that PID."""
-        before, now = self._processes.get(pid), process(pid, self._root)
+        before, now = self._processes.get(pid), self._look(pid)
         known = self._of.get(pid, ())
         if not known or (now and not (before and before.is_still(now))):
             self._processes[pid] = now
@@ -69,9 +71,16 @@ class Guests:
 
     def _later(self, pid: int) -> tuple[Guest, ...]:
         """Return the guest of a process whose vCPUs are gone: it may follow them, or not."""
-        before, now = self._processes[pid], process(pid, self._root)
+        before, now = self._processes[pid], self._look(pid)
         lives = before is not None and now is not None and before.is_still(now) and not now.ended
         return self._going_on(self._of[pid], ended=not lives)
+
+    def _look(self, pid: int) -> Process | None:
+        """Read about a process; one that cannot be read about is what it was."""
+        try:
+            return process(pid, self._root)
+        except OSError:
+            return self._processes.get(pid)
 
     def _going_on(self, known: tuple[Guest, ...], ended: bool) -> tuple[Guest, ...]:
         last = replace(known[-1], ended=True) if ended else self._mapped(known[-1])
@@ -99,39 +108,84 @@ class Guests:
 
 
 def doubts(pids: Iterable[int], root: Path = Path("/")) -> list[str]:
-    """Say which of these processes run no guest now. Raises `BpfexitError` for one not there."""
-    return [
-        f"process {pid} has no KVM guest now; exits are counted as soon as it has"
-        for pid in pids
-        if not has_guest(pid, root)
-    ]
+    """Say of which of these processes it is not certain that they run a guest now.
+
+    Raises `BpfexitError` for a process that does not exist.
+    """
+    if process_ids(root).status is not Status.OK:
+        return []  # they are the host's ids, and this /proc has others
+    return [doubt for pid in pids if (doubt := _doubt(pid, root))]
 
 
-def has_guest(pid: int, root: Path = Path("/")) -> bool:
-    """Say whether a process holds a KVM VM open."""
+def _doubt(pid: int, root: Path) -> str:
+    found = has_guest(pid, root)
+    if found is None:
+        return (
+            f"whether process {pid} runs a KVM guest is unknown without CAP_SYS_PTRACE; "
+            "its exits are counted if it does"
+        )
+    return "" if found else f"process {pid} is not running a KVM guest; waiting for one"
+
+
+def has_guest(pid: int, root: Path = Path("/")) -> bool | None:
+    """Say whether a process holds a KVM VM open; None when this process may not look.
+
+    Raises `BpfexitError` for a process that does not exist.
+    """
     folder = root / "proc" / str(pid) / "fd"
     try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
-        raise BpfexitError(f"there is no process {pid}: `pgrep -a qemu` lists QEMU's") from None
-    return any(_link(folder / name) == "anon_inode:kvm-vm" for name in names)
+        links = [_link(folder / name) for name in os.listdir(folder)]
+    except (FileNotFoundError, ProcessLookupError):
+        if _exists(pid):
+            return None  # /proc is mounted with hidepid=2
+        raise BpfexitError(
+            f"no such process: {pid} (list processes of QEMU with `pgrep -a qemu`)"
+        ) from None
+    except PermissionError:
+        return None
+    if "anon_inode:kvm-vm" in links:
+        return True
+    return None if None in links else False
 
 
 def running(root: Path = Path("/")) -> list[int]:
-    """Return the processes that hold a KVM VM open now, as far as this user may see."""
-    pids = sorted(int(name) for name in os.listdir(root / "proc") if name.isdecimal())
-    return [pid for pid in pids if _may_have_guest(pid, root)]
+    """Return the processes that hold a KVM VM open now, as far as this process may look."""
+    return [pid for pid in _processes(root) if _looked(pid, root)]
 
 
-def _may_have_guest(pid: int, root: Path) -> bool:
+def candidates(root: Path = Path("/")) -> list[int]:
+    """Return those, and any that may not be looked into but runs a program for guests."""
+    found = ((pid, _looked(pid, root)) for pid in _processes(root))
+    return [pid for pid, has in found if has or (has is None and guest_vmm(pid, root))]
+
+
+def _processes(root: Path) -> list[int]:
+    return sorted(int(name) for name in os.listdir(root / "proc") if name.isdecimal())
+
+
+def _looked(pid: int, root: Path) -> bool | None:
     try:
         return has_guest(pid, root)
-    except (BpfexitError, OSError):  # it has ended, or is another user's
+    except BpfexitError:  # it has ended
         return False
 
 
-def _link(path: Path) -> str:
+def _exists(pid: int) -> bool:
+    """Say whether there is such a process, whatever /proc shows."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _link(path: Path) -> str | None:
+    """Return where a descriptor leads; None when this process may not know."""
     try:
         return os.readlink(path)
-    except OSError:
+    except FileNotFoundError:  # closed in the meantime
         return ""
+    except PermissionError:
+        return None

@@ -38,10 +38,10 @@ def member_offset(blobs: list[bytes], struct_name: str, member: str) -> int | No
 
 
 def read(path: Path) -> bytes:
-    """Return a BTF file's bytes; none when it is missing or no BTF."""
+    """Return a BTF file's bytes; none when it is missing or not BTF. Raises `OSError`."""
     try:
         blob = path.read_bytes()
-    except OSError:
+    except FileNotFoundError:
         return b""
     return blob if len(blob) > _HEADER.size and blob[:2] == struct.pack("<H", _MAGIC) else b""
 

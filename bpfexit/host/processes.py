@@ -29,10 +29,13 @@ class Process:
 
 
 def process(pid: int, root: Path = Path("/")) -> Process | None:
-    """Read `/proc/PID/stat`; None when there is no such process in sight."""
+    """Read `/proc/PID/stat`; None when there is no such process in sight.
+
+    Raises `OSError` when the process is there and cannot be read about.
+    """
     try:
         stat = (root / "proc" / str(pid) / "stat").read_bytes()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter: it ended while it was read
         return None
     fields = stat[stat.rfind(b")") + 1 :].split()  # the name before may hold anything
     try:

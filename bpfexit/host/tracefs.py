@@ -37,11 +37,14 @@ def mount(root: Path = Path("/")) -> Path:
 
 
 def event_format(tracefs: Path, event: str) -> str | None:
-    """Return the text of the format file of `group:name`; None when there is no such event."""
+    """Return the text of the format file of `group:name`; None when there is no such event.
+
+    Raises `OSError` when the file is there and cannot be read.
+    """
     group, name = event.split(":")
     try:
         return (tracefs / "events" / group / name / "format").read_text()
-    except OSError:
+    except FileNotFoundError:
         return None
 
 

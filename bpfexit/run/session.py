@@ -50,7 +50,7 @@ def _memory_maps(wanted: Filter, sources: MapSources) -> Callable[[Guest], Mappe
     from bpfexit.guests.maps.memory_maps import MemoryMaps  # noqa: PLC0415 - late: asyncio is slow to load
 
     maps = MemoryMaps(sources, tell)
-    running = Guests().update(guests.running())
+    running = Guests().update(guests.candidates())
     watched = [each for each in running if not wanted.pids or each.pid in wanted.pids]
     maps.begin(watched, {each.pid for each in running if each not in watched})
     return maps

@@ -1,5 +1,6 @@
 """Guests by process: what is known of them, until when, and who runs one."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -155,15 +156,81 @@ def test_a_process_with_a_guest_holds_it_open(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "0").symlink_to("/dev/null")
     assert guests.doubts([PID], tmp_path) == [
-        "process 4711 has no KVM guest now; exits are counted as soon as it has"
+        "process 4711 is not running a KVM guest; waiting for one"
     ]
     (folder / "9").symlink_to("anon_inode:kvm-vm")
     assert guests.doubts([PID], tmp_path) == []
 
 
-def test_a_process_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(BpfexitError, match="there is no process 4711: `pgrep -a qemu`"):
+def kill_says(monkeypatch: pytest.MonkeyPatch, error: type[OSError]) -> None:
+    def refuse(_pid: int, _signal: int) -> None:
+        raise error
+
+    monkeypatch.setattr(os, "kill", refuse)
+
+
+def test_a_process_that_is_not_there_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_says(monkeypatch, ProcessLookupError)
+    with pytest.raises(BpfexitError, match=r"no such process: 4711 .*`pgrep -a qemu`"):
         guests.doubts([PID], tmp_path)
+
+
+def test_a_number_beyond_those_of_processes_is_of_none(tmp_path: Path) -> None:
+    with pytest.raises(BpfexitError, match="no such process: 4294967295"):
+        guests.doubts([2**32 - 1], tmp_path)
+
+
+def test_a_process_that_proc_hides_may_run_a_guest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_says(monkeypatch, PermissionError)
+    assert guests.has_guest(PID, tmp_path) is None
+    (doubt,) = guests.doubts([PID], tmp_path)
+    assert doubt.startswith("whether process 4711 runs a KVM guest is unknown without CAP_SYS_PT")
+
+
+@pytest.mark.parametrize("function", ["listdir", "readlink"])
+def test_a_process_that_may_not_be_looked_into_may_run_a_guest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    put(tmp_path, PID, "qemu-system-x86_64", "-name", "web")
+    put(tmp_path, 4712, "bash")
+    for pid in (PID, 4712):
+        open_file(tmp_path, pid, "anon_inode:kvm-vm")
+    real = getattr(os, function)
+
+    def refuse(path: Path) -> object:
+        if "fd" in Path(path).parts:
+            raise PermissionError
+        return real(path)
+
+    monkeypatch.setattr(os, function, refuse)
+    assert guests.has_guest(PID, tmp_path) is None
+    assert "is unknown without CAP_SYS_PTRACE" in guests.doubts([PID], tmp_path)[0]
+    assert guests.running(tmp_path) == []
+    assert guests.candidates(tmp_path) == [PID]
+
+
+def test_ids_of_another_namespace_are_not_looked_up(tmp_path: Path) -> None:
+    link = tmp_path / "proc" / "self" / "ns" / "pid"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("pid:[4026532421]")
+    assert guests.doubts([PID], tmp_path) == []
+
+
+def test_a_process_that_cannot_be_read_about_has_not_ended(tmp_path: Path) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    first = known.update([PID])
+    stat = tmp_path / "proc" / str(PID) / "stat"
+    stat.unlink()
+    stat.mkdir()  # not even root reads that as a file
+    assert known.update([PID]) is first
+    assert known.update([]) is first
+    gone(tmp_path)
+    assert known.update([PID]) == (replace(WEB, ended=True),)
 
 
 def open_file(root: Path, pid: int, target: str) -> None:
@@ -180,7 +247,7 @@ def test_those_are_running_that_hold_a_vm_open(tmp_path: Path) -> None:
     (tmp_path / "proc" / "self" / "fd").mkdir(parents=True)
     (tmp_path / "proc" / "self" / "fd" / "0").symlink_to("anon_inode:kvm-vm")
     (tmp_path / "proc" / "1234").mkdir()  # ended since it was listed: no descriptors
-    assert guests.running(tmp_path) == [9, 4711]
+    assert guests.running(tmp_path) == guests.candidates(tmp_path) == [9, 4711]
 
 
 def test_nobody_is_running(tmp_path: Path) -> None:

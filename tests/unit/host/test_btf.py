@@ -102,6 +102,8 @@ def test_only_files_with_types_are_read(tmp_path: Path) -> None:
     assert read(b"\x9f\xeb") == b""
     assert read(b"\x7fELF".ljust(100, b"\0")) == b""
     assert btf.read(tmp_path / "missing") == b""
+    with pytest.raises(IsADirectoryError):  # there, and cannot be read
+        btf.read(tmp_path)
 
 
 def test_the_running_kernel() -> None:

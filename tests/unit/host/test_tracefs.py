@@ -40,6 +40,9 @@ def test_mounting_where_there_is_no_place_is_an_error(tmp_path: Path) -> None:
 def test_the_format_of_an_event(intel: Machine) -> None:
     assert tracefs.event_format(intel.tracefs, "kvm:kvm_exit") == EXIT_FORMAT
     assert tracefs.event_format(intel.tracefs, "kvm:kvm_entrance") is None
+    (intel.tracefs / "events/kvm/kvm_hidden/format").mkdir(parents=True)
+    with pytest.raises(OSError, match="kvm_hidden"):
+        tracefs.event_format(intel.tracefs, "kvm:kvm_hidden")
 
 
 def test_offsets_of_fields() -> None:

@@ -1,0 +1,96 @@
+"""What another user than root gets, with which capabilities: it works, or says what it lacks."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.counting import next_line, started, write
+
+pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_root", "needs_kvm")
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BPFEXIT = (sys.executable, "-m", "bpfexit")
+SMALLEST = ("bpf", "perfmon", "dac_read_search")
+NOBODY = "65534"
+
+
+def run(*arguments: str, capabilities: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Run bpfexit as nobody with these capabilities."""
+    sets = ",".join(["-all", *(f"+{each}" for each in capabilities)])
+    user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    given = (f"--inh-caps={sets}", f"--ambient-caps={sets}")
+    return subprocess.run(
+        [*user, *given, *BPFEXIT, *arguments],
+        cwd="/",
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def checks(*capabilities: str) -> dict[str, dict[str, str]]:
+    done = run("doctor", "-j", capabilities=capabilities)
+    assert done.stderr == ""
+    return {each["name"]: each for each in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.fixture
+def guest() -> Iterator[int]:
+    """Run a guest, as root; return its process."""
+    with started([*BPFEXIT, "guest", "--rate", "500", "--wait"]) as process:
+        next_line(process)
+        write(process, "\n")
+        yield process.pid
+        process.terminate()
+
+
+def test_the_smallest_set_counts_and_says_what_it_costs(guest: int) -> None:
+    done = run("top", "-j", "-p", str(guest), "0.5", "1", capabilities=SMALLEST)
+    assert done.returncode == 0, done.stderr
+    assert f"whether process {guest} runs a KVM guest is unknown without CAP_SYS_PT" in done.stderr
+    assert sum(row["count"] for row in json.loads(done.stdout)["rows"]) > 0
+
+
+def test_with_the_right_to_look_nothing_is_doubted(guest: int) -> None:
+    done = run("top", "-j", "-p", str(guest), "0.5", "1", capabilities=(*SMALLEST, "sys_ptrace"))
+    assert done.returncode == 0, done.stderr
+    assert "unknown" not in done.stderr
+
+
+def test_a_process_without_a_guest_is_said_to_have_none() -> None:
+    arguments = ("top", "-j", "-p", str(os.getpid()), "0.2", "1")
+    done = run(*arguments, capabilities=(*SMALLEST, "sys_ptrace"))
+    assert f"process {os.getpid()} is not running a KVM guest" in done.stderr
+    done = run(*arguments, capabilities=SMALLEST)
+    assert "is not running" not in done.stderr
+
+
+def test_the_doctor_says_what_each_missing_capability_costs() -> None:
+    smallest = checks(*SMALLEST)
+    assert "fail" not in {each["status"] for each in smallest.values()}
+    assert smallest["programs"]["status"] == "ok"
+    assert smallest["CAP_DAC_READ_SEARCH"]["status"] == "ok"
+    for name in ("CAP_SYS_PTRACE", "CAP_SYS_ADMIN"):
+        assert smallest[name]["status"] == "warn"
+        assert smallest[name]["fact"].startswith("missing, so ")
+
+
+@pytest.mark.parametrize(
+    ("lacks", "check", "says"),
+    [
+        ("bpf", "capabilities", "this process lacks CAP_BPF"),
+        ("perfmon", "capabilities", "this process lacks CAP_PERFMON"),
+        ("dac_read_search", "tracefs", "this process may not look into /sys/kernel/tracing"),
+    ],
+)
+def test_without_one_of_the_smallest_set_the_doctor_names_it(
+    lacks: str, check: str, says: str
+) -> None:
+    found = checks(*(each for each in SMALLEST if each != lacks))[check]
+    assert (found["status"], found["fact"]) == ("fail", says)
