@@ -6,15 +6,22 @@ import sys
 
 import click
 
+from bpfexit.commands.options import SECONDS
 from bpfexit.errors import UsageError
 from bpfexit.testguest import report
 from bpfexit.testguest.machine import Machine
-from bpfexit.testguest.mix import parse_mix, total, work_of
+from bpfexit.testguest.mix import Mix, parse_mix, total, work_of
 from bpfexit.testguest.session import Pace, Session, assemble_all
 from bpfexit.ui.console import PlainConsole
 
 _PIPE_WIDTH = 160
 """Columns for a table that goes into a file or a pipe."""
+
+_MOST_EXITS = (1 << 63) - 1
+"""The guest counts rounds and exits in 64 bits; no guest lives to see so many."""
+_HIGHEST_RATE = 10**9
+_LONGEST_DELAY_US = 60 * 10**6
+"""A minute: a guest that is to end waits for the access at hand."""
 
 
 @click.command()
@@ -27,24 +34,27 @@ _PIPE_WIDTH = 160
     help="A named mix, or OP[@ADDRESS][=WEIGHT],...; see --list.",
 )
 @click.option(
-    "--exits", type=click.IntRange(min=1), metavar="N", help="End after exactly N exits of the mix."
+    "--exits",
+    type=click.IntRange(1, _MOST_EXITS),
+    metavar="N",
+    help="End after exactly N exits of the mix.",
 )
 @click.option(
     "--rounds",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _MOST_EXITS),
     metavar="N",
     help="End after N rounds: the weights times N.",
 )
 @click.option(
     "-d",
     "--duration",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SECONDS,
     metavar="SECONDS",
     help="End after so long, if not before.",
 )
 @click.option(
     "--rate",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _HIGHEST_RATE),
     metavar="N",
     help="Take N exits a second, at most, instead of as many as possible.",
 )
@@ -58,7 +68,7 @@ _PIPE_WIDTH = 160
 )
 @click.option(
     "--user-delay",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, _LONGEST_DELAY_US),
     default=0,
     metavar="US",
     help="Sleep at least US microseconds in each access served by this command.",
@@ -109,7 +119,7 @@ def guest(
         raise UsageError("--exits and --rounds exclude each other: both say when to end")
 
     mix = parse_mix(mix_text)
-    work = work_of(mix, rounds * total(mix) if rounds else exits)
+    work = work_of(mix, _exits_of(mix, rounds) if rounds else exits)
     pace = Pace(rate, user_delay / 1e6)
     with (
         Machine(assemble_all(work, vcpus, pace)) as machine,
@@ -128,3 +138,12 @@ def guest(
             click.echo(report.summary(result), err=True)
         if linger:
             sys.stdin.read()
+
+
+def _exits_of(mix: Mix, rounds: int) -> int:
+    """Return the exits of these rounds. Raises `UsageError` for more than can be counted."""
+    exits = rounds * total(mix)
+    if exits > _MOST_EXITS:
+        most = _MOST_EXITS // total(mix)
+        raise UsageError(f"--rounds {rounds} takes too many exits: this mix allows {most} rounds")
+    return exits

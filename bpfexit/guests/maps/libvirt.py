@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 
 from bpfexit.errors import BpfexitError
@@ -13,6 +14,9 @@ from bpfexit.guests.maps.qmp import COMMAND
 
 TIMEOUT_S = 3.0
 """For one call of virsh; libvirt waits for a QEMU that does not answer without an end."""
+
+FOLDERS = ("/usr/bin", "/usr/local/bin", "/bin")
+"""Where virsh is looked for: bpfexit runs as root, and PATH may lead anywhere."""
 
 _DOMAIN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s+(.+?)\s*")
 
@@ -39,17 +43,13 @@ def memory_map(uuid: str) -> tuple[Region, ...]:
 def _virsh(*arguments: str) -> str:
     try:
         done = subprocess.run(
-            ["virsh", "--quiet", *arguments],
-            stdin=subprocess.DEVNULL,
+            [_program(), "--quiet", *arguments],
+            input=b"",  # a pipe, so that no /dev/null is needed
             capture_output=True,
             timeout=TIMEOUT_S,
             check=False,
-            env=os.environ | {"LC_ALL": "C"},
+            env=os.environ | {"LC_ALL": "C", "PATH": ":".join(FOLDERS)},
         )
-    except FileNotFoundError:
-        raise BpfexitError(
-            "--libvirt: there is no virsh; on Debian it is in libvirt-clients"
-        ) from None
     except subprocess.TimeoutExpired:
         raise BpfexitError(f"--libvirt: virsh did not answer within {TIMEOUT_S:.0f} s") from None
     except OSError as error:
@@ -58,3 +58,13 @@ def _virsh(*arguments: str) -> str:
         said = done.stderr.decode(errors="replace").split()
         raise BpfexitError(f"--libvirt: virsh failed: {ascii(' '.join(said))[1:-1][:200]}")
     return done.stdout.decode(errors="replace")
+
+
+def _program() -> str:
+    """Return the path of virsh. Raises `BpfexitError`."""
+    path = shutil.which("virsh", path=":".join(FOLDERS))
+    if path is None:
+        raise BpfexitError(
+            f"--libvirt: no virsh in {', '.join(FOLDERS)}; Debian has it in libvirt-clients"
+        )
+    return path

@@ -1,4 +1,4 @@
-"""`--libvirt` with a virsh on the PATH that says what libvirt 9 says."""
+"""`--libvirt` with a virsh of our own that says what libvirt 9 says."""
 
 import stat
 from pathlib import Path
@@ -15,8 +15,8 @@ OTHER = "11111111-2222-3333-4444-555555555555"
 
 @pytest.fixture
 def virsh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder that is the PATH, in which `say` makes a virsh."""
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    """Return the folder that virsh is looked for in, in which `say` makes one."""
+    monkeypatch.setattr(libvirt, "FOLDERS", (str(tmp_path), "/usr/bin", "/bin"))
     return tmp_path
 
 
@@ -65,6 +65,24 @@ def test_an_answer_without_a_map_is_said(virsh: Path) -> None:
 def test_without_virsh_its_package_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BpfexitError, match="libvirt-clients"):
+    monkeypatch.setattr(libvirt, "FOLDERS", (str(tmp_path),))
+    with pytest.raises(BpfexitError, match=rf"no virsh in {tmp_path}; .* libvirt-clients"):
         libvirt.domains()
+
+
+@pytest.mark.parametrize("path", ["", ":", ".", "{}", ":/usr/bin", "{}:/usr/bin"])
+def test_path_leads_to_no_virsh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    say(tmp_path, f": > {tmp_path}/ran")
+    trusted = tmp_path / "trusted"
+    trusted.mkdir()
+    say(trusted, f"echo $PATH > {trusted}/ran")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", path.format(tmp_path))
+    monkeypatch.setattr(libvirt, "FOLDERS", (str(trusted),))
+    assert libvirt.domains() == {}
+    assert not (tmp_path / "ran").exists()
+    assert (trusted / "ran").read_text() == f"{trusted}\n"  # nor what virsh runs itself
+
+
+def test_the_folders_are_roots_alone() -> None:
+    assert all(Path(folder).is_absolute() for folder in libvirt.FOLDERS)
