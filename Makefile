@@ -24,16 +24,15 @@ $(STAMP): pyproject.toml
 
 # The case this tool is for: a guest that reads the ACPI PM timer and the APIC page all the time.
 DEMO_S := 8
-DEMO_GUEST := $(BIN)/bpfexit guest --mix \
-	pio-read-user=300,apic-read=150,pio-read-kernel=60,msr-write=40,mmio-read-user=20,cpuid=10,hlt=5,pio-write-user=3
+DEMO_MIX := pio-read-user=300,apic-read=150,pio-read-kernel=60,msr-write=40,mmio-read-user=20,cpuid=10,hlt=5,pio-write-user=3
 DEMO_RECORDING := bpfexit/data/svm-demo.jsonl.gz
-# Runs a command beside that guest.
-with_guest = $(DEMO_GUEST) -d $$(($(DEMO_S) + 60)) >/dev/null & guest=$$!; sleep 1; \
-	$(1); status=$$?; kill $$guest; wait $$guest; exit $$status
-DEMO := $(call with_guest,$(BIN)/bpfexit top -d $(DEMO_S) && $(BIN)/bpfexit diagnose -d 3)
+# Runs a command beside that guest, and shows that guest alone.
+BESIDE_GUEST := .ci/beside-guest $(BIN)/bpfexit $(DEMO_MIX)
+DEMO := echo "demo: top, for $(DEMO_S) s" >&2; $(BIN)/bpfexit top -p "$$guest" -d $(DEMO_S) && \
+	echo "demo: diagnose, for 3 s" >&2 && $(BIN)/bpfexit diagnose -p "$$guest" -d 3
 
 demo: setup
-	@if [ -w /dev/kvm ] && $(BIN)/bpfexit doctor >/dev/null; then $(DEMO); else \
+	@if [ -w /dev/kvm ] && $(BIN)/bpfexit doctor >/dev/null; then $(BESIDE_GUEST) '$(DEMO)'; else \
 		$(BIN)/bpfexit doctor; \
 		echo "This host cannot run the demo; here is a recording of it, made on an emulated SVM host:"; \
 		$(BIN)/bpfexit top --batch --replay $(DEMO_RECORDING); \
@@ -43,12 +42,13 @@ demo: setup
 # The same in the testbed, whose KVM has exit reasons and latencies, on any machine with QEMU.
 demo-svm: testbed
 	@terminal=; [ -t 1 ] && terminal=--tty; \
-	$(BIN)/python -m tests.testbed run $$terminal -- sh -c '$(DEMO)'
+	$(BIN)/python -m tests.testbed run $$terminal -- sh -c 'exec "$$@" 2>&1' demo \
+		$(BESIDE_GUEST) '$(DEMO)'
 
 demo-recording: testbed
 	mkdir -p $(dir $(DEMO_RECORDING))
-	$(BIN)/python -m tests.testbed run -- sh -c '$(call with_guest,$(BIN)/bpfexit top -j 1 $(DEMO_S))' \
-		| gzip -9n > $(DEMO_RECORDING)
+	$(BIN)/python -m tests.testbed run -- \
+		$(BESIDE_GUEST) '$(BIN)/bpfexit top -p "$$guest" -j 1 $(DEMO_S)' | gzip -9n > $(DEMO_RECORDING)
 
 testbed: setup
 	@.ci/packages $(TESTBED_PACKAGES)

@@ -33,6 +33,7 @@ _LONGEST_DELAY_US = 60 * 10**6
     metavar="MIX",
     help="A named mix, or OP[@ADDRESS][=WEIGHT],...; see --list.",
 )
+@click.option("--name", metavar="NAME", help="Name the guest, for whoever watches it.")
 @click.option(
     "--exits",
     type=click.IntRange(1, _MOST_EXITS),
@@ -84,6 +85,7 @@ _LONGEST_DELAY_US = 60 * 10**6
 def guest(
     *,
     mix_text: str,
+    name: str | None,
     exits: int | None,
     rounds: int | None,
     duration: float | None,
@@ -111,6 +113,7 @@ def guest(
     bpfexit guest --mix pio -d 10                        the cheapest exit, flat out
     bpfexit guest --mix pio-read-user@0x70=5,cpuid=2 --rounds 100
     """  # noqa: D301 - click's mark for lines to be left alone
+    del name  # it is on the command line, where every guest's name is read
     console = PlainConsole(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     if list_:
         console.print(report.operations_table(), "", report.mixes_table(), sep="\n")

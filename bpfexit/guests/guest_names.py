@@ -48,6 +48,15 @@ def qemu_name(pid: int, root: Path) -> str:
     return named[0].replace("\0", ",") if named else ""
 
 
+def own_name(pid: int, root: Path) -> str:
+    """Read `--name` of `bpfexit guest`, which Python runs as a script or by `-m`."""
+    arguments = command_line(pid, root)
+    for program, command in pairwise(arguments[1:4]):
+        if (program_name((program,)), command) == ("bpfexit", "guest"):
+            return _option(arguments, "--name")
+    return ""
+
+
 _SCOPE = re.compile(r"machine-(.+)\.scope", re.DOTALL)
 _FOLDER = re.compile(r"_?(.+)\.libvirt-(?:qemu|ch)", re.DOTALL)
 _MACHINE = re.compile(r"(?:qemu|ch)-(?:embed-[0-9a-f]{8}-)?(?:[0-9]+-)?(.+)", re.DOTALL)
@@ -162,6 +171,7 @@ def _option(arguments: tuple[str, ...], *names: str) -> str:
 
 
 READERS: dict[str, Reader] = {
+    "bpfexit": own_name,
     "qemu": qemu_name,
     "libvirt": libvirt_name,
     "kubevirt": kubevirt_name,

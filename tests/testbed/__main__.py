@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.testbed import kernels, machine
+from tests.testbed.waiting import waiting
 
 
 def main() -> int:
@@ -50,16 +51,25 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    with tempfile.TemporaryDirectory(prefix="bpfexit-testbed-") as share:
+    kernel = kernels.fetch(arguments.kernel)
+
+    def show(text: str) -> None:
+        booted()  # from now on, the command speaks
+        _print(text)
+
+    with (
+        tempfile.TemporaryDirectory(prefix="bpfexit-testbed-") as share,
+        waiting(kernel.release, _tell) as booted,
+    ):
         result = machine.boot(
-            kernels.fetch(arguments.kernel),
+            kernel,
             _in_terminal(arguments.command) if arguments.tty else arguments.command,
             share=Path(share),
             cpus=arguments.cpus,
             memory=arguments.memory,
             icount=arguments.icount,
             timeout=arguments.timeout,
-            on_output=_print,
+            on_output=show,
         )
     sys.stderr.write(result.stderr)
     return result.status
@@ -71,6 +81,10 @@ def _in_terminal(command: list[str]) -> str:
     sized = f"stty rows {lines} cols {columns}; exec {shlex.join(command)}"
     terminal = ["script", "--quiet", "--return", "--flush", "--command", sized, "/dev/null"]
     return f"export TERM=xterm-256color\n{shlex.join(terminal)}"
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _print(text: str) -> None:

@@ -208,3 +208,21 @@ def test_no_command_line_and_no_cgroup_breaks_it(
     assert name.strip()
     assert len(name) <= NAME_LIMIT
     name.encode()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("/usr/bin/python3", "/opt/venv/bin/bpfexit", "guest", "--name", "demo"),
+        ("python3", "-m", "bpfexit", "guest", "--mix", "pio", "--name=demo"),
+    ],
+)
+def test_a_guest_of_our_own_has_the_name_it_is_given(tmp_path: Path, command: list[str]) -> None:
+    put(tmp_path, PID, *command)
+    assert guest_name(PID, tmp_path) == ("demo", "bpfexit")
+
+
+@pytest.mark.parametrize("command", [("python3", "bpfexit", "top", "guest"), ("bpfexit", "guest")])
+def test_another_command_of_our_own_is_no_guest(tmp_path: Path, command: list[str]) -> None:
+    put(tmp_path, PID, *command, "--id", "demo")
+    assert guest_name(PID, tmp_path) == (f"pid:{PID}", "")
