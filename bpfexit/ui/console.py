@@ -1,16 +1,23 @@
 """The console that every command prints to."""
 
+import os
+import re
 import sys
 from typing import Any
 
 from rich.console import Console
+
+_SIZE = re.compile(r"[1-9][0-9]{0,3}")
+"""Columns or lines that a terminal may have: for 0, rich prints nothing; the rest takes memory."""
 
 
 class PlainConsole(Console):
     """rich's console, which interprets no text and makes no failure of a closed pipe."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False, **options)
+        super().__init__(
+            highlight=False, markup=False, emoji=False, _environ=_environment(), **options
+        )
 
     def on_broken_pipe(self) -> None:
         """Leave it to `bpfexit.cli`; rich would exit with 1."""
@@ -21,3 +28,12 @@ class PlainConsole(Console):
         """Whether a live screen can be drawn and keys come in, whatever the environment says."""
         terminal = sys.stdin.isatty() and sys.stdout.isatty()
         return terminal and self.is_terminal and not self.is_dumb_terminal
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without a size that no terminal has."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("COLUMNS", "LINES") or _SIZE.fullmatch(value)
+    }

@@ -1,0 +1,25 @@
+"""The size that the environment says the terminal has, believed only if one may have it."""
+
+import pytest
+
+from bpfexit.ui.console import PlainConsole
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"),
+    [
+        ("100", 100),
+        ("9999", 9999),
+        ("0", 80),
+        ("-5", 80),
+        ("", 80),
+        ("10000", 80),
+        ("9" * 5000, 80),
+        ("٣٣", 80),
+    ],
+)
+def test_a_size_no_terminal_has_is_ignored(
+    monkeypatch: pytest.MonkeyPatch, columns: str, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert PlainConsole().width == width
