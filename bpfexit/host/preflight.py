@@ -128,7 +128,7 @@ def lockdown(root: Path = Path("/")) -> Check:
     text = _text(root / "sys/kernel/security/lockdown")
     chosen = re.search(r"\[(\w+)\]", text)
     if not chosen:
-        return Check(name, Status.OK, "none reported: securityfs is not mounted, or has none")
+        return Check(name, Status.OK, "none reported: not supported, or securityfs is not readable")
     if chosen[1] != "confidentiality":
         return Check(name, Status.OK, chosen[1])
     return Check(
