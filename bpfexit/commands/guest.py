@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from bpfexit.commands.options import SECONDS
+from bpfexit.commands.values import SECONDS
 from bpfexit.errors import UsageError
 from bpfexit.testguest import report
 from bpfexit.testguest.machine import Machine

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from bpfexit.cli import COMMANDS, LazyGroup, cli
-from bpfexit.commands.options import Seconds
+from bpfexit.commands.values import Seconds
 from bpfexit.errors import UsageError
 from bpfexit.run.loop import Run
 from bpfexit.testguest.mix import parse_mix, total, work_of
