@@ -100,19 +100,35 @@ def measures(sums: Rows, seconds: float) -> dict[str, NDArray[np.float64]]:
     user_mean: how long those were there, ns.
     """
     count, timed, max_ns = sums["count"], sums["timed"], sums["max_ns"]
-    known, hist = timed > 0, sums.hist.dense()
+    known = timed > 0
+    p50, p99 = _quantiles(sums, (0.5, 0.99))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         return {
             "count": count.astype(float),
             "rate": count / seconds if seconds else np.full(len(count), np.nan),
             "time": np.where(known, sums["total_ns"], np.nan),
             "mean": sums["total_ns"] / np.where(known, timed, np.nan),
-            "p50": quantiles(hist, 0.5, max_ns),
-            "p99": quantiles(hist, 0.99, max_ns),
+            "p50": p50,
+            "p99": p99,
             "max": np.where(known, max_ns, np.nan),
             "user": np.where(count > 0, np.minimum(sums["user_count"] / count, 1), np.nan),
             "user_mean": sums["user_ns"] / sums["user_count"],
         }
+
+
+_HISTOGRAMS_AT_ONCE = 4096
+"""Histograms that all have their buckets in memory at a time: a kilobyte each."""
+
+
+def _quantiles(sums: Rows, wanted: Sequence[float]) -> NDArray[np.float64]:
+    """Return these quantiles of each sum, shape (len(wanted), n)."""
+    found = np.empty((len(wanted), len(sums)))
+    for first in range(0, len(sums), _HISTOGRAMS_AT_ONCE):
+        part = sums.part(first, first + _HISTOGRAMS_AT_ONCE)
+        hist = part.hist.dense()
+        for at, quantile in enumerate(wanted):
+            found[at, first : first + len(part)] = quantiles(hist, quantile, part["max_ns"])
+    return found
 
 
 def without_idle_time(rows: Rows, idle: NDArray[np.bool_]) -> Rows:
