@@ -21,6 +21,8 @@ class Filter:
 
 def kept(snapshot: Snapshot, wanted: Filter) -> Snapshot:
     """Return the snapshot with only the rows, vCPUs and guests that are wanted."""
+    if wanted == Filter():
+        return snapshot
     rows, vcpus = snapshot.rows, snapshot.vcpus
     keep = _chosen(rows["pid"], wanted.pids) & _chosen(rows["vcpu"], wanted.vcpus)
     if wanted.reasons:

@@ -58,6 +58,11 @@ class Histograms:
     def __len__(self) -> int:
         return self.n
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the arrays take."""
+        return int(self.row.nbytes + self.bucket.nbytes + self.count.nbytes)
+
     def dense(self) -> Counts:
         """Return the matrix of all counts, shape (n, BUCKETS): a kilobyte a histogram."""
         counts = np.zeros((self.n, BUCKETS), np.uint64)

@@ -64,6 +64,11 @@ class Rows:
         column: NDArray[Any] = self.fields[name]
         return column
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the arrays take."""
+        return int(self.fields.nbytes) + self.hist.nbytes
+
     def of_kinds(self, kinds: Sequence[Kind]) -> NDArray[np.bool_]:
         """Which rows are after one of these kinds, shape (n,)."""
         wanted = np.zeros(max(KINDS) + 1, dtype=np.bool_)

@@ -9,19 +9,21 @@ import zlib
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.json import guest as guest_json
 from bpfexit.formats.json import recording as recording_json
 from bpfexit.formats.json import snapshot as snapshot_json
+from bpfexit.formats.json.values import Line, TooLargeError
 from bpfexit.model.filter import Filter, kept
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import printable
 from bpfexit.recording.state import Known
+from bpfexit.tracer import lines
 
-LINE_LIMIT = 256 << 20
-"""Characters of the longest line that is read: a hostile file is not to fill the memory."""
+_MOST_REASONS = 100
+"""Reasons that a note names; Intel VMX has some 70."""
 
 
 class RecordingSource:
@@ -35,6 +37,7 @@ class RecordingSource:
         self.header: recording_json.Header | None = None
         """The last header read; `top -j` writes none."""
         self._known = Known()
+        self._unseen = {reason.lower(): reason for reason in wanted.reasons}
         self._reasons: dict[str, None] = {}
         self._line = 0
         self._snapshots = self._read()
@@ -59,19 +62,26 @@ class RecordingSource:
         self._ahead = None
         if snapshot:
             self.end = snapshot.start + snapshot.duration_s
-            self._reasons |= dict.fromkeys(snapshot.reasons)
+            self._see(snapshot.reasons)
         return kept(snapshot, self._wanted) if snapshot else None
 
     def notes(self) -> list[str]:
         """Say, once it has been read, how it is cut and which of the wanted reasons it lacks."""
         name = printable(str(self._path))
         said = [f"{name} is not whole: {self.cut}"] if self.cut else []
-        known = {reason.lower() for reason in self._reasons}
-        unseen = [reason for reason in self._wanted.reasons if reason.lower() not in known]
-        if unseen:
-            others = printable(", ".join(self._reasons)) or "no reasons at all"
-            said.append(f"{name} has no exit of {printable(', '.join(unseen))}: it has {others}")
+        if self._unseen:
+            unseen = printable(", ".join(self._unseen.values()))
+            others = [*self._reasons][:_MOST_REASONS] + ["…"] * (len(self._reasons) > _MOST_REASONS)
+            known = printable(", ".join(others)) or "no reasons at all"
+            said.append(f"{name} has no exit of {unseen}: it has {known}")
         return said
+
+    def _see(self, reasons: tuple[str, ...]) -> None:
+        """Note which of the wanted reasons there are, and what the others are called."""
+        for reason in reasons:
+            self._unseen.pop(reason.lower(), None)
+            if len(self._reasons) <= _MOST_REASONS:
+                self._reasons[reason] = None
 
     def due(self) -> float | None:
         """Return how long the next snapshot lasted, s."""
@@ -104,15 +114,11 @@ class RecordingSource:
             if not self._line:
                 raise BpfexitError(f"cannot read {self._path}: {error}") from None
             self.cut = f"the compressed data is broken after line {self._line}"
-        except UnicodeDecodeError:
-            raise BpfexitError(
-                f"cannot read {self._path}: it is no text, so no recording"
-            ) from None
         except OSError as error:
             raise BpfexitError(f"cannot read {self._path}: {error.strerror or error}") from None
 
-    def _decoded(self, file: IO[str]) -> Iterator[Snapshot]:
-        while line := file.readline(LINE_LIMIT):
+    def _decoded(self, file: BinaryIO) -> Iterator[Snapshot]:
+        while line := lines.read_line(file):
             self._line += 1
             try:
                 snapshot = self._snapshot(line)
@@ -122,15 +128,19 @@ class RecordingSource:
                         f"{self._path} is no recording, line 1: {error}; "
                         "make one with `bpfexit record`"
                     ) from None
-                if line.endswith("\n"):
+                if line.endswith(b"\n") or isinstance(error, TooLargeError):
                     raise BpfexitError(f"{self._path}, line {self._line}: {error}") from None
                 self.cut = f"line {self._line} is cut short"
                 return
+            del line  # it may be large, and so may the next one
             if snapshot is not None:
                 yield snapshot
+            del snapshot
 
-    def _snapshot(self, line: str) -> Snapshot | None:
+    def _snapshot(self, line: Line) -> Snapshot | None:
         """Decode a line; None for a header or a guest, which are kept for what follows."""
+        if len(line) > lines.LONGEST:
+            raise TooLargeError(f"it is longer than {lines.LONGEST >> 20} MiB")
         if header := recording_json.decode(line):
             self.header = header
             self._known = Known(header.origin.facts)
@@ -141,7 +151,5 @@ class RecordingSource:
         return None
 
 
-def _opened(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
+def _opened(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")

@@ -28,6 +28,8 @@ SYNC_S = 5.0
 """Seconds between two flushes to the disk."""
 
 _BLOCK = 1 << 20
+_COMPRESSED_BLOCK = 1 << 16
+"""Bytes read at once of members, which are small: behind each of them the rest is copied."""
 _HEAD = 512
 _BEGINNING = re.compile(rb'\{\s*"schema"\s*:\s*"bpfexit\.(recording|snapshot)/')
 
@@ -193,16 +195,29 @@ def whole_lines(fd: int, size: int) -> int:
     return 0
 
 
+def _behind(member: "zlib._Decompress", block: bytes) -> bytes:
+    """Go on with a gzip member; return what of the block is behind its end.
+
+    A megabyte of it may be a gigabyte of text, so that is made, and dropped, in parts.
+    """
+    while True:
+        text = member.decompress(block, _BLOCK)
+        block = member.unconsumed_tail
+        if member.eof:
+            return member.unused_data
+        if not block and len(text) < _BLOCK:
+            return b""
+
+
 def whole_members(fd: int) -> int:
     """Return how many bytes of a file are whole gzip members."""
     whole = at = 0
     member = zlib.decompressobj(wbits=31)
     try:
-        while block := os.pread(fd, _BLOCK, at):
+        while block := os.pread(fd, _COMPRESSED_BLOCK, at):
             at += len(block)
             while block:
-                member.decompress(block)
-                block = member.unused_data
+                block = _behind(member, block)
                 if member.eof:
                     whole = at - len(block)
                     member = zlib.decompressobj(wbits=31)

@@ -7,16 +7,20 @@ something of it has changed. Regions are `[kind, first, last, name]`.
 import json
 from typing import Any
 
-from bpfexit.errors import BpfexitError
 from bpfexit.events.region import Region
 from bpfexit.events.registry import KIND_OF_NAME
-from bpfexit.formats.json.values import MAX_ADDRESS, MAX_ID, document_of, refusing, whole
+from bpfexit.formats.json.values import (
+    MAX_ADDRESS,
+    MAX_ID,
+    Line,
+    document_of,
+    refusing,
+    short_text,
+    whole,
+)
 from bpfexit.model.guest import Guest, Layer
 
 SCHEMA = "bpfexit.guest/1"
-
-LIMIT = 8 << 20
-"""Characters of the longest line that is read; a memory map of 1,000 regions has some 50,000."""
 
 
 def encode(guest: Guest) -> str:
@@ -35,22 +39,18 @@ def encode(guest: Guest) -> str:
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
 
-def decode(line: str) -> Guest | None:
+def decode(line: Line) -> Guest | None:
     """Read a line back; None for one that is something else. Raises `BpfexitError`."""
     with refusing():
         document = document_of(line, SCHEMA)
-        if document is None:
-            return None
-        if len(line) > LIMIT:
-            raise BpfexitError(f"what it says of a guest is longer than {LIMIT} characters")
-        return _guest(document)
+        return None if document is None else _guest(document)
 
 
 def _guest(document: dict[str, Any]) -> Guest:
     layer = document["mapped_by"]
     return Guest(
         pid=whole(document["pid"], MAX_ID),
-        name=str(document["name"]),
+        name=short_text(document["name"]),
         named_by=str(document["named_by"]),
         vmm=str(document["vmm"]),
         options=tuple((str(option), str(value)) for option, value in document["options"]),
@@ -63,7 +63,7 @@ def _guest(document: dict[str, Any]) -> Guest:
 def _region(each: Any) -> Region:
     kind, first, last, name = each
     end = whole(last, MAX_ADDRESS)
-    return Region(KIND_OF_NAME[kind], whole(first, end), end, str(name))
+    return Region(KIND_OF_NAME[kind], whole(first, end), end, short_text(name))
 
 
 def _place(region: Region) -> tuple[int, int]:

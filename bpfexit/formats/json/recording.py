@@ -9,7 +9,7 @@ from typing import Any
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.json import origin as origin_json
-from bpfexit.formats.json.values import MAX_ID, document_of, seconds, whole
+from bpfexit.formats.json.values import MAX_ID, Line, document_of, seconds, short_text, whole
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin
@@ -42,7 +42,7 @@ def encode(header: Header) -> str:
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
 
-def decode(line: str) -> Header | None:
+def decode(line: Line) -> Header | None:
     """Read a header back; None for a line that is something else. Raises `BpfexitError`."""
     try:
         document = document_of(line, SCHEMA)
@@ -60,7 +60,7 @@ def _header(document: dict[str, Any]) -> Header:
         interval_s=seconds(document["interval_s"]),
         start=seconds(document["start"]),
         guests=tuple(
-            Guest(whole(each["pid"], MAX_ID), str(each["vm"])) for each in document["guests"]
+            Guest(whole(each["pid"], MAX_ID), short_text(each["vm"])) for each in document["guests"]
         ),
     )
 

@@ -4,11 +4,19 @@ What is not known is null: `reason`, `rip` and `ns` where no `kvm_exit` is emitt
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from bpfexit.events.access import Access
 from bpfexit.events.registry import KIND_OF_NAME
-from bpfexit.formats.json.values import MAX_ADDRESS, count, seconds, thread, whole
+from bpfexit.formats.json.values import (
+    MAX_ADDRESS,
+    count,
+    seconds,
+    short_text,
+    thread,
+    whole,
+)
 from bpfexit.formats.names import named
 from bpfexit.model.address_names import AddressName
 from bpfexit.model.rows import NO_VCPU
@@ -36,13 +44,13 @@ def document(slow: Slow) -> dict[str, Any]:
     }
 
 
-def decoded(document: dict[str, Any] | None) -> Slow | None:
-    """Read it back. Raises `ValueError`, `KeyError` or `TypeError` for what is no such thing."""
+def decoded(document: dict[str, Any] | None, exits: Iterable[SlowExit] = ()) -> Slow | None:
+    """Read it back, its exits aside. Raises `ValueError`, `KeyError` or `TypeError`."""
     if document is None:
         return None
     return Slow(
         than_ns=count(document["than_ns"]),
-        exits=tuple(_decoded_exit(each) for each in document["exits"]),
+        exits=tuple(exits),
         limited=count(document["limited"]),
         dropped=count(document["dropped"]),
     )
@@ -66,16 +74,17 @@ def _exit(each: SlowExit) -> dict[str, Any]:
     }
 
 
-def _decoded_exit(each: dict[str, Any]) -> SlowExit:
+def decoded_exit(each: dict[str, Any]) -> SlowExit:
+    """Read one exit back. Raises `ValueError`, `KeyError` or `TypeError`."""
     pid, tid, vcpu = thread(each)
     size, reason = each["size"], each["reason"]
     return SlowExit(
         end=seconds(each["end"]),
-        vm=str(each["vm"]),
+        vm=short_text(each["vm"]),
         pid=pid,
         tid=tid,
         vcpu=vcpu,
-        reason=None if reason is None else str(reason),
+        reason=None if reason is None else short_text(reason),
         kind=KIND_OF_NAME[each["kind"]],
         access=_ACCESS_OF[each["access"]],
         size=0 if size is None else whole(size, _MAX_SIZE),

@@ -15,17 +15,24 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from bpfexit.errors import BpfexitError
 from bpfexit.events.registry import KINDS
+from bpfexit.formats import json_lists
 from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.json import rows as rows_json
 from bpfexit.formats.json import slow as slow_json
 from bpfexit.formats.json.values import (
     MAX_ID,
+    Budget,
+    Line,
+    Names,
+    as_bytes,
     count,
     refusing,
     seconds,
+    short_text,
     thread,
     whole,
 )
@@ -34,13 +41,19 @@ from bpfexit.model.grouping import Naming
 from bpfexit.model.guest import Guest
 from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
-from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows
+from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows, joined
+from bpfexit.model.slow import SlowExit
 from bpfexit.model.snapshot import VCPU_FIELDS, Snapshot
 
 SCHEMA = "bpfexit.snapshot/1"
 
+MEMORY = 160 << 20
+"""Bytes that a snapshot read may take; 200,000 rows with 14 buckets in use each take 52 MB."""
+
 _ROWS_A_PIECE = 1024
 _NAMES_KEPT = 4096
+_A_SLOW_EXIT = 1000
+"""Bytes that one takes; its names are short."""
 
 
 def encode(snapshot: Snapshot, naming: Naming | None = None) -> str:
@@ -146,41 +159,104 @@ def _names_of(snapshot: Snapshot, naming: Naming | None) -> Callable[..., dict[s
     return name
 
 
-def decode(line: str) -> Snapshot:
+def decode(line: Line) -> Snapshot:
     """Read a line back. Raises `BpfexitError` for whatever is not such a line."""
     with refusing():
-        document = json.loads(line)
+        lists = _Lists()
+        document = json_lists.parse(as_bytes(line), lists.takers)
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise BpfexitError(f"it is not of the schema {SCHEMA}")
-        return _snapshot(document)
+        lists.check_places(document)
+        return _snapshot(document, lists)
 
 
-def _snapshot(document: dict[str, Any]) -> Snapshot:
-    rows, vcpus = document["rows"], document["vcpus"]
-    vms = _names(str(each["vm"]) for each in [*vcpus, *rows])
-    reasons = _names(str(each["reason"]) for each in rows if each["reason"] is not None)
+class _Lists:
+    """The long lists of a document, as they are read; each may come at most `MEMORY`."""
+
+    def __init__(self) -> None:
+        self._budget = Budget(MEMORY)
+        self._vms, self._reasons = Names(self._budget), Names(self._budget)
+        self._rows: list[Rows] = []
+        self._vcpus = [np.zeros(0, VCPU_FIELDS)]
+        self.slow: list[SlowExit] = []
+        self.takers: dict[str, json_lists.Take] = {
+            "rows": self._take_rows,
+            "vcpus": self._take_vcpus,
+            "exits": self._take_slow,
+        }
+
+    def check_places(self, document: dict[str, Any]) -> None:
+        """Refuse a list that is not where it belongs, so that its entries are another's."""
+        slow = document.get("slow") or {"exits": []}
+        for name, value in (
+            ("rows", document["rows"]),
+            ("vcpus", document["vcpus"]),
+            ("exits", slow["exits"]),
+        ):
+            if value != []:
+                raise ValueError(f"{name} is not a list")
+
+    def rows(self) -> Rows:
+        return joined(self._rows)
+
+    def vcpus(self) -> NDArray[Any]:
+        return np.concatenate(self._vcpus)
+
+    @property
+    def vms(self) -> tuple[str, ...]:
+        return tuple(self._vms)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(self._reasons)
+
+    def _take_rows(self, entries: list[Any]) -> None:
+        rows = rows_json.decode(entries, self._vms, self._reasons)
+        self._budget.take(rows.nbytes)
+        self._rows.append(rows)
+
+    def _take_vcpus(self, entries: list[Any]) -> None:
+        vcpus = np.array([_vcpu_values(each, self._vms) for each in entries], VCPU_FIELDS)
+        self._budget.take(vcpus.nbytes)
+        self._vcpus.append(vcpus)
+
+    def _take_slow(self, entries: list[Any]) -> None:
+        self._budget.take(_A_SLOW_EXIT * len(entries))
+        self.slow += map(slow_json.decoded_exit, entries)
+
+
+def _snapshot(document: dict[str, Any], lists: _Lists) -> Snapshot:
+    rows, vcpus, vms = lists.rows(), lists.vcpus(), lists.vms
     lost = {name: count(value) for name, value in document["lost"].items()}
     return Snapshot(
         start=seconds(document["start"]),
         duration_s=seconds(document["duration_s"]),
-        rows=rows_json.decode(rows, vms, reasons),
-        vcpus=np.array([_vcpu_values(each, vms) for each in vcpus], VCPU_FIELDS),
-        vms=tuple(vms),
-        reasons=tuple(reasons),
+        rows=rows,
+        vcpus=vcpus,
+        vms=vms,
+        reasons=lists.reasons,
         lost=Lost(**{name: lost.get(name, 0) for name in asdict(Lost())}),
         in_flight=count(document.get("in_flight", 0)),
         origin=origin_json.decoded(document),
-        guests=_ended(document.get("ended", []), rows, vcpus),
-        slow=slow_json.decoded(document.get("slow")),
-        only=tuple(map(str, document.get("only", ()))),
+        guests=_ended(document.get("ended", []), rows, vcpus, vms),
+        slow=slow_json.decoded(document.get("slow"), lists.slow),
+        only=tuple(map(short_text, document.get("only", ()))),
         cost=_decoded_cost(document.get("cost")),
     )
 
 
-def _ended(pids: list[Any], rows: list[Any], vcpus: list[Any]) -> tuple[Guest, ...]:
+def _ended(
+    pids: list[Any], rows: Rows, vcpus: NDArray[Any], vms: tuple[str, ...]
+) -> tuple[Guest, ...]:
     """Return the guests that have ended, by name as far as they have a part in the interval."""
-    names = {each["pid"]: str(each["vm"]) for each in [*rows, *vcpus]}
-    ended = (whole(pid, MAX_ID) for pid in dict.fromkeys(pids))
+    ended = dict.fromkeys(whole(pid, MAX_ID) for pid in pids)
+    names: dict[int, str] = {}
+    for owners in (rows.fields, vcpus) if ended else ():
+        of_ended = owners[np.isin(owners["pid"], list(ended))]
+        names |= {
+            pid: vms[vm]
+            for pid, vm in zip(of_ended["pid"].tolist(), of_ended["vm"].tolist(), strict=True)
+        }
     return tuple(Guest(pid, names.get(pid, f"pid:{pid}"), ended=True) for pid in ended)
 
 
@@ -202,14 +278,10 @@ def _programs_cost(cost: dict[str, Any]) -> ProgramsCost:
         duration_s=seconds(cost["duration_s"]),
         exits=count(cost["exits"]),
         programs=tuple(
-            ProgramRuns(str(each["event"]), count(each["runs"]), count(each["ns"]))
+            ProgramRuns(short_text(each["event"]), count(each["runs"]), count(each["ns"]))
             for each in cost["programs"]
         ),
     )
-
-
-def _names(names: Iterable[str]) -> dict[str, int]:
-    return {name: place for place, name in enumerate(dict.fromkeys(names))}
 
 
 def _count_or_null(value: Any) -> int:

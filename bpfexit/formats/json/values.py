@@ -1,6 +1,7 @@
 """Values of JSON that somebody else wrote, checked: numbers in their range, and errors in words."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,59 @@ MAX_COUNT = 2**63 - 1
 MAX_ID = 2**32 - 1
 MAX_VCPU = 2**31 - 1
 MAX_ADDRESS = 2**64 - 1
+MAX_NAME = 1024
+"""Characters of a name; bpfexit itself writes up to 256 (`guest_names.NAME_LIMIT`)."""
+
+SHORT_LINE = 8 << 20
+"""Bytes of a line that is parsed as a whole; a memory map of 1,000 regions has some 50,000."""
+
+_SCHEMA = re.compile(rb'"schema"\s*:\s*"([^"\\]*)"')
+
+
+class TooLargeError(BpfexitError):
+    """What is read takes more memory than it may, whether it makes sense or not."""
+
+
+class Budget:
+    """How much memory something read may take: it is refused when that is used up."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._left = size
+
+    def take(self, size: int) -> None:
+        """Use up some bytes. Raises `TooLargeError` when there are not as many left."""
+        self._left -= size
+        if self._left < 0:
+            raise TooLargeError(
+                f"it takes more than {self.size >> 20} MiB of memory: record fewer guests (-p) "
+                "or rows (--max-rows) per file"
+            )
+
+
+class Names(dict[str, int]):
+    """Numbers names as they come, from 0 on."""
+
+    def __init__(self, budget: Budget) -> None:
+        super().__init__()
+        self._budget = budget
+
+    def __missing__(self, key: str) -> int:
+        """Take up a new name. Raises `ValueError` for one that is too long."""
+        self._budget.take(_A_NAME + 4 * len(short_text(key)))
+        return self.setdefault(key, len(self))
+
+
+_A_NAME = 200
+"""Bytes of a string and its place in a dictionary, beside its characters."""
+
+
+def short_text(value: Any) -> str:
+    """Return a name as text. Raises `ValueError` for one that is too long."""
+    text = str(value)
+    if len(text) > MAX_NAME:
+        raise ValueError(f"a name is longer than {MAX_NAME} characters")
+    return text
 
 
 @contextmanager
@@ -30,15 +84,27 @@ def refusing() -> Iterator[None]:
         raise BpfexitError(f"it does not parse ({_short(error)})") from None
 
 
-def document_of(line: str, schema: str) -> dict[str, Any] | None:
+Line = str | bytes | bytearray
+"""A line of JSON, its bytes as a file has them."""
+
+
+def as_bytes(line: Line) -> bytes | bytearray:
+    """Return a line as it stands in a file. Raises `ValueError` for what cannot stand there."""
+    return line.encode() if isinstance(line, str) else line
+
+
+def document_of(line: Line, schema: str) -> dict[str, Any] | None:
     """Parse a line; None when it is of another schema. Raises as JSON does.
 
-    A line that does not hold the schema's name is not parsed at all; one of another
-    schema may hold it, too, as a guest's name.
+    A line of another schema is not parsed at all, and a long one is refused before.
     """
-    if f'"{schema}"' not in line:
+    line = as_bytes(line)
+    found = _SCHEMA.search(line)
+    if not found or found[1] != schema.encode():
         return None
-    document = json.loads(line)
+    if len(line) > SHORT_LINE:
+        raise TooLargeError(f"a line of {schema} is longer than {SHORT_LINE >> 20} MiB")
+    document = json.loads(str(line, "utf-8"))
     if not isinstance(document, dict) or document.get("schema") != schema:
         return None
     return document

@@ -12,7 +12,7 @@ from bpfexit.errors import BpfexitError
 from bpfexit.events.mmio import MMIO
 from bpfexit.events.pio import PIO
 from bpfexit.events.region import Region
-from bpfexit.formats.json import guest as guest_json
+from bpfexit.formats.json import values as json_values
 from bpfexit.formats.json.guest import SCHEMA, decode, encode
 from bpfexit.model.guest import Guest, Layer
 from tests.unit.builders import guests
@@ -92,7 +92,7 @@ def test_what_is_missing_is_said(missing: str) -> None:
 
 def test_a_line_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     line = encode(WEB)
-    monkeypatch.setattr(guest_json, "LIMIT", len(line))
+    monkeypatch.setattr(json_values, "SHORT_LINE", len(line))
     assert decode(line) == WEB
     with pytest.raises(BpfexitError, match="longer than"):
         decode(f"{line} ")

@@ -1,0 +1,88 @@
+"""JSON documents whose long lists are parsed piece by piece.
+
+Parsed objects take up to thirty times the memory of their text. So whatever a document
+holds, only a piece of it (`PIECE`) is in parsed form at a time: the entries of its long
+lists are handed on piece by piece, and what is left without them has to be short.
+"""
+
+import json
+import re
+from codecs import utf_8_decode
+from collections.abc import Callable, Mapping
+from json.decoder import JSONDecodeError
+from typing import Any
+
+from bpfexit.formats.json.values import TooLargeError
+
+PIECE = 1 << 20
+"""Bytes that are parsed at once; the longest row, with all 125 buckets in use, has some 6,000."""
+
+_DECODER = json.JSONDecoder()
+_SPACE = re.compile(r"[ \t\n\r]*")
+_AFTER_ENTRY = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
+
+Take = Callable[[list[Any]], object]
+"""Is given the entries of a list, some at a time, in their order."""
+
+
+def parse(line: bytes | bytearray, takers: Mapping[str, Take]) -> Any:
+    """Return the document; the lists with these keys are empty in it, their entries are taken.
+
+    Raises as `json.loads` does, and `TooLargeError` for what takes too much memory. A quote
+    within a string of JSON has a backslash before it, so `"key":` is a key wherever it stands.
+    """
+    start = re.compile(rb'"(%s)"\s*:\s*\[' % b"|".join(map(re.escape, map(str.encode, takers))))
+    rest, at = [], 0
+    while found := start.search(line, at):
+        rest.append((at, found.end()))
+        at = _take_entries(line, found.end(), takers[str(found[1], "ascii")])
+    rest.append((at, len(line)))
+    if sum(end - begin for begin, end in rest) > PIECE:
+        raise TooLargeError(f"it is longer than {PIECE >> 20} MiB without its rows")
+    return json.loads(str(b"".join(line[begin:end] for begin, end in rest), "utf-8"))
+
+
+def _take_entries(line: bytes | bytearray, at: int, take: Take) -> int:
+    """Hand on the entries of the list whose first one is at `at`; return where its `]` is."""
+    is_first = True
+    while True:
+        is_last = at + PIECE >= len(line)
+        text, read = utf_8_decode(line[at : at + PIECE], "strict", is_last)
+        entries, end, ended = _entries(text, is_first)
+        if entries:
+            take(entries)
+        at += end if read == len(text) else len(text[:end].encode())
+        if ended:
+            return at
+        if not entries:
+            _refuse(text, is_last)
+        is_first = False
+
+
+def _entries(text: str, is_first: bool) -> tuple[list[Any], int, bool]:
+    """Return the entries that are whole in the text, where they end, and whether the list does."""
+    entries: list[Any] = []
+    space = _SPACE.match(text)
+    at = space.end() if space else 0
+    if is_first and text[at : at + 1] == "]":
+        return entries, at, True
+    while True:
+        try:
+            entry, end = _DECODER.raw_decode(text, at)
+        except JSONDecodeError:
+            return entries, at, False
+        after = _AFTER_ENTRY.match(text, end)
+        if after is None:  # a number may go on beyond the text
+            return entries, at, False
+        entries.append(entry)
+        if after[1] == "]":
+            return entries, after.start(1), True
+        at = after.end()
+
+
+def _refuse(text: str, is_last: bool) -> None:
+    """Say what is wrong with an entry at which the text begins; `is_last`: so the line ends."""
+    if is_last:
+        _DECODER.raw_decode(text)
+        raise ValueError("a list does not end")
+    raise TooLargeError(f"an entry of a list is not whole within {PIECE >> 20} MiB")
