@@ -12,7 +12,7 @@ from bpfexit.model.time_spec import Moment, parse_moment
 from bpfexit.model.timeline import Timeline
 from bpfexit.model.view import default_query, view
 from bpfexit.recording.reader import RecordingSource
-from bpfexit.recording.total import Adding, covers, within
+from bpfexit.recording.total import SUM_MEMORY, Adding, covers, within
 from bpfexit.run.session import tell
 from bpfexit.ui.batch import show
 from bpfexit.ui.console import PlainConsole
@@ -73,7 +73,7 @@ def report(
     if timeline and by is None and source.emits_exits:
         by = ("reason",)
     query = default_query(source.emits_exits, by, sort, limit)
-    adding, course = Adding(), Timeline(query)
+    adding, course = Adding(SUM_MEMORY), Timeline(query)
     with closing(source):
         for snapshot in within(source, _since(begin, source), _since(end, source)):
             adding.add(snapshot)

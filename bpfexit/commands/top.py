@@ -12,7 +12,7 @@ from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.model.filter import Filter
 from bpfexit.model.view import Query, default_query
 from bpfexit.recording.reader import RecordingSource
-from bpfexit.run.loop import Run, intervals
+from bpfexit.run.loop import Run, adding_for, intervals
 from bpfexit.run.session import live_source, max_rows_option, tell
 from bpfexit.run.signals import Interrupts
 from bpfexit.run.source import Source
@@ -108,7 +108,8 @@ def _show(
         return
     console = PlainConsole()
     if batch or not console.is_screen:
-        show_tables(intervals(source, run, interrupts, measure_cost=True), query, console)
+        snapshots = intervals(source, run, interrupts, measure_cost=True)
+        show_tables(snapshots, query, console, adding_for(source))
         return
     replay = source.due() is not None
     state = first_state(query, run.interval, source.emits_exits, replay)

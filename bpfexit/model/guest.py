@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,3 +36,26 @@ class Guest:
     regions: tuple[Region, ...] = ()
     mapped_by: Layer | None = None
     ended: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it takes, roughly, without its memory map."""
+        words = (word for option in self.options for word in option)
+        text = (self.name, self.named_by, self.vmm, *words)
+        return _GUEST + _WORD * len(text) + sum(map(len, text))
+
+
+_GUEST, _WORD, _REGION = 400, 60, 200
+"""Bytes that one takes beside its text."""
+
+
+def map_size(regions: Iterable[Region]) -> int:
+    """Return the bytes of memory that a memory map takes, roughly."""
+    return sum(_REGION + len(each.name) for each in regions)
+
+
+def guests_size(guests: Iterable[Guest]) -> int:
+    """Return the bytes that guests take, roughly; those of the same memory map share it."""
+    guests = tuple(guests)
+    maps = {id(guest.regions): guest.regions for guest in guests}
+    return sum(guest.size for guest in guests) + sum(map(map_size, maps.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -141,3 +142,33 @@ def joined_histograms(parts: Sequence[Histograms]) -> Histograms:
         np.concatenate([part.bucket for part in parts]),
         np.concatenate([part.count for part in parts]),
     )
+
+
+ENTRIES_AT_ONCE = 1 << 20
+"""Buckets in use that are added up at a time; that takes some 50 bytes for each."""
+
+
+def summed_histograms(parts: Sequence[Histograms], place: NDArray[np.intp], n: int) -> Histograms:
+    """Return `n` sums of the histograms of all parts: the i-th of them belongs to `place[i]`.
+
+    Many are added up some sums at a time, which takes less memory than they do.
+    """
+    steps = 1 + sum(len(part.row) for part in parts) // ENTRIES_AT_ONCE
+    if steps == 1:
+        return joined_histograms(parts).summed(place, n)
+    ends = np.cumsum([len(part) for part in parts])
+    places = np.split(place, ends[:-1])
+    edges = np.linspace(0, n, steps + 1).astype(int).tolist()
+    return joined_histograms(
+        [_summed_between(parts, places, first, end) for first, end in pairwise(edges)]
+    )
+
+
+def _summed_between(
+    parts: Sequence[Histograms], places: Sequence[NDArray[np.intp]], first: int, end: int
+) -> Histograms:
+    """Return the sums from `first` to before `end`."""
+    wanted = [(first <= place) & (place < end) for place in places]
+    taken = [part.take(mask) for part, mask in zip(parts, wanted, strict=True)]
+    own = [place[mask] - first for place, mask in zip(places, wanted, strict=True)]
+    return joined_histograms(taken).summed(np.concatenate(own), end - first)

@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 
 from bpfexit.events.kind import Kind
 from bpfexit.events.registry import KINDS
-from bpfexit.model.histograms import Histograms, joined_histograms, no_histograms
+from bpfexit.model.histograms import (
+    Histograms,
+    joined_histograms,
+    no_histograms,
+    summed_histograms,
+)
 
 NO_REASON = -1
 NO_VCPU = -1
@@ -133,3 +138,10 @@ def joined(parts: Sequence[Rows]) -> Rows:
         np.concatenate([part.fields for part in parts]),
         joined_histograms([part.hist for part in parts]),
     )
+
+
+def summed(parts: Sequence[Rows], names: Sequence[str]) -> Rows:
+    """Add up the rows of all parts that agree in the named fields, in the order of those."""
+    bare = [Rows(part.fields, no_histograms(len(part))) for part in parts]
+    sums, place = joined(bare).summed_by(names)
+    return Rows(sums.fields, summed_histograms([part.hist for part in parts], place, len(sums)))

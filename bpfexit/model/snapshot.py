@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost
-from bpfexit.model.rows import IDENTITY, NO_REASON, Rows, joined
+from bpfexit.model.rows import IDENTITY, NO_REASON, Rows, summed
 from bpfexit.model.slow import Slow
 from bpfexit.names.reasons import IDLE
 
@@ -63,16 +64,26 @@ class Snapshot:
         """Exits in the rows; accesses, where the back end emits no `kvm_exit`."""
         return int(self.rows["count"].sum())
 
-    @property
+    @cached_property
     def ended(self) -> frozenset[int]:
         """The processes of guests that have ended, but for those whose PID is another's by now."""
         living = {guest.pid for guest in self.guests if not guest.ended}
         return frozenset(guest.pid for guest in self.guests if guest.ended) - living
 
     @property
+    def size(self) -> int:
+        """Bytes of memory that it takes, roughly, without its guests."""
+        names = sum(_NAME + len(name) for name in (*self.vms, *self.reasons))
+        return _SNAPSHOT + self.rows.nbytes + int(self.vcpus.nbytes) + names
+
+    @property
     def idle(self) -> NDArray[np.bool_]:
         """Which rows are the guest's idle time, shape (n,)."""
         return idle_rows(self.rows, self.reasons)
+
+
+_SNAPSHOT, _NAME = 10_000, 150
+"""Bytes that one takes beside its arrays, or its text."""
 
 
 def idle_rows(rows: Rows, reasons: tuple[str, ...]) -> NDArray[np.bool_]:
@@ -120,24 +131,33 @@ def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
     Single slow exits are no sums: they are not in it.
     """
     named = with_common_names(snapshots)
-    rows, _ = joined([each.rows for each in named]).summed_by(IDENTITY)
     return replace(
         named[-1],
         start=snapshots[0].start,
         duration_s=sum(snapshot.duration_s for snapshot in snapshots),
-        rows=rows,
+        rows=summed([each.rows for each in named], IDENTITY),
         vcpus=_summed_vcpus(named),
         lost=sum((snapshot.lost for snapshot in snapshots), Lost()),
         slow=None,
         only=_all_names(snapshot.only for snapshot in snapshots),
-        guests=_latest(guest for snapshot in snapshots for guest in snapshot.guests),
+        guests=_latest(snapshots),
         cost=sum((snapshot.cost for snapshot in snapshots), OwnCost()),
     )
 
 
-def _latest(guests: Iterable[Guest]) -> tuple[Guest, ...]:
-    """Return what was said last of each guest; a PID's next process is another one."""
-    last = {(guest.pid, guest.name): guest for guest in guests}
+def _latest(snapshots: Iterable[Snapshot]) -> tuple[Guest, ...]:
+    """Return what was said last of each guest; a PID's next process is another one.
+
+    Nearly always a snapshot has the guests of the one before it.
+    """
+    last: dict[tuple[int, str], Guest] = {}
+    before: tuple[Guest, ...] = ()
+    for snapshot in snapshots:
+        if snapshot.guests is not before:
+            for guest in snapshot.guests:
+                last.pop((guest.pid, guest.name), None)  # who has the PID now is the last
+                last[guest.pid, guest.name] = guest
+        before = snapshot.guests
     return tuple(last.values())
 
 
@@ -145,26 +165,31 @@ def with_common_names(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     """Return the snapshots with the same `vms` and `reasons`: a place means one name in all."""
     vms = _all_names(snapshot.vms for snapshot in snapshots)
     reasons = _all_names(snapshot.reasons for snapshot in snapshots)
-    return [_renamed(snapshot, vms, reasons) for snapshot in snapshots]
+    places = _numbered(vms), _numbered(reasons)
+    return [replace(_placed(snapshot, *places), vms=vms, reasons=reasons) for snapshot in snapshots]
 
 
 def _all_names(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for group in names for name in group))
 
 
-def _places(names: tuple[str, ...], known: tuple[str, ...]) -> NDArray[np.int64]:
+def _numbered(names: tuple[str, ...]) -> dict[str, int]:
+    return {name: place for place, name in enumerate(names)}
+
+
+def _places(names: tuple[str, ...], known: dict[str, int]) -> NDArray[np.int64]:
     """For each name its place among the known; the last entry answers NO_REASON."""
-    at = {name: place for place, name in enumerate(known)}
-    return np.array([at[name] for name in names] + [NO_REASON], np.int64)
+    return np.array([known[name] for name in names] + [NO_REASON], np.int64)
 
 
-def _renamed(snapshot: Snapshot, vms: tuple[str, ...], reasons: tuple[str, ...]) -> Snapshot:
+def _placed(snapshot: Snapshot, vm_at: dict[str, int], reason_at: dict[str, int]) -> Snapshot:
+    """Return the snapshot whose rows and vCPUs have the places that names have in these."""
     fields, vcpus = snapshot.rows.fields.copy(), snapshot.vcpus.copy()
-    fields["vm"] = _places(snapshot.vms, vms)[fields["vm"]]
-    fields["reason"] = _places(snapshot.reasons, reasons)[fields["reason"]]
-    vcpus["vm"] = _places(snapshot.vms, vms)[vcpus["vm"]]
-    rows = Rows(fields, snapshot.rows.hist)
-    return replace(snapshot, rows=rows, vcpus=vcpus, vms=vms, reasons=reasons)
+    vm_places = _places(snapshot.vms, vm_at)
+    fields["vm"] = vm_places[fields["vm"]]
+    fields["reason"] = _places(snapshot.reasons, reason_at)[fields["reason"]]
+    vcpus["vm"] = vm_places[vcpus["vm"]]
+    return replace(snapshot, rows=Rows(fields, snapshot.rows.hist), vcpus=vcpus)
 
 
 def _summed_vcpus(named: Sequence[Snapshot]) -> NDArray[Any]:

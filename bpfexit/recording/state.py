@@ -1,18 +1,22 @@
-"""What a recording has said so far of its host and its guests, for the snapshots that follow."""
+"""What a recording has said so far of its host and its guests, for the snapshots that follow.
+
+A snapshot has the guests that a live one would have: those that live, and those whose end
+its line tells of. Guests that ended long before are in none, or each would cost all of them.
+"""
 
 from dataclasses import replace
 
-from bpfexit.errors import BpfexitError
 from bpfexit.events.region import Region
-from bpfexit.model.guest import Guest
+from bpfexit.formats.json.values import TooLargeError
+from bpfexit.model.guest import Guest, guests_size, map_size
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Snapshot
 
-LIMIT = 256 << 20
-"""Bytes about guests, roughly, after one header: a hostile file is not to fill the memory."""
+LIMIT = 64 << 20
+"""Bytes about the guests of one time, roughly: a hostile file is not to fill the memory."""
 
-_GUEST, _REGION = 1000, 200
-"""Bytes that one takes beside its text."""
+MOST_NAMES = 16384
+"""Names of processes that are kept for lines which tell of an end and no more."""
 
 
 class Known:
@@ -21,56 +25,77 @@ class Known:
     def __init__(self, facts: HostFacts | None = None) -> None:
         self._facts = facts or HostFacts()
         self._of: dict[int, dict[str, Guest]] = {}  # by process and name
+        self._new: set[int] = set()  # processes that no snapshot has come for since their line
         self._names: dict[int, str] = {}
-        self._ended: set[int] = set()
         self._maps: dict[tuple[Region, ...], tuple[Region, ...]] = {}
         self._size = 0
-        self._guests: tuple[Guest, ...] | None = ()
+        self._guests: tuple[Guest, ...] = ()
+        self._ended: tuple[int, ...] = ()  # as the last line had them
+        self._changed = False
 
     def add(self, guest: Guest) -> None:
-        """Note what is known of a guest by now. Raises `BpfexitError` when it is too much.
+        """Note what is known of a guest by now. Raises `TooLargeError` when it is too much.
 
         Guests of the same machine have the same memory map: it is kept once.
         """
         regions = self._maps.setdefault(guest.regions, guest.regions)
         if regions is guest.regions:
-            self._size += sum(_REGION + len(each.name) for each in regions)
-        text = (
-            guest.name,
-            guest.named_by,
-            guest.vmm,
-            *(word for pair in guest.options for word in pair),
-        )
-        self._size += _GUEST + sum(map(len, text))
-        if self._size > LIMIT:
-            raise BpfexitError(f"what is said of the guests takes more than {LIMIT >> 20} MiB")
+            self._size += map_size(regions)
+        self._size += guest.size
         self._put(replace(guest, regions=regions))
-        self._ended.discard(guest.pid)
+        self._new.add(guest.pid)
+        if self._size > LIMIT:
+            self._measure()
 
     def put_into(self, snapshot: Snapshot) -> Snapshot:
-        """Return the snapshot with its host's facts and all guests so far."""
-        pids, vms = (snapshot.vcpus[name].tolist() for name in ("pid", "vm"))
-        self._names.update((pid, snapshot.vms[vm]) for pid, vm in zip(pids, vms, strict=True))
-        for guest in snapshot.guests:
-            if guest.pid not in self._ended:
+        """Return the snapshot with its host's facts and the guests of its time."""
+        self._name(snapshot)
+        ended = tuple(guest.pid for guest in snapshot.guests)
+        if self._new or ended != self._ended:
+            for guest in snapshot.guests:
                 self._end(guest)
-        if self._guests is None:
+            self._forget(frozenset(ended) | self._new)
+            self._ended, self._new = ended, set()
+        if self._changed:
             self._guests = tuple(guest for had in self._of.values() for guest in had.values())
+            self._changed = False
         origin = replace(snapshot.origin, facts=self._facts)
         return replace(snapshot, origin=origin, guests=self._guests)
 
+    def _name(self, snapshot: Snapshot) -> None:
+        """Note what the processes of its vCPUs are called; those seen first are forgotten first."""
+        pids, vms = (snapshot.vcpus[name].tolist() for name in ("pid", "vm"))
+        self._names.update((pid, snapshot.vms[vm]) for pid, vm in zip(pids, vms, strict=True))
+        for pid in [*self._names][: max(0, len(self._names) - MOST_NAMES)]:
+            del self._names[pid]
+
     def _end(self, guest: Guest) -> None:
         """Note that a process has ended, whatever guests it had."""
-        self._ended.add(guest.pid)
         had = self._of.get(guest.pid)
         if not had:  # `top -j` says no more of guests than their names
             self._put(replace(guest, name=self._names.get(guest.pid, guest.name)))
             return
-        for each in tuple(had.values()):
-            self._put(replace(each, ended=True))
+        living = [each for each in had.values() if not each.ended]
+        had.update((each.name, replace(each, ended=True)) for each in living)
+        self._changed |= bool(living)
+
+    def _forget(self, told: frozenset[int]) -> None:
+        """Forget the processes whose guests have all ended, but for those told of."""
+        for pid in [*self._of]:
+            if pid not in told and all(guest.ended for guest in self._of[pid].values()):
+                del self._of[pid]
+                self._changed = True
 
     def _put(self, guest: Guest) -> None:
         had = self._of.setdefault(guest.pid, {})
         had.pop(guest.name, None)  # the one who has the PID now is the last
         had[guest.name] = guest
-        self._guests = None
+        self._changed = True
+
+    def _measure(self) -> None:
+        """Count anew, without what is forgotten by now; so that is seldom, half must be free."""
+        guests = [guest for had in self._of.values() for guest in had.values()]
+        self._maps = {guest.regions: guest.regions for guest in guests}
+        self._size = guests_size(guests)
+        if self._size > LIMIT // 2:
+            raise TooLargeError(f"its guests take more than {LIMIT >> 21} MiB of memory")

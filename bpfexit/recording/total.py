@@ -7,7 +7,9 @@ from math import inf
 from pathlib import Path
 
 from bpfexit.errors import BpfexitError
+from bpfexit.formats.json.snapshot import MEMORY
 from bpfexit.model.filter import Filter
+from bpfexit.model.guest import Guest, guests_size
 from bpfexit.model.snapshot import Snapshot, merged
 from bpfexit.recording.reader import RecordingSource
 
@@ -31,7 +33,7 @@ def total(
     Raises `BpfexitError` for what is no recording and for an empty window.
     """
     source = RecordingSource(path, wanted)
-    adding = Adding()
+    adding = Adding(SUM_MEMORY)
     with closing(source):
         for snapshot in within(source, begin_s, end_s):
             adding.add(snapshot)
@@ -63,26 +65,51 @@ def covers(source: RecordingSource) -> str:
 class Adding:
     """Adds snapshots up, several at once: each merge sorts all rows of the sum so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        """Add up; `most` is how many bytes the sum may take, roughly, where it is another's."""
         self.intervals = 0
-        self._parts: list[Snapshot] = []
-        self._rows = 0
+        self._most = most
+        self._sum: Snapshot | None = None
+        self._sum_size = 0
+        self._waiting: list[Snapshot] = []
+        self._waiting_size = 0
+        self._guests: tuple[Guest, ...] = ()
 
     def add(self, snapshot: Snapshot) -> None:
-        """Add one; the sum so far is made when what waits is as large."""
+        """Add one; the sum so far is made when what waits is half as large, so seldom enough.
+
+        Raises `BpfexitError` when the sum takes more memory than it may.
+        """
         self.intervals += 1
-        self._parts.append(snapshot)
-        self._rows += len(snapshot.rows)
-        if len(self._parts) > _CHUNK or self._rows > max(_CHUNK_ROWS, 2 * len(self._parts[0].rows)):
+        size = snapshot.size
+        if snapshot.guests is not self._guests:
+            size += guests_size(snapshot.guests)
+            self._guests = snapshot.guests
+        if self._waiting and self._waiting_size + size > max(_LEAST_WAITING, self._sum_size // 2):
             self.sum()
+        self._waiting.append(snapshot)
+        self._waiting_size += size
 
     def sum(self) -> Snapshot:
         """Return everything so far as one snapshot; something must have been added."""
-        self._parts = [merged(self._parts)]
-        self._rows = len(self._parts[0].rows)
-        return self._parts[0]
+        if self._waiting:
+            parts = [self._sum] if self._sum else []
+            self._sum = merged([*parts, *self._waiting])
+            self._sum_size = self._sum.size + guests_size(self._sum.guests)
+            self._waiting, self._waiting_size = [], 0
+            self._check()
+        if self._sum is None:
+            raise ValueError("nothing was added")
+        return self._sum
+
+    def _check(self) -> None:
+        if self._most is not None and self._sum_size > self._most:
+            raise BpfexitError(
+                f"the intervals take more than {self._most >> 20} MiB of memory when they are "
+                "added up: choose some of the guests or exits with -p, -v or --reason"
+            )
 
 
-_CHUNK = 256
-_CHUNK_ROWS = 16384
-"""What waits to be added: so many snapshots or rows (1.3 KB each) at most."""
+_LEAST_WAITING = 8 << 20
+SUM_MEMORY = MEMORY
+"""Bytes that the sum of a recording's intervals may take, as many as one of them."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.recording.total import SUM_MEMORY, Adding
 from bpfexit.run.signals import Interrupts
 from bpfexit.run.source import Source
 
@@ -69,3 +70,8 @@ def intervals(
 def last_of(source: Source) -> Snapshot | None:
     """Return what is left to read; of a source that needs no stopping, the next."""
     return source.close() if source.due() is None else source.next()
+
+
+def adding_for(source: Source) -> Adding:
+    """Return what adds up a source's snapshots; only the kernel's take as much as they take."""
+    return Adding(SUM_MEMORY if source.due() is not None else None)

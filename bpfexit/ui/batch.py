@@ -6,8 +6,9 @@ from rich.console import Console
 
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.model.address_names import AddressNames
-from bpfexit.model.snapshot import Snapshot, merged
+from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query, view
+from bpfexit.recording.total import Adding
 from bpfexit.ui.tables import header, table
 
 
@@ -17,16 +18,15 @@ def show_json(snapshots: Iterable[Snapshot], write: Callable[[str], object]) -> 
         write(snapshot_json.encode(snapshot, AddressNames(snapshot).name))
 
 
-def show_tables(snapshots: Iterable[Snapshot], query: Query, console: Console) -> None:
+def show_tables(
+    snapshots: Iterable[Snapshot], query: Query, console: Console, adding: Adding
+) -> None:
     """Print a table for each interval, and one for all of them together."""
-    total: Snapshot | None = None
-    number = 0
     for snapshot in snapshots:
-        number += 1
-        total = merged([total, snapshot]) if total else snapshot
+        adding.add(snapshot)
         show(snapshot, query, console)
-    if total and number > 1:
-        show(total, query, console, f"all {number} intervals")
+    if adding.intervals > 1:
+        show(adding.sum(), query, console, f"all {adding.intervals} intervals")
 
 
 def show(snapshot: Snapshot, query: Query, console: Console, title: str = "") -> None:

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bpfexit.model.own_cost import ProgramsCost
-from bpfexit.model.snapshot import Snapshot, merged
+from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import clean
 from bpfexit.model.view import view
-from bpfexit.run.loop import MEASURING_S, Run, last_of
+from bpfexit.run.loop import MEASURING_S, Run, adding_for, last_of
 from bpfexit.run.resizes import Resizes
 from bpfexit.run.signals import Interrupts
 from bpfexit.run.source import Source
@@ -39,7 +39,7 @@ class LiveScreen:
         self._console = console
         self.state = replace(state, measure=True)
         self.snapshot: Snapshot | None = None
-        self.total: Snapshot | None = None
+        self._adding = adding_for(source)
         self._programs_cost: ProgramsCost | None = None
         self._number = 0
         self._ended = False
@@ -104,7 +104,7 @@ class LiveScreen:
         for key in keys:
             self.state = replace(self.state, quit=True) if key == "eof" else press(self.state, key)
             if self.state.reset:
-                self.total = None
+                self._adding = adding_for(self._source)
 
     def _read(self, elapsed: float) -> None:
         self._number += 1
@@ -122,7 +122,12 @@ class LiveScreen:
         self._programs_cost = snapshot.cost.programs or self._programs_cost
         if not self.state.paused or self.state.steps:
             self.snapshot = snapshot
-        self.total = merged([self.total, snapshot]) if self.total else snapshot
+        self._adding.add(snapshot)
+
+    @property
+    def total(self) -> Snapshot | None:
+        """What was shown since the start, or since the key that resets it."""
+        return self._adding.sum() if self._adding.intervals else None
 
     def render(self) -> RenderableType:
         """Return the whole screen."""

@@ -227,7 +227,8 @@ def blind(snapshot: Snapshot) -> Text:
 
 
 def _ended(snapshot: Snapshot) -> Text:
-    names = {guest.pid: guest.name for guest in snapshot.guests if guest.pid in snapshot.ended}
+    ended = snapshot.ended
+    names = {guest.pid: guest.name for guest in snapshot.guests if guest.pid in ended}
     said = ", ".join(map(clean, names.values()))
     return Text(f"ended: {said}", "yellow", no_wrap=True, overflow="ellipsis")
 

@@ -47,7 +47,7 @@ from bpfexit.model.snapshot import VCPU_FIELDS, Snapshot
 
 SCHEMA = "bpfexit.snapshot/1"
 
-MEMORY = 160 << 20
+MEMORY = 96 << 20
 """Bytes that a snapshot read may take; 200,000 rows with 14 buckets in use each take 52 MB."""
 
 _ROWS_A_PIECE = 1024

@@ -114,7 +114,7 @@ def test_too_much_about_guests_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(known, "LIMIT", 1 << 20)
     assert len(everything(path)[0].guests) == 100
     monkeypatch.setattr(known, "LIMIT", 1 << 17)
-    with pytest.raises(BpfexitError, match="said of the guests takes more than"):
+    with pytest.raises(BpfexitError, match="its guests take more than"):
         everything(path)
 
 

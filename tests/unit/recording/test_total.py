@@ -12,6 +12,7 @@ from bpfexit.errors import BpfexitError
 from bpfexit.formats.json import recording as recording_json
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.formats.json.recording import Header
+from bpfexit.model import histograms
 from bpfexit.model.filter import Filter
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
@@ -127,11 +128,11 @@ def test_an_interval_belongs_where_its_middle_lies(tmp_path: Path) -> None:
         total(path, Filter(), 7)
 
 
-@given(st.lists(snapshots(), min_size=1, max_size=6), st.integers(1, 5), st.integers(1, 8))
-def test_chunks_make_no_difference(of: list[Snapshot], chunk: int, rows: int) -> None:
+@given(st.lists(snapshots(), min_size=1, max_size=6), st.integers(1, 100_000), st.integers(1, 1000))
+def test_chunks_make_no_difference(of: list[Snapshot], waiting: int, entries: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(summing, "_CHUNK", chunk)
-        patch.setattr(summing, "_CHUNK_ROWS", rows)
+        patch.setattr(summing, "_LEAST_WAITING", waiting)
+        patch.setattr(histograms, "ENTRIES_AT_ONCE", entries)
         adding = Adding()
         for each in of:
             adding.add(each)

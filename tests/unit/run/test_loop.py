@@ -14,6 +14,7 @@ from rich.console import Console
 from bpfexit.formats.json.snapshot import decode
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query
+from bpfexit.recording.total import Adding
 from bpfexit.run.loop import Run, intervals
 from bpfexit.run.signals import Interrupts
 from bpfexit.ui.batch import show_json, show_tables
@@ -172,7 +173,7 @@ def test_json_is_a_line_an_interval(interrupts: Interrupts) -> None:
 
 def shown(run: Run, interrupts: Interrupts) -> str:
     console = Console(file=io.StringIO(), width=120)
-    show_tables(intervals(FakeSource(), run, interrupts), Query(), console)
+    show_tables(intervals(FakeSource(), run, interrupts), Query(), console, Adding())
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
