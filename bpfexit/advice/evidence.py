@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import isnan, nan
 from typing import Any
 
@@ -26,7 +27,7 @@ from bpfexit.model.grouping import (
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.platform import PLATFORM, described, region_at
-from bpfexit.model.rows import Rows
+from bpfexit.model.rows import Rows, grouped
 from bpfexit.model.snapshot import Snapshot, idle_rows
 from bpfexit.model.view import Line
 
@@ -240,12 +241,10 @@ def gather(snapshot: Snapshot) -> Iterable[Evidence]:
     """Yield the evidence of each guest that was seen."""
     known = {guest.pid: guest for guest in snapshot.guests}
     rows, vcpus = snapshot.rows, snapshot.vcpus
-    pairs = zip(
-        np.concatenate([rows["vm"], vcpus["vm"]]).tolist(),
-        np.concatenate([rows["pid"], vcpus["pid"]]).tolist(),
-        strict=True,
-    )
-    for place, pid in dict.fromkeys(pairs):
+    (row_order, rows_of), (vcpu_order, vcpus_of) = map(_by_guest, (rows.fields, vcpus))
+    rows, vcpus = rows.take(row_order), vcpus[vcpu_order]
+    for owner in dict.fromkeys((*rows_of, *vcpus_of)):
+        place, pid = owner
         vm = snapshot.vms[place]
         yield Evidence(
             vm=vm,
@@ -255,7 +254,20 @@ def gather(snapshot: Snapshot) -> Iterable[Evidence]:
             emits_exits=snapshot.origin.emits_exits,
             backend=snapshot.origin.backend,
             seconds=snapshot.duration_s,
-            rows=rows.take((rows["vm"] == place) & (rows["pid"] == pid)),
-            vcpus=vcpus[(vcpus["vm"] == place) & (vcpus["pid"] == pid)],
+            rows=rows.part(*rows_of.get(owner, (0, 0))),
+            vcpus=vcpus[slice(*vcpus_of.get(owner, (0, 0)))],
             reasons=snapshot.reasons,
         )
+
+
+def _by_guest(
+    fields: NDArray[Any],
+) -> tuple[NDArray[np.intp], dict[tuple[int, int], tuple[int, int]]]:
+    """Return an order in which each guest's entries are neighbours, and where in it they are.
+
+    Guests are told apart by `vm` and `pid`. A pass over all rows for each is quadratic.
+    """
+    order, fresh = grouped(fields, ("vm", "pid"))
+    starts = np.flatnonzero(fresh)
+    owners = fields[order[starts]][["vm", "pid"]].tolist()
+    return order, dict(zip(owners, pairwise([*starts.tolist(), len(order)]), strict=True))

@@ -7,6 +7,7 @@ and only values that are words or numbers: no path, no address, no text.
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ MOST = 256
 
 LONGEST = 4096
 """Characters of one value; a `-cpu` with all its flags has some 1,500."""
+
+MOST_CHARACTERS = 1 << 16
+"""Characters of all values of a guest together: a host may run a thousand guests."""
 
 CUT = ("…", "")
 """Stands at the end for what is too much."""
@@ -40,8 +44,10 @@ _NETDEV = re.compile("model|vhost")
 def qemu_options(pid: int, root: Path = Path("/")) -> Options:
     """Return (option without its dashes, value) in their order; the text is not to be trusted."""
     found = list(_pairs(list(command_line(pid, root)[1:])))
-    kept = [(name, _cut(value)) for name, value in found[:MOST]]
-    return tuple(kept + [CUT] * (len(found) > MOST))
+    cut = [(name, _cut(value)) for name, value in found[:MOST]]
+    lengths = accumulate(len(value) for _, value in cut)
+    kept = [pair for pair, until in zip(cut, lengths, strict=True) if until <= MOST_CHARACTERS]
+    return tuple(kept + [CUT] * (len(found) > len(kept)))
 
 
 def _cut(value: str) -> str:

@@ -98,17 +98,24 @@ class AddressNames:
         fields = snapshot.rows.fields
         order, fresh = grouped(fields, PLACE)
         self._users: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        self._users_in: dict[tuple[int, int, int], list[tuple[int, int]]] = defaultdict(list)
         for kind, address, vm, pid in fields[order[fresh]][list(PLACE)].tolist():
             self._users[kind, address].append((vm, pid))
+            self._users_in[kind, address, pid].append((vm, pid))
 
     def name(
         self, kind: Kind, address: int, vm: str | None = None, pid: int | None = None
     ) -> AddressName | None:
         """Name an address for all guests that were there, or for those of that name, or process."""
+        known = (
+            self._users.get((kind, address), ())
+            if pid is None
+            else self._users_in.get((kind, address, pid), ())
+        )
         users = [
             (user_pid, self._vms[user_vm])
-            for user_vm, user_pid in self._users.get((kind, address), ())
-            if vm in (None, self._vms[user_vm]) and pid in (None, user_pid)
+            for user_vm, user_pid in known
+            if vm in (None, self._vms[user_vm])
         ]
         return address_name(kind, address, map(self._guest, users)) if users else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from bpfexit.events.region import Region
 
@@ -37,7 +38,7 @@ class Guest:
     mapped_by: Layer | None = None
     ended: bool = False
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes of memory that it takes, roughly, without its memory map."""
         words = (word for option in self.options for word in option)

@@ -30,7 +30,7 @@ class Known:
         self._maps: dict[tuple[Region, ...], tuple[Region, ...]] = {}
         self._size = 0
         self._guests: tuple[Guest, ...] = ()
-        self._ended: tuple[int, ...] = ()  # as the last line had them
+        self._ended: frozenset[int] = frozenset()  # as the last line had them
         self._changed = False
 
     def add(self, guest: Guest) -> None:
@@ -50,11 +50,13 @@ class Known:
     def put_into(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot with its host's facts and the guests of its time."""
         self._name(snapshot)
-        ended = tuple(guest.pid for guest in snapshot.guests)
+        ended = frozenset(guest.pid for guest in snapshot.guests)
         if self._new or ended != self._ended:
+            known = self._ended - self._new
             for guest in snapshot.guests:
-                self._end(guest)
-            self._forget(frozenset(ended) | self._new)
+                if guest.pid not in known:
+                    self._end(guest)
+            self._forget(ended | self._new)
             self._ended, self._new = ended, set()
         if self._changed:
             self._guests = tuple(guest for had in self._of.values() for guest in had.values())

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 
 from bpfexit.errors import BpfexitError
 from bpfexit.events.region import Region
 from bpfexit.guests.maps import mtree
 from bpfexit.guests.maps.qmp import COMMAND
+from bpfexit.host.bounded_run import bounded_run
 
 TIMEOUT_S = 3.0
 """For one call of virsh; libvirt waits for a QEMU that does not answer without an end."""
 
 FOLDERS = ("/usr/bin", "/usr/local/bin", "/bin")
 """Where virsh is looked for: bpfexit runs as root, and PATH may lead anywhere."""
+
+MOST_BYTES = 4 << 20
+"""Of one call; a memory map has some 100 KB, and a list of 1,000 guests 60 KB."""
 
 _DOMAIN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s+(.+?)\s*")
 
@@ -42,22 +45,25 @@ def memory_map(uuid: str) -> tuple[Region, ...]:
 
 def _virsh(*arguments: str) -> str:
     try:
-        done = subprocess.run(
+        done = bounded_run(
             [_program(), "--quiet", *arguments],
-            input=b"",  # a pipe, so that no /dev/null is needed
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            check=False,
-            env=os.environ | {"LC_ALL": "C", "PATH": ":".join(FOLDERS)},
+            os.environ | {"LC_ALL": "C", "PATH": ":".join(FOLDERS)},
+            TIMEOUT_S,
+            MOST_BYTES,
         )
-    except subprocess.TimeoutExpired:
+    except TimeoutError:
         raise BpfexitError(f"--libvirt: virsh did not answer within {TIMEOUT_S:.0f} s") from None
+    except OverflowError:
+        raise BpfexitError(
+            f"--libvirt: virsh prints more than {MOST_BYTES >> 20} MiB: "
+            "try `virsh list`, or name the guests' own sockets with --qmp"
+        ) from None
     except OSError as error:
         raise BpfexitError(f"--libvirt: cannot run virsh: {error.strerror}") from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").split()
+    if done.code:
+        said = done.errors.decode(errors="replace").split()
         raise BpfexitError(f"--libvirt: virsh failed: {ascii(' '.join(said))[1:-1][:200]}")
-    return done.stdout.decode(errors="replace")
+    return done.output.decode(errors="replace")
 
 
 def _program() -> str:
