@@ -19,8 +19,8 @@ from bpfexit.formats.json.values import Line, TooLargeError
 from bpfexit.model.filter import Filter, kept
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import printable
+from bpfexit.recording import lines
 from bpfexit.recording.state import Known
-from bpfexit.tracer import lines
 
 _MOST_REASONS = 100
 """Reasons that a note names; Intel VMX has some 70."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bpfexit.errors import BpfexitError
 from bpfexit.events.registry import KINDS
-from bpfexit.formats import json_lists
+from bpfexit.formats.json import lists as json_lists
 from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.json import rows as rows_json
 from bpfexit.formats.json import slow as slow_json

@@ -12,7 +12,7 @@ import pytest
 from bpfexit.formats.json import guest as guest_json
 from bpfexit.formats.json import recording as recording_json
 from bpfexit.formats.json import snapshot as snapshot_json
-from bpfexit.tracer.lines import LONGEST
+from bpfexit.recording.lines import LONGEST
 from tests.peak import BPFEXIT, run
 
 MOST_MIB = 512
