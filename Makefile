@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 PACKAGES := python3-venv python3-bpfcc
 TEST_PACKAGES := jq datamash
-TESTBED_PACKAGES := qemu-system-x86 busybox-static kmod file trace-cmd
-BENCH_PACKAGES := linux-perf trace-cmd bpftrace bpfcc-tools
+TESTBED_PACKAGES := qemu-system-x86 busybox-static kmod file trace-cmd linux-perf
+BENCH_PACKAGES := trace-cmd bpftrace bpfcc-tools
 # The kernels that `testbed` fetches, by Debian's names, and those of `test-kernels`.
 KERNELS := bookworm
 OTHER_KERNELS := bullseye trixie sid

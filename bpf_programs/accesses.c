@@ -21,11 +21,11 @@ int on_kvm_pio(void *ctx)
 {
 	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
-		return 0;
+		return KEEP_EVENT;
 	u32 write = ARGUMENT(0, u32, PIO_RW_OFFSET);
 	u32 size = ARGUMENT(2, u32, PIO_SIZE_OFFSET);
 	note_access(vcpu, access_of(KIND_PIO, write, size), ARGUMENT(1, u16, PIO_PORT_OFFSET));
-	return 0;
+	return KEEP_EVENT;
 }
 
 /* A read that user space answers comes as unsatisfied-read, then read: one access. */
@@ -33,7 +33,7 @@ int on_kvm_mmio(void *ctx)
 {
 	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
-		return 0;
+		return KEEP_EVENT;
 	u32 type = ARGUMENT(0, u32, MMIO_TYPE_OFFSET);
 	u32 size = ARGUMENT(1, u32, MMIO_LEN_OFFSET);
 	u32 answered = vcpu->unsatisfied && type == MMIO_READ;
@@ -41,7 +41,7 @@ int on_kvm_mmio(void *ctx)
 	if (!answered)
 		note_access(vcpu, access_of(KIND_MMIO, type == MMIO_WRITE, size),
 			    ARGUMENT(2, u64, MMIO_GPA_OFFSET));
-	return 0;
+	return KEEP_EVENT;
 }
 
 /* An ioeventfd hit on VMX: its GPA, and no kvm_mmio. The length is not known. */
@@ -51,15 +51,15 @@ int on_kvm_fast_mmio(void *ctx)
 	if (vcpu)
 		note_access(vcpu, access_of(KIND_MMIO, 1, 0),
 			    ARGUMENT(0, u64, FAST_MMIO_GPA_OFFSET));
-	return 0;
+	return KEEP_EVENT;
 }
 
 int on_kvm_msr(void *ctx)
 {
 	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
-		return 0;
+		return KEEP_EVENT;
 	u32 write = ARGUMENT(0, u32, MSR_WRITE_OFFSET);
 	note_access(vcpu, access_of(KIND_MSR, write, 0), ARGUMENT(1, u32, MSR_ECX_OFFSET));
-	return 0;
+	return KEEP_EVENT;
 }

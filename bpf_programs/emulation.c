@@ -26,13 +26,13 @@ int on_kvm_emulate_insn(struct raw_args *ctx)
 	if (!vcpu)
 		vcpu = new_vcpu(id_of(ctx->args[0]), 0);
 	if (!vcpu)
-		return 0;
+		return KEEP_EVENT;
 	vcpu->accessed = 0;
 	vcpu->charged = 0;
 	vcpu->user_ns = 0;
 	vcpu->user_since = 0;
 	vcpu->unsatisfied = 0;
-	return 0;
+	return KEEP_EVENT;
 }
 
 static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 address)

@@ -42,7 +42,7 @@ int on_kvm_exit(void *ctx)
 	if (!vcpu)
 		vcpu = new_vcpu(RECORD(u32, EXIT_VCPU_ID_OFFSET), RECORD(u32, EXIT_ISA_OFFSET));
 	if (!vcpu || !IS_WATCHED(vcpu))
-		return 0;
+		return KEEP_EVENT;
 
 	u64 now = bpf_ktime_get_ns();
 	if (vcpu->exit_ns)
@@ -53,7 +53,7 @@ int on_kvm_exit(void *ctx)
 	if (!REASON_WATCHED(RECORD(u32, EXIT_EXIT_REASON_OFFSET))) {
 		forget_exit(vcpu);
 		vcpu->entry_ns = now;
-		return 0;
+		return KEEP_EVENT;
 	}
 #endif
 	REASON_OF(vcpu) = RECORD(u32, EXIT_EXIT_REASON_OFFSET);
@@ -61,7 +61,7 @@ int on_kvm_exit(void *ctx)
 #ifdef SLOW_NS
 	vcpu->rip = RECORD(u64, EXIT_GUEST_RIP_OFFSET);
 #endif
-	return 0;
+	return KEEP_EVENT;
 }
 
 int on_kvm_entry(void *ctx)
@@ -70,7 +70,7 @@ int on_kvm_entry(void *ctx)
 	u64 now = bpf_ktime_get_ns();
 	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
-		return 0;
+		return KEEP_EVENT;
 
 	if (vcpu->exit_ns) {
 		count_exit(vcpu, now);
@@ -78,7 +78,7 @@ int on_kvm_entry(void *ctx)
 	}
 	forget_exit(vcpu);
 	vcpu->entry_ns = now;
-	return 0;
+	return KEEP_EVENT;
 }
 
 /*

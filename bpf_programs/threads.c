@@ -8,9 +8,9 @@ int on_sched_process_exit(void *ctx)
 {
 	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
-		return 0;
+		return KEEP_EVENT;
 	u64 task = vcpu->task;
 	slot_of_task.delete(&task);
 	vcpu->task = 0;
-	return 0;
+	return KEEP_EVENT;
 }

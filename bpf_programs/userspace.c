@@ -12,28 +12,28 @@ int on_kvm_userspace_exit(void *ctx)
 {
 	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
-		return 0;
+		return KEEP_EVENT;
 	u32 reason = ARGUMENT(0, u32, USERSPACE_EXIT_REASON_OFFSET);
 	s32 error = ARGUMENT(1, s32, USERSPACE_EXIT_ERRNO_OFFSET);
 	if (user_space_serves(vcpu, reason, error))
 		vcpu->user_since = bpf_ktime_get_ns();
-	return 0;
+	return KEEP_EVENT;
 }
 
 int on_kvm_fpu(void *ctx)
 {
 	struct vcpu *vcpu = current_vcpu();
 	if (!vcpu)
-		return 0;
+		return KEEP_EVENT;
 	if (!ARGUMENT(0, u32, FPU_LOAD_OFFSET)) {
 		if (leaves_again(vcpu))
 			vcpu->user_since = bpf_ktime_get_ns();
-		return 0;
+		return KEEP_EVENT;
 	}
 	if (!vcpu->user_since)
-		return 0;
+		return KEEP_EVENT;
 	u64 ns = bpf_ktime_get_ns() - vcpu->user_since;
 	vcpu->user_since = 0;
 	add_user_time(vcpu, ns);
-	return 0;
+	return KEEP_EVENT;
 }

@@ -14,6 +14,13 @@ struct raw_args {
 #define opaque(x) asm volatile("" : "+r"(x))
 #define barrier() asm volatile("" ::: "memory")
 
+/*
+ * What every program returns. The kernel hides an event from perf where a classic
+ * program returns 0 (trace_call_bpf() in perf_trace_run_bpf_submit()). It ignores the
+ * result of a raw program.
+ */
+#define KEEP_EVENT 1
+
 /* Of a classic tracepoint: a field of its record. */
 #define RECORD(type, offset) (*(type *)((void *)ctx + (offset)))
 

@@ -1,16 +1,21 @@
-"""Run the guest while bpfexit's own cost is measured, with nothing else in the window."""
+"""Run the guest while bpfexit's own cost is measured, or perf counts, with nothing else then."""
 
 import json
+import subprocess
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.guests.guests import Guests
 from bpfexit.host.preflight import Ready
 from bpfexit.model.filter import Filter
+from bpfexit.tracer.plan import WITHIN_AN_EXIT
 from bpfexit.tracer.source import KernelSource
 from tests.counting import BPFEXIT, CONTROL_PORT, Counted, Place, next_line, started, write
+from tests.perf_stat import counting
 
 MIX = (
     "pio-read-kernel=997,pio-write-kernel=1009,pio-read-user=503,pio-write-user=509,"
@@ -19,12 +24,47 @@ MIX = (
 )
 
 
+PERF_EVENTS = (
+    *(f"kvm:{event}" for event in WITHIN_AN_EXIT),
+    "sched:sched_process_exit",
+)
+"""Events whose programs are attached the classic way on some kernel, on every back end."""
+
+ENDED = 7
+
+
 def measured(ready: Ready, guest: Sequence[str]) -> Counted:
     """Start the guest, attach, and measure while it runs to its end; of all guests there are."""
+    return _observed(ready, guest, lambda source: source.measuring_cost())
+
+
+def beside_perf(ready: Ready, guest: Sequence[str]) -> tuple[Counted, Counter[str]]:
+    """Do the same while perf counts, and while `ENDED` processes end."""
+    exits = ("kvm:kvm_exit", "kvm:kvm_entry") if ready.backend.emits_exits else ()
+    seen: Counter[str] = Counter()
+    found = _observed(ready, guest, lambda _: _counted_by_perf((*PERF_EVENTS, *exits), seen))
+    return found, seen
+
+
+@contextmanager
+def _counted_by_perf(events: Sequence[str], seen: Counter[str]) -> Iterator[None]:
+    with TemporaryDirectory() as folder, counting(events, Path(folder) / "perf.csv") as counts:
+        yield
+        for _ in range(ENDED):
+            subprocess.run(["true"], check=True)
+    seen.update(counts)
+
+
+def _observed(
+    ready: Ready,
+    guest: Sequence[str],
+    during: Callable[[KernelSource], AbstractContextManager[object]],
+) -> Counted:
+    """Start the guest, attach, and let it run to its end within a context of the source's."""
     with started([*BPFEXIT, "guest", "--json", "--wait", "--linger", *guest]) as machine:
         next_line(machine)
         with closing(KernelSource(ready.backend, ready.tracefs, Filter(), Guests())) as source:
-            with source.measuring_cost():
+            with during(source):
                 write(machine, "\n")
                 result = json.loads(next_line(machine))
             snapshot = source.next()

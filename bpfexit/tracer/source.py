@@ -37,6 +37,7 @@ from bpfexit.model.slow import Slow, Threshold, slow_exits
 from bpfexit.model.snapshot import VCPU_FIELDS, Origin, Snapshot
 from bpfexit.names.reasons import BUILT_IN, IDLE, parse_format
 from bpfexit.tracer import plan as programs
+from bpfexit.tracer.attaching import attach, detach
 from bpfexit.tracer.compiler import compiled, one_line, release_compiler
 from bpfexit.tracer.host_plan import host_plan, reason_filter
 from bpfexit.tracer.mmap_rows import (
@@ -187,10 +188,7 @@ class KernelSource:
         # The kernel waits for all CPUs as it takes each program away: a tenth of a second or more.
         ended_ns = time.monotonic_ns()
         for each in self._plan.detaching:
-            if each.classic:
-                self._bpf.detach_tracepoint(each.full_name)
-            else:
-                self._bpf.detach_raw_tracepoint(each.event)
+            detach(self._bpf, each)
         last = self._next(ended_ns)
         self._bpf.cleanup()
         os.close(self._vcpus_fd)
@@ -254,18 +252,12 @@ class KernelSource:
     def _attach(self) -> None:
         for each in self._plan.attachments:
             try:
-                self._attach_one(each)
+                attach(self._bpf, each)
             except Exception as error:
                 raise BpfexitError(
                     f"cannot attach to {each.full_name} ({one_line(error)}); "
                     "`bpfexit doctor` shows what is missing"
                 ) from None
-
-    def _attach_one(self, each: programs.Attachment) -> None:
-        if each.classic:
-            self._bpf.attach_tracepoint(tp=each.full_name, fn_name=f"on_{each.event}")
-        else:
-            self._bpf.attach_raw_tracepoint(tp=each.event, fn_name=f"on_{each.event}")
 
     def _read_rows(self) -> Difference:
         """Return what has happened in the rows since the last reading, of which one copy is kept.

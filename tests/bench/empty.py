@@ -7,6 +7,7 @@ import signal
 
 from bpfexit.host import preflight
 from bpfexit.tracer import source as kernel
+from bpfexit.tracer.attaching import attach
 from bpfexit.tracer.compiler import shielded
 from bpfexit.tracer.host_plan import host_plan
 from bpfexit.tracer.plan import Attachment
@@ -22,11 +23,7 @@ def main() -> None:
     with shielded():
         bpf = kernel.import_bcc().BPF(text="\n".join(map(_program, plan.attachments)))
     for each in plan.attachments:
-        name = f"on_{each.event}"
-        if each.classic:
-            bpf.attach_tracepoint(tp=each.full_name, fn_name=name)
-        else:
-            bpf.attach_raw_tracepoint(tp=each.event, fn_name=name)
+        attach(bpf, each)
     print("attached", ", ".join(map(_how, plan.attachments)), flush=True)
     try:
         signal.pause()
@@ -35,7 +32,7 @@ def main() -> None:
 
 
 def _program(each: Attachment) -> str:
-    return f"int on_{each.event}(void *ctx) {{ return 0; }}"
+    return f"int on_{each.event}(void *ctx) {{ return 1; }}"
 
 
 def _how(each: Attachment) -> str:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bpfexit.host import preflight
-from tests.costing import MIX, measured
+from tests.costing import MIX, beside_perf, measured
 from tests.counting import BPFEXIT, Counted, count, keep_moving, record, tids
 from tests.ftrace import recording
 from tests.slow_guest import record_slow_guest
@@ -106,3 +106,10 @@ def full() -> dict[str, Any]:
 def own_cost() -> dict[str, Any]:
     """Measure meanwhile what the programs cost."""
     return _as_json(measured(preflight.ready(), ["--mix", f"{MIX},cpuid=1013", "--rounds", "1"]))
+
+
+def perf() -> dict[str, Any]:
+    """Let perf count the same events meanwhile."""
+    guest = ["--mix", f"{MIX},cpuid=1013", "--rounds", "1"]
+    result, seen = beside_perf(preflight.ready(), guest)
+    return _as_json(result) | {"perf": seen}

@@ -59,6 +59,7 @@ for each in (
     exits.full,
     exits.slow,
     exits.own_cost,
+    exits.perf,
 ):
     scenario(each)
 

@@ -15,7 +15,7 @@ from bpfexit.model.filter import Filter
 from bpfexit.model.histogram import LOWER_NS, bucket_of
 from bpfexit.model.snapshot import merged
 from bpfexit.recording.total import total
-from tests.costing import expected_runs, runs
+from tests.costing import ENDED, expected_runs, runs
 from tests.counting import CONTROL_PORT, HLT_TIMER_REGISTERS, Counted, Place
 from tests.slow_guest import DELAY_US
 from tests.testbed.conftest import Findings
@@ -296,3 +296,14 @@ def test_every_exit_and_every_access_is_one_run_of_its_program(findings: Finding
     expected = expected_runs(result)
     assert {event: found[event] for event in expected} == expected
     assert all(each["ns"] > 0 for each in cost["programs"] if each["runs"])
+
+
+def test_perf_counts_every_event_that_programs_are_attached_to(findings: Findings) -> None:
+    found = findings("perf")
+    result, seen = of(found), Counter(found["perf"])
+    check_exact(result)
+    exits = result.reasons().total() + result.snapshots[-1]["in_flight"]
+    assert (seen["kvm:kvm_exit"], seen["kvm:kvm_entry"]) == (exits, exits)
+    expected = {f"kvm:{event}": count for event, count in expected_runs(result).items()}
+    assert {event: seen[event] for event in expected} == expected
+    assert seen["sched:sched_process_exit"] >= ENDED

@@ -47,6 +47,16 @@ def test_the_text_has_each_file_once_and_whole(name: str) -> None:
         assert (programs.folder() / file).read_text() in text
 
 
+@pytest.mark.parametrize("name", PLANS)
+def test_no_program_hides_its_event_from_perf(name: str) -> None:
+    text = programs.text(PLANS[name].files)
+    bodies = re.findall(r"^int on_\w+\(.*?^}", text, re.MULTILINE | re.DOTALL)
+    returned = [value for body in bodies for value in re.findall(r"return (\w+);", body)]
+    assert len(bodies) == len(PLANS[name].attachments) <= len(returned)
+    assert set(returned) == {"KEEP_EVENT"}
+    assert re.findall(r"^#define KEEP_EVENT (\d+)$", text, re.MULTILINE) == ["1"]
+
+
 def test_every_file_with_programs_is_in_a_plan() -> None:
     files = {path.name for path in programs.folder().iterdir() if path.is_file()}
     assert files == {file for plan in PLANS.values() for file in plan.files}
