@@ -12,14 +12,6 @@
 #define KVM_EXIT_X86_RDMSR 29
 #define KVM_EXIT_X86_WRMSR 30
 
-/* VCPU_ID_OFFSET, of vcpu_id in struct kvm_vcpu, comes from the kernel's BTF. */
-static __always_inline u32 id_of(u64 kvm_vcpu)
-{
-	u32 id = 0;
-	bpf_probe_read_kernel(&id, sizeof(id), (void *)(kvm_vcpu + VCPU_ID_OFFSET));
-	return id;
-}
-
 int on_kvm_emulate_insn(struct raw_args *ctx)
 {
 	struct vcpu *vcpu = current_vcpu();
@@ -46,6 +38,15 @@ static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 addre
 	vcpu->accessed = 1;
 	vcpu->charged = vcpu->user_ns != 0;
 	vcpu->user_ns = 0;
+}
+
+/* Without a slot. In a slot's presence, the access began before the tracing did. */
+static __always_inline void miss_access(void)
+{
+	u32 slot;
+
+	if (free_slots.peek(&slot))
+		count_slotless();
 }
 
 /* A trip that serves no access, such as one for a signal, is nobody's. */

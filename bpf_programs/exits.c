@@ -35,13 +35,34 @@ static __always_inline void end_without_entry(struct vcpu *vcpu, u64 now)
 	forget_exit(vcpu);
 }
 
+/*
+ * KVM has emulated an access without an exit, as it does with real mode on VMX where
+ * kvm_intel.unrestricted_guest is off. --reason counts exits only.
+ */
+static __always_inline void count_without_exit(struct vcpu *vcpu)
+{
+#ifndef REASON_WATCHED
+	u32 zero = 0;
+	u32 *attached = all_attached.lookup(&zero);
+
+	if (!IS_WATCHED(vcpu) || !attached || !*attached)
+		return;
+	REASON_OF(vcpu) = NO_EXIT;
+	count_untimed(vcpu);
+#endif
+}
+
 int on_kvm_exit(void *ctx)
 {
 	struct vcpu *vcpu = current_vcpu();
 
 	if (!vcpu)
 		vcpu = new_vcpu(RECORD(u32, EXIT_VCPU_ID_OFFSET), RECORD(u32, EXIT_ISA_OFFSET));
-	if (!vcpu || !IS_WATCHED(vcpu))
+	if (!vcpu) {
+		count_slotless();
+		return KEEP_EVENT;
+	}
+	if (!IS_WATCHED(vcpu))
 		return KEEP_EVENT;
 
 	u64 now = bpf_ktime_get_ns();
@@ -75,6 +96,8 @@ int on_kvm_entry(void *ctx)
 	if (vcpu->exit_ns) {
 		count_exit(vcpu, now);
 		tell_if_slow(vcpu, now - vcpu->exit_ns, vcpu->user_ns);
+	} else if (vcpu->what & ACCESS_MASK) {
+		count_without_exit(vcpu);
 	}
 	forget_exit(vcpu);
 	vcpu->entry_ns = now;
@@ -83,18 +106,28 @@ int on_kvm_entry(void *ctx)
 
 /*
  * An exit is counted under its first access; more of them (movs, rep) are counted
- * as folded. SVM before 6.6 serves the write of some MSRs before it fires kvm_exit:
- * that access is the next exit's.
+ * as folded. An access outside an exit waits for what comes next. If that is
+ * kvm_exit, the access is that exit's: SVM before 6.6 serves the write of some MSRs
+ * before it fires kvm_exit. If that is another access or kvm_entry (before 5.11, VMX
+ * fires kvm_entry before it emulates, too), it was without an exit.
  */
 static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 address)
 {
-	u64 what = vcpu->what;
-	if (what & ACCESS_MASK) {
-		vcpu->folded += vcpu->exit_ns != 0;
-		return;
+	if (vcpu->what & ACCESS_MASK) {
+		if (vcpu->exit_ns) {
+			vcpu->folded += 1;
+			return;
+		}
+		count_without_exit(vcpu);
+		vcpu->what &= ~(u64)ACCESS_MASK;
 	}
-	vcpu->what = what | access;
+	vcpu->what |= access;
 	vcpu->address = address;
+}
+
+/* The exit of this access is counted as lost; or it began before the tracing did. */
+static __always_inline void miss_access(void)
+{
 }
 
 /* Whatever took the vCPU to user space, the exit in progress waits for it. */

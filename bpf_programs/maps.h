@@ -37,5 +37,11 @@ BPF_HASH(index_of_key, struct row_key, u32, MAX_ROWS);
 BPF_STACK(free_slots, u32, MAX_VCPUS);
 BPF_STACK(free_rows, u32, MAX_ROWS);
 
-/* Exits of vCPUs that got no slot, per CPU. */
+/*
+ * 1 while all programs are attached. Before that and after it an access of an exit whose
+ * kvm_exit was not seen would look like one outside any exit.
+ */
+BPF_ARRAY(all_attached, u32, 1);
+
+/* Exits, or accesses, of vCPUs that got no slot, per CPU. */
 BPF_PERCPU_ARRAY(slots_full, u64, 1);

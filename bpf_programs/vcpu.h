@@ -81,16 +81,21 @@ static __always_inline struct vcpu *current_vcpu(void)
 	return vcpu_from_hash();
 }
 
+/* An exit, or an access, of a vCPU that got no slot. */
+static __always_inline void count_slotless(void)
+{
+	u32 zero = 0;
+	u64 *lost = slots_full.lookup(&zero);
+
+	if (lost)
+		*lost += 1;
+}
+
 static __always_inline struct vcpu *new_vcpu(u32 vcpu_id, u32 isa)
 {
 	u32 slot;
-	if (free_slots.pop(&slot)) {
-		u32 zero = 0;
-		u64 *lost = slots_full.lookup(&zero);
-		if (lost)
-			*lost += 1;
+	if (free_slots.pop(&slot))
 		return 0;
-	}
 	struct vcpu *vcpu = vcpu_in(slot);
 	u64 task = bpf_get_current_task();
 	u64 owner = bpf_get_current_pid_tgid();

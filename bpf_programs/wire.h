@@ -37,6 +37,13 @@
 #define REASON_SHIFT 32
 #define ACCESS_MASK 0x3fff /* size, access and kind: zero while none is known */
 
+/*
+ * The reason of an access outside any exit, a code of neither vendor: VMX has no such
+ * flags, SVM has its codes below 0x1000, from 0x80000000 or from 0xf0000000 on, and
+ * at the very end.
+ */
+#define NO_EXIT 0xfffe0000
+
 #define CACHED_ROWS 16
 #define GUESS_BITS 16
 

@@ -31,3 +31,12 @@ def backend(root: Path = Path("/")) -> Backend | None:
     """Return the back end that is loaded or built in; None when there is none."""
     modules = root / "sys/module"
     return next((each for each in BACKENDS if (modules / each.module).is_dir()), None)
+
+
+def emulates_real_mode(root: Path = Path("/")) -> bool:
+    """Say whether KVM emulates real mode without exits: VMX without unrestricted guests."""
+    parameter = root / "sys/module/kvm_intel/parameters/unrestricted_guest"
+    try:
+        return parameter.read_text().strip() in ("N", "0")
+    except OSError:
+        return False

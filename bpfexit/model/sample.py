@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bpfexit.model.histogram import BUCKETS, LOWER_NS
 from bpfexit.model.histograms import Histograms
-from bpfexit.model.rows import FIELDS, NO_REASON, Rows, joined
+from bpfexit.model.rows import FIELDS, IDENTITY, NO_REASON, Rows, joined
 from bpfexit.names.reasons import Reasons
 
 SLOT_SHIFT = 14
@@ -123,3 +123,14 @@ def name_reasons(diff: Difference, reasons: Reasons) -> tuple[str, ...]:
     places = [NO_REASON if name is None else known.index(name) for name in names]
     diff.rows.fields["reason"] = np.array(places, "i4")[place] if len(pairs) else 0
     return known
+
+
+def rows_by_name(diff: Difference) -> Rows:
+    """Return the rows, whose reasons are named: as one those that differ in the code alone.
+
+    A VMX reason may have flags beside its code, which its name does not show.
+    """
+    if len(np.unique(diff.codes)) == len(np.unique(diff.rows["reason"])):
+        return diff.rows
+    rows, _ = diff.rows.summed_by(IDENTITY)
+    return rows

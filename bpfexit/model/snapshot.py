@@ -16,7 +16,7 @@ from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost
 from bpfexit.model.rows import IDENTITY, NO_REASON, Rows, summed
 from bpfexit.model.slow import Slow
-from bpfexit.names.reasons import IDLE
+from bpfexit.names.reasons import IDLE, Isa
 
 VCPU_FIELDS = np.dtype(
     [
@@ -63,6 +63,12 @@ class Snapshot:
     def exits(self) -> int:
         """Exits in the rows; accesses, where the back end emits no `kvm_exit`."""
         return int(self.rows["count"].sum())
+
+    @property
+    def without_exit(self) -> int:
+        """Accesses among them that KVM emulated outside any exit, on a back end that has exits."""
+        outside = (self.rows["reason"] == NO_REASON) & (self.rows["isa"] != Isa.NONE)
+        return int(self.rows["count"][outside].sum())
 
     @cached_property
     def ended(self) -> frozenset[int]:

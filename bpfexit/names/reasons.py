@@ -14,6 +14,12 @@ from bpfexit.names import reason_tables
 
 VMX_CODE_MASK = 0xFFFF
 VMX_FAILED_ENTRY = 1 << 31
+VMX_UNKNOWN = 0xFFFFFFFF
+"""The TDX module did not run the guest (Linux 6.16, tdx_to_vmx_exit_reason()): it has no flags."""
+
+NO_EXIT = 0xFFFE0000
+"""What the programs give as the reason of an access outside any exit (`wire.h`)."""
+
 IDLE = frozenset({"HLT", "hlt", "idle-halt"})
 """Reasons in which the guest waits: its idle time, in no latency and no share."""
 
@@ -39,11 +45,13 @@ class Reasons:
     svm: Mapping[int, str]
 
     def name(self, isa: int, code: int) -> str | None:
-        """Return the name of a reason code; None where the back end gives no reason."""
-        if isa == Isa.NONE:
+        """Return the name of a reason code; None where there is no exit to have one."""
+        if isa == Isa.NONE or code == NO_EXIT:
             return None
         if isa == Isa.SVM:
             return self.svm.get(code, f"unknown_{code:#x}")
+        if code == VMX_UNKNOWN:
+            return f"UNKNOWN_{code:#x}"
         basic = code & VMX_CODE_MASK
         name = self.vmx.get(basic, f"UNKNOWN_{basic:#x}")
         return f"{name} FAILED_VMENTRY" if code & VMX_FAILED_ENTRY else name

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bpfexit.errors import BpfexitError, UsageError
-from bpfexit.host import btf, kernel, tracefs
+from bpfexit.host import btf, kernel, kvm, tracefs
 from bpfexit.host.kvm import Backend
 from bpfexit.names.reasons import Reasons
 from bpfexit.tracer import plan as programs
@@ -14,12 +14,18 @@ def host_plan(backend: Backend, tracefs_root: Path, max_rows: int, max_vcpus: in
     records = {event: _record(tracefs_root, event) for event in programs.FIELDS}
     preempted = kernel.preempts_raw_tracepoints()
     if backend.emits_exits:
-        return programs.plan_with_exits(records, preempted, max_rows, max_vcpus)
-    types = [blob for blob in map(btf.read, btf.paths()) if blob]
-    offset = btf.member_offset(types, "kvm_vcpu", "vcpu_id")
+        plan = programs.plan_with_exits(records, preempted, max_rows, max_vcpus)
+        offset = _vcpu_id_offset() if kvm.emulates_real_mode() else None
+        return plan if offset is None else programs.with_real_mode(plan, offset)
+    offset = _vcpu_id_offset()
     if offset is None:
         raise BpfexitError("the kernel's BTF has no struct kvm_vcpu, by which vCPUs are numbered")
     return programs.plan_without_exits(records, offset, preempted, max_rows, max_vcpus)
+
+
+def _vcpu_id_offset() -> int | None:
+    types = [blob for blob in map(btf.read, btf.paths()) if blob]
+    return btf.member_offset(types, "kvm_vcpu", "vcpu_id")
 
 
 def _record(tracefs_root: Path, event: str) -> dict[str, int]:

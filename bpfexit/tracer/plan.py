@@ -14,7 +14,8 @@ from bpfexit.names.reasons import VMX_CODE_MASK, Isa
 
 COMMON = ("wire.h", "maps.h", "vcpu.h", "rows.h", "slow.h")
 WITH_EXITS = (*COMMON, "exits.c", "accesses.c", "userspace.c", "threads.c")
-WITHOUT_EXITS = (*COMMON, "emulation.c", "accesses.c", "userspace.c", "threads.c")
+REAL_MODE = ("vcpu_id.h", "real_mode.c")
+WITHOUT_EXITS = (*COMMON, "vcpu_id.h", "emulation.c", "accesses.c", "userspace.c", "threads.c")
 
 FIELDS = {
     "kvm_exit": ("exit_reason", "vcpu_id", "isa", "guest_rip"),
@@ -52,7 +53,7 @@ class Attachment:
 class Plan:
     """What to load: source files, macros for the compiler, programs in the order of attaching.
 
-    The program that begins an exit comes last, and only it notices one: what
+    The program that notices a vCPU comes last, and only it begins an exit: what
     is seen of an exit is seen whole, and attaching leaves nothing unpaired. The
     end of threads comes first: of a vCPU that is noticed, the end is. `detaching`
     is the order at the end: what counts goes first, so that whatever is counted
@@ -112,6 +113,17 @@ def plan_with_exits(records: Records, preempted: bool, max_rows: int, max_vcpus:
     return Plan(WITH_EXITS, macros, attachments, attachments[::-1])
 
 
+def with_real_mode(plan: Plan, vcpu_id_offset: int) -> Plan:
+    """Add what notices a vCPU whose real mode KVM emulates, so that it takes no exit."""
+    begin = Attachment("kvm_emulate_insn", classic=False)
+    return Plan(
+        (*plan.files, *REAL_MODE),
+        plan.macros | {"VCPU_ID_OFFSET": str(vcpu_id_offset)},
+        (*plan.attachments, begin),
+        (begin, *plan.detaching),
+    )
+
+
 def plan_without_exits(
     records: Records, vcpu_id_offset: int, preempted: bool, max_rows: int, max_vcpus: int
 ) -> Plan:
@@ -149,14 +161,11 @@ def watched_macro(pids: tuple[int, ...], vcpus: tuple[int, ...]) -> dict[str, st
 
 
 def reason_macro(isa: Isa, codes: list[int]) -> dict[str, str]:
-    """Return the macro by which the programs choose exits; a VMX code has 16 bits."""
-    if not codes:
-        return {}
-    value = f"((r)&{VMX_CODE_MASK})" if isa is Isa.VMX else "(r)"
-    return {"REASON_WATCHED(r)": _any_of(value, tuple(codes))}
+    """Return the macro by which the programs choose exits."""
+    return {"REASON_WATCHED(r)": _any_of(_code_of(isa), tuple(codes))} if codes else {}
 
 
-def slow_macros(threshold: Threshold, idle_codes: list[int]) -> dict[str, str]:
+def slow_macros(threshold: Threshold, isa: Isa, idle_codes: list[int]) -> dict[str, str]:
     """Return the macros by which single slow exits are told of; never those of idle time."""
     macros = {
         "SLOW_NS": f"{threshold.than_ns}ULL",
@@ -164,12 +173,17 @@ def slow_macros(threshold: Threshold, idle_codes: list[int]) -> dict[str, str]:
         "SLOW_PAGES": str(SLOW_PAGES),
     }
     if idle_codes:
-        macros["SLOW_IDLE(r)"] = _any_of("(r)", tuple(idle_codes))
+        macros["SLOW_IDLE(r)"] = _any_of(_code_of(isa), tuple(idle_codes))
     return macros
 
 
 def _sizes(max_rows: int, max_vcpus: int) -> dict[str, str]:
     return {"MAX_ROWS": str(max_rows), "MAX_VCPUS": str(max_vcpus)}
+
+
+def _code_of(isa: Isa) -> str:
+    """Return C for the code in a reason `r`: VMX has flags above the 16 bits of the code."""
+    return f"((r)&{VMX_CODE_MASK})" if isa is Isa.VMX else "(r)"
 
 
 def _any_of(value: str, numbers: tuple[int, ...]) -> str:

@@ -26,16 +26,18 @@ from bpfexit.model.guest import Guest
 from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost, Reading, programs_cost
 from bpfexit.model.sample import (
+    KIND_MASK,
     Difference,
     Sample,
     difference,
     joined_differences,
     name_owners,
     name_reasons,
+    rows_by_name,
 )
 from bpfexit.model.slow import Slow, Threshold, slow_exits
 from bpfexit.model.snapshot import VCPU_FIELDS, Origin, Snapshot
-from bpfexit.names.reasons import BUILT_IN, IDLE, parse_format
+from bpfexit.names.reasons import BUILT_IN, IDLE, Isa, parse_format
 from bpfexit.tracer import plan as programs
 from bpfexit.tracer.attaching import attach, detach
 from bpfexit.tracer.compiler import compiled, one_line, release_compiler
@@ -105,7 +107,7 @@ class KernelSource:
         self._plan.macros.update(reason_filter(backend, self._reasons, wanted.reasons))
         if threshold:
             idle = [code for name in IDLE for code in self._reasons.codes(backend.isa, name)]
-            self._plan.macros.update(programs.slow_macros(threshold, idle))
+            self._plan.macros.update(programs.slow_macros(threshold, backend.isa, idle))
         self._bpf = compiled(self._bcc, self._plan)
         self._threshold = threshold
         self._only = wanted.reasons
@@ -127,6 +129,7 @@ class KernelSource:
         self._closed = False
         self._programs_cost: ProgramsCost | None = None
         self._attach()
+        self._bpf["all_attached"][0] = ctypes.c_uint32(1)
         # Attaching takes its time, and nothing is counted before it is done.
         self._before = replace(self._before, taken_ns=time.monotonic_ns())
         release_compiler()
@@ -187,6 +190,7 @@ class KernelSource:
         self._closed = True
         # The kernel waits for all CPUs as it takes each program away: a tenth of a second or more.
         ended_ns = time.monotonic_ns()
+        self._bpf["all_attached"][0] = ctypes.c_uint32(0)
         for each in self._plan.detaching:
             detach(self._bpf, each)
         last = self._next(ended_ns)
@@ -214,7 +218,7 @@ class KernelSource:
         """
         if not len(slots):
             return
-        self._lost_of_ended += _lost_in(sample.vcpus[slots])
+        self._lost_of_ended += _lost_in(sample.vcpus[slots], self._exits_only)
         places = rows_of(self._rows[: self._rows_used], slots)
         self._keys.delete(self._rows[places])
         for first, shared in self._shared_rows():
@@ -299,6 +303,11 @@ class KernelSource:
     def _counted(self) -> int:
         return sum(int(shared["untimed"].sum()) for _, shared in self._shared_rows())
 
+    @property
+    def _exits_only(self) -> bool:
+        """Whether accesses outside exits are not counted: see all_attached in maps.h."""
+        return bool(self._only) or self._closed
+
     def _cost(self, duration_s: float) -> OwnCost:
         """Return what bpfexit cost since the last snapshot."""
         before, self._cpu_s = self._cpu_s, time.process_time()
@@ -312,19 +321,19 @@ class KernelSource:
         vms, vm_of_slot = _vms(after.vcpus, guests)
         shown = after.vcpus["watched"] != 0
         diff.rows.fields["vm"] = vm_of_slot[diff.slots]
-        lost = self._lost_of_ended + _lost_in(after.vcpus)
+        lost = self._lost_of_ended + _lost_in(after.vcpus, self._exits_only)
         lost = replace(lost, vcpus_full=after.slots_full, missed=after.missed)
         lost, self._lost = lost - self._lost, lost
         duration_s = (after.taken_ns - before.taken_ns) / 1e9
         return Snapshot(
             start=time.time() - (time.monotonic_ns() - before.taken_ns) / 1e9,
             duration_s=duration_s,
-            rows=diff.rows,
+            rows=rows_by_name(diff),
             vcpus=_seen_vcpus(before.vcpus, after.vcpus, vm_of_slot)[shown],
             vms=vms,
             reasons=reasons,
             lost=lost,
-            in_flight=int(_in_an_exit(after.vcpus, ended=False).sum()),
+            in_flight=int(_unfinished(after.vcpus, self._exits_only, ended=False).sum()),
             origin=self._origin,
             guests=guests,
             slow=self._slow(before, after, guests),
@@ -368,19 +377,24 @@ def _program_runs(each: programs.Attachment, fd: int) -> ProgramRuns:
     return ProgramRuns(each.event, found["run_cnt"], found["run_time_ns"])
 
 
-def _lost_in(vcpus: NDArray[Any]) -> Lost:
+def _lost_in(vcpus: NDArray[Any], exits_only: bool) -> Lost:
     """Return what these vCPUs know of: neither what had no slot nor what was missed."""
     return Lost(
         map_full=int(vcpus["map_full"].sum()),
         unpaired=int(vcpus["unpaired"].sum()),
         folded=int(vcpus["folded"].sum()),
-        unended=int(_in_an_exit(vcpus, ended=True).sum()),
+        unended=int(_unfinished(vcpus, exits_only, ended=True).sum()),
     )
 
 
-def _in_an_exit(vcpus: NDArray[Any], *, ended: bool) -> NDArray[np.bool_]:
-    in_one: NDArray[np.bool_] = (vcpus["exit_ns"] != 0) & ((vcpus["task"] == 0) == ended)
-    return in_one
+def _unfinished(vcpus: NDArray[Any], exits_only: bool, *, ended: bool) -> NDArray[np.bool_]:
+    """Which vCPUs are in an exit, or made an access outside one that is not counted yet."""
+    unfinished: NDArray[np.bool_] = vcpus["exit_ns"] != 0
+    if not exits_only:
+        waits = (vcpus["what"] & KIND_MASK != 0) & (vcpus["isa"] != Isa.NONE)
+        unfinished |= waits & (vcpus["watched"] != 0)
+    unfinished &= (vcpus["task"] == 0) == ended
+    return unfinished
 
 
 def _seen_vcpus(

@@ -16,7 +16,7 @@ from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.text import clean
 from bpfexit.model.view import Line
 from bpfexit.ui.paragraph import Paragraph
-from bpfexit.ui.tables import blind, how_much, lost, named_by, reason_or_address, where
+from bpfexit.ui.tables import how_much, lost, named_by, reason_or_address, where, without_exits
 
 MOST_LINES = 4
 """Reasons and addresses of a finding that are shown; JSON has all."""
@@ -34,8 +34,7 @@ def diagnosis(found: Diagnosis) -> RenderableType:
     """Return all of it: guests with findings in full, the others in a line each."""
     snapshot = found.snapshot
     parts: list[RenderableType] = [where(snapshot), how_much(snapshot), lost(snapshot)]
-    if not snapshot.origin.emits_exits:
-        parts.append(blind(snapshot))
+    parts += without_exits(snapshot)
     full = [each for each in found.guests if each.findings]
     rest = [each for each in found.guests if not each.findings]
     for guest in full or rest[:1]:

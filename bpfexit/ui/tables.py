@@ -69,9 +69,7 @@ def header(snapshot: Snapshot, title: str = "", *, with_cost: bool = False) -> R
         lines.append(_ended(snapshot))
     if snapshot.cost.programs or (with_cost and snapshot.cost.over_s):
         lines.append(_cost(snapshot))
-    if not snapshot.origin.emits_exits:
-        lines.append(blind(snapshot))
-    return Group(*lines)
+    return Group(*lines, *without_exits(snapshot))
 
 
 def table(view: View, width: int, more: str = SHOW_ALL, empty: str = NO_EXITS) -> RenderableType:
@@ -215,7 +213,18 @@ def _cost(snapshot: Snapshot) -> Text:
     return Text(line, style="dim", no_wrap=True, overflow="ellipsis")
 
 
-def blind(snapshot: Snapshot) -> Text:
+def without_exits(snapshot: Snapshot) -> list[Text]:
+    """Return a line about accesses without an exit: all, some, or none of them."""
+    if not snapshot.origin.emits_exits:
+        return [_blind(snapshot)]
+    if not snapshot.without_exit:
+        return []
+    some = f"{numbers.count(snapshot.without_exit)} accesses took no exit"
+    said = f"{some}: emulated by KVM, no reason and no latency"
+    return [Text(said, "yellow", no_wrap=True, overflow="ellipsis")]
+
+
+def _blind(snapshot: Snapshot) -> Text:
     """Return what a back end without exits does not tell."""
     backend = clean(snapshot.origin.backend)
     return Text(

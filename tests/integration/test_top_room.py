@@ -7,13 +7,20 @@ import time
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from bpfexit.host.preflight import Ready
+from bpfexit.tracer import source as kernel
+from tests.costing import measured
 from tests.counting import BPFEXIT, Counted, Place, next_line, started, until_counting
 
 MIX = "pio-read-kernel=97,pio-write-user=101,mmio-read-user=103,msr-read=107,apic-read=109"
 GUESTS = 9
 ROWS = 16
 """Room for two guests at a time, which have five rows and two or three besides."""
+ATTEMPTS = 5
+"""Runs until one has no other guest of this machine in it."""
+
 VCPU = 3
 """Other guests of this machine hardly have so many."""
 
@@ -57,3 +64,26 @@ def test_rows_of_ended_guests_are_used_again_and_every_count_is_exact(
         seen = Counted({}, []).places([row for row in rows if row["tid"] == tid])
         for done in guests[0]["vcpus"][VCPU]["operations"]:
             assert seen[Place(done["kind"], done["access"], done["address"])] == done["count"], done
+
+
+def accesses(guest: dict[str, Any]) -> int:
+    """Return what the guest says it accessed, with the writes that end a round."""
+    return sum(
+        vcpu["control_exits"] + sum(each["count"] for each in vcpu["operations"])
+        for vcpu in guest["vcpus"]
+    )
+
+
+def test_without_a_slot_each_access_is_lost_once(
+    needs_bpf: Ready, needs_kvm: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if needs_bpf.backend.emits_exits:
+        pytest.skip("here exits are lost, not accesses")
+    monkeypatch.setattr(kernel, "vcpu_slots", lambda _: 2)
+    for _ in range(ATTEMPTS):
+        found = measured(needs_bpf, ["--mix", MIX, "--rounds", "1", "--vcpus", "5"])
+        counted = sum(row["count"] for row in found.rows) + found.lost["vcpus_full"]
+        if counted == accesses(found.guest):
+            break
+    assert found.lost.keys() == {"vcpus_full"}
+    assert counted == accesses(found.guest)

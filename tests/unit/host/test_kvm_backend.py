@@ -33,3 +33,17 @@ def test_kvm_alone_is_no_back_end(tmp_path: Path) -> None:
 
 def test_no_modules_at_all(tmp_path: Path) -> None:
     assert kvm.backend(tmp_path) is None
+
+
+@pytest.mark.parametrize(("value", "emulates"), [("N\n", True), ("0\n", True), ("Y\n", False)])
+def test_real_mode_is_emulated_without_unrestricted_guests(
+    tmp_path: Path, value: str, emulates: bool
+) -> None:
+    load(tmp_path, "kvm_intel/parameters")
+    (tmp_path / "sys/module/kvm_intel/parameters/unrestricted_guest").write_text(value)
+    assert kvm.emulates_real_mode(tmp_path) is emulates
+
+
+def test_real_mode_is_not_emulated_where_nothing_says_so(tmp_path: Path) -> None:
+    load(tmp_path, "kvm_amd")
+    assert not kvm.emulates_real_mode(tmp_path)

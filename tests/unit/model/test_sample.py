@@ -22,8 +22,9 @@ from bpfexit.model.sample import (
     joined_differences,
     name_owners,
     name_reasons,
+    rows_by_name,
 )
-from bpfexit.names.reasons import BUILT_IN, Isa
+from bpfexit.names.reasons import BUILT_IN, NO_EXIT, Isa
 from tests.unit import wire
 
 ROW, VCPU = wire.struct("row"), wire.struct("vcpu")
@@ -199,6 +200,32 @@ def test_codes_that_share_a_name_share_its_place() -> None:
     diff = of(new, vcpus(Isa.VMX))
     assert name_reasons(diff, BUILT_IN) == ("HLT",)
     assert diff.rows["reason"].tolist() == [0, 0]
+
+
+def test_codes_that_share_a_name_share_a_row() -> None:
+    new = rows(packed(0, 12), packed(1, 12), packed(0, 10), packed(0, 12 | 1 << 27))
+    for row, ns in zip(new, (100, 200, 300, 400), strict=True):
+        count(row, ns, ns)
+    diff = of(new, vcpus(Isa.VMX, Isa.VMX))
+    names = name_reasons(diff, BUILT_IN)
+    found = rows_by_name(diff)
+    pairs = {(names[row["reason"]], row["vcpu"]): row for row in found.fields}
+    assert {key: (row["count"], row["total_ns"], row["max_ns"]) for key, row in pairs.items()} == {
+        ("HLT", 0): (4, 1000, 400),
+        ("HLT", 1): (2, 400, 200),
+        ("CPUID", 0): (2, 600, 300),
+    }
+    assert len(found) == len(pairs)
+    assert found.hist.totals().sum() == 8
+
+
+def test_rows_of_different_names_stay_as_they_are() -> None:
+    new = rows(packed(0, 12), packed(0, 10), packed(0, NO_EXIT, Kind.PIO, C["ACCESS_READ"], 1))
+    new["seq"], new["untimed"] = 2, 1
+    diff = of(new, vcpus(Isa.VMX))
+    assert set(name_reasons(diff, BUILT_IN)) == {"HLT", "CPUID"}
+    assert rows_by_name(diff) is diff.rows
+    assert diff.rows["reason"].tolist().count(NO_REASON) == 1
 
 
 def test_nothing_at_all_is_no_difference() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpfexit.names.reasons import BUILT_IN, IDLE, VMX_FAILED_ENTRY, Isa, parse_format
+from bpfexit.names.reasons import BUILT_IN, IDLE, NO_EXIT, VMX_FAILED_ENTRY, Isa, parse_format
+from tests.unit import wire
 
 FORMAT = Path("/sys/kernel/tracing/events/kvm/kvm_exit/format")
 HEADERS = Path("/usr/include/x86_64-linux-gnu/asm")
@@ -114,6 +115,17 @@ def test_the_running_kernels_names_are_those_built_in() -> None:
 def test_a_failed_entry_is_told_apart() -> None:
     assert BUILT_IN.name(Isa.VMX, VMX_FAILED_ENTRY | 33) == "INVALID_STATE FAILED_VMENTRY"
     assert BUILT_IN.name(Isa.VMX, VMX_FAILED_ENTRY | 0xFFF0) == "UNKNOWN_0xfff0 FAILED_VMENTRY"
+
+
+def test_a_guest_that_was_not_run_has_no_flags() -> None:
+    assert BUILT_IN.name(Isa.VMX, 0xFFFFFFFF) == "UNKNOWN_0xffffffff"
+
+
+@pytest.mark.parametrize("isa", Isa)
+def test_an_access_without_an_exit_has_no_reason(isa: Isa) -> None:
+    assert wire.defines()["NO_EXIT"] == NO_EXIT
+    assert BUILT_IN.name(isa, NO_EXIT) is None
+    assert NO_EXIT not in BUILT_IN.table(isa)
 
 
 def test_vmx_keeps_flags_out_of_the_code() -> None:

@@ -19,6 +19,9 @@ RECORDS = {
 PLANS = {
     "with exits": programs.plan_with_exits(RECORDS, False, 1024, 16),
     "with exits, preempted": programs.plan_with_exits(RECORDS, True, 1024, 16),
+    "with exits, real mode": programs.with_real_mode(
+        programs.plan_with_exits(RECORDS, False, 1024, 16), 48
+    ),
     "without exits": programs.plan_without_exits(RECORDS, 48, False, 1024, 16),
     "without exits, preempted": programs.plan_without_exits(RECORDS, 48, True, 1024, 16),
 }
@@ -82,7 +85,8 @@ def test_a_plan_of_classic_programs_misses_no_offset(name: str) -> None:
 @pytest.mark.parametrize("name", PLANS)
 def test_what_begins_an_exit_is_attached_after_all_that_happens_in_one(name: str) -> None:
     order = [each.event for each in PLANS[name].attachments]
-    last = ["kvm_entry", "kvm_exit"] if name.startswith("with exits") else ["kvm_emulate_insn"]
+    last = ["kvm_entry", "kvm_exit"] if name.startswith("with exits") else []
+    last += ["kvm_emulate_insn"] if "VCPU_ID_OFFSET" in PLANS[name].macros else []
     assert order == ["sched_process_exit", *programs.WITHIN_AN_EXIT, *last]
 
 
@@ -91,7 +95,7 @@ def test_what_counts_is_detached_before_what_times(name: str) -> None:
     order = [each.event for each in PLANS[name].detaching]
     assert sorted(order) == sorted(each.event for each in PLANS[name].attachments)
     counts = ["kvm_exit"] if name.startswith("with exits") else ["kvm_pio", "kvm_mmio", "kvm_msr"]
-    times = {"kvm_userspace_exit", "kvm_fpu", "kvm_entry", "kvm_emulate_insn"} & set(order)
+    times = {"kvm_userspace_exit", "kvm_fpu", "kvm_entry", "kvm_emulate_insn"} & set(order[1:])
     assert max(map(order.index, counts)) < min(map(order.index, times))
     assert order[-1] == "sched_process_exit"
 
@@ -129,7 +133,7 @@ def test_offsets_and_sizes_become_macros() -> None:
 
 
 def test_slow_exits_are_never_those_of_idle_time() -> None:
-    macros = programs.slow_macros(Threshold(10**6, 100), [0x78, 0xA6])
+    macros = programs.slow_macros(Threshold(10**6, 100), Isa.SVM, [0x78, 0xA6])
     assert macros.pop("SLOW_NS") == "1000000ULL"
     assert macros.pop("SLOW_RATE") == "100"
     pages = int(macros.pop("SLOW_PAGES"))
@@ -137,7 +141,17 @@ def test_slow_exits_are_never_those_of_idle_time() -> None:
     assert holds(macros, r=0x78)
     assert holds(macros, r=0xA6)
     assert not holds(macros, r=0x7B)
-    assert "SLOW_IDLE(r)" not in programs.slow_macros(Threshold(1, 1), [])
+    assert not holds(macros, r=0x78 | 1 << 26)  # SVM has no flags
+    assert "SLOW_IDLE(r)" not in programs.slow_macros(Threshold(1, 1), Isa.SVM, [])
+
+
+@pytest.mark.parametrize("flag", [0, 26, 27, 31])
+def test_idle_time_on_vmx_is_known_beside_flags(flag: int) -> None:
+    macros = programs.slow_macros(Threshold(10**6, 100), Isa.VMX, [12])
+    idle = {"SLOW_IDLE(r)": macros["SLOW_IDLE(r)"]}
+    assert holds(idle, r=12 | (1 << flag if flag else 0))
+    assert not holds(idle, r=30 | (1 << flag if flag else 0))
+    assert not holds(idle, r=0xFFFFFFFF)
 
 
 def holds(macros: dict[str, str], **values: int) -> bool:

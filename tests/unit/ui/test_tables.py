@@ -203,6 +203,15 @@ def test_a_back_end_without_exits_says_so(width: int) -> None:
     assert "…" not in lines[4]
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_accesses_without_an_exit_are_said_apart(width: int) -> None:
+    emulated = pio(0x80, reason=None, untimed=803)
+    lines = rendered(header(snapshot(pio(0x70, ns=(3000,)), emulated)), width)
+    assert lines[3].startswith("lost: nothing")
+    assert lines[4].startswith("803 accesses took no exit: emulated by KVM")
+    assert "…" not in lines[4]
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_is_named_with_its_number(name: str) -> None:
     line = rendered(header(replace(host(), lost=Lost(**{name: 12345}))))[3]

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * On VMX without unrestricted guests KVM emulates real mode, in which every vCPU
+ * begins, and takes no exit: a vCPU is known from its first emulated instruction on,
+ * and not only from its first exit. kvm_emulate_insn(vcpu, failed).
+ */
+
+#define ISA_VMX 1
+
+int on_kvm_emulate_insn(struct raw_args *ctx)
+{
+	if (!current_vcpu())
+		new_vcpu(id_of(ctx->args[0]), ISA_VMX);
+	return KEEP_EVENT;
+}
