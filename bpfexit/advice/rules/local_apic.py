@@ -1,12 +1,12 @@
 """Accesses to the page of the local APIC."""
 
 from bpfexit.advice import apicv, hyperv
+from bpfexit.advice.apic_page import PAGE, first_exits
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.events.mmio import MMIO
 
-PAGE = (0xFEE00000, 0xFEE00FFF)
 REASONS = ("APIC_ACCESS", "avic_unaccelerated_access", "avic_incomplete_ipi")
 """VMX serves a write of EOI without an MMIO access; AVIC leaves some registers to KVM."""
 
@@ -15,7 +15,8 @@ PER_S = 2000.0
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to the page, and exits for it without an address."""
-    return evidence.at(MMIO, PAGE) | evidence.reason(*REASONS)
+    exits = evidence.at(MMIO, PAGE) | evidence.reason(*REASONS)
+    return exits | first_exits(evidence)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:

@@ -1,19 +1,18 @@
 """Pages that are faulted in, or write-protected."""
 
+from bpfexit.advice.apic_page import FAULTS, FAULTS_PER_S, first_exits
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.events.kind import NO_KIND
 
-REASONS = ("EPT_VIOLATION", "npf")
 DIRTY_LOG = ("PML_FULL",)
-PER_S = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return nested page faults that are no MMIO access, and full logs of dirty pages."""
-    faults = evidence.reason(*REASONS) & evidence.kind(NO_KIND)
-    return faults | evidence.reason(*DIRTY_LOG)
+    faults = evidence.reason(*FAULTS) & evidence.kind(NO_KIND)
+    return faults & ~first_exits(evidence) | evidence.reason(*DIRTY_LOG)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
@@ -52,7 +51,7 @@ RULE = Rule(
     name="memory-faults",
     looks_for="nested page faults (EPT violation, NPF) on memory",
     select=select,
-    per_s=PER_S,
+    per_s=FAULTS_PER_S,
     because="a guest whose memory is there makes none, and 1000 are 4 MB a second",
     why="Memory that the host has not yet given, or has write-protected to see what changes, "
     "costs an exit for each page the guest touches.",
@@ -60,7 +59,9 @@ RULE = Rule(
     remedy="Huge pages (QEMU asks for transparent ones: `madvise` is enough); memory given at "
     "start.",
     limits="A guest that has just started touches its memory for the first time: that passes. "
-    "Whether its memory is of huge pages already is not known here.",
+    "Whether its memory is of huge pages already is not known here. Linux 6.1 takes such an exit "
+    "for a read of the local APIC's page, too; where their numbers agree, they are left to the "
+    "rule local-apic.",
     references=(
         "Linux Documentation/admin-guide/mm/transhuge",
         "libvirt domain XML: memoryBacking",

@@ -9,7 +9,8 @@ from bpfexit.advice.finding import CostOf, Finding
 from bpfexit.advice.registry import RULES, rule
 from bpfexit.advice.rules.slow_user_space import SLOW_NS
 from bpfexit.model.snapshot import Snapshot
-from tests.unit.advice.cases import CASES, PVM, enough_ns, seen
+from tests.unit.advice.cases import CASES, ISAS, PVM, SVM, VMX, enough_ns, mmio, seen
+from tests.unit.builders import Exits
 
 SHAPES = [(name, backend) for name, case in CASES.items() for backend in case.backends]
 PRICED = [
@@ -104,3 +105,49 @@ def test_a_recording_of_no_time_gives_no_finding() -> None:
     count, ns = threshold("pm-timer")
     case = CASES["pm-timer"]
     assert findings(seen(case.exits("kvm_amd", count, ns), duration_s=0.0)) == {}
+
+
+READ = mmio(0xFEE00390)
+TWICE = [(VMX, "EPT_VIOLATION"), (SVM, "npf")]
+
+
+def reads_and_faults(reason: str, backend: str, reads: int, faults: int) -> Snapshot:
+    """Return a vCPU that reads the APIC page, beside exits for nothing of the same reason."""
+    isa, ns = ISAS[backend], enough_ns("memory-faults")
+    read = Exits(reason, isa=isa, ns=(ns,) * reads, **READ)
+    return seen(read, Exits(reason, isa=isa, ns=(ns,) * faults), backend=backend)
+
+
+@pytest.mark.parametrize(("backend", "reason"), TWICE)
+@pytest.mark.parametrize(("reads", "faults"), [(5000, 4999), (5000, 5999), (20000, 21900)])
+def test_two_exits_for_a_read_of_the_apic_page_are_no_faults_of_memory(
+    backend: str, reason: str, reads: int, faults: int
+) -> None:
+    found = findings(reads_and_faults(reason, backend, reads, faults))
+    assert "memory-faults" not in found
+    assert found["local-apic"].exits.count == reads + faults
+
+
+@pytest.mark.parametrize(("backend", "reason"), TWICE)
+@pytest.mark.parametrize(("reads", "faults"), [(0, 5000), (5000, 6100), (5000, 3000), (20, 3000)])
+def test_faults_of_memory_beside_reads_of_the_apic_page_are_told(
+    backend: str, reason: str, reads: int, faults: int
+) -> None:
+    found = findings(reads_and_faults(reason, backend, reads, faults))
+    assert found["memory-faults"].exits.count == faults
+    assert ("local-apic" in found) == (reads >= 2000)
+    assert "local-apic" not in found or found["local-apic"].exits.count == reads
+
+
+def test_the_reads_of_one_vcpu_explain_no_faults_of_another() -> None:
+    ns = enough_ns("memory-faults")
+    read = Exits(reason="EPT_VIOLATION", **READ, ns=(ns,) * 5000)
+    other = Exits(reason="EPT_VIOLATION", ns=(ns,) * 5000, tid=102, vcpu=1)
+    assert findings(seen(read, other))["memory-faults"].exits.count == 5000
+
+
+def test_other_mmio_explains_no_faults() -> None:
+    ns = enough_ns("memory-faults")
+    read = Exits(reason="EPT_VIOLATION", **mmio(0xD0000000), ns=(ns,) * 5000)
+    fault = Exits(reason="EPT_VIOLATION", ns=(ns,) * 5000)
+    assert findings(seen(read, fault))["memory-faults"].exits.count == 5000

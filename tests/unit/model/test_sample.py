@@ -220,7 +220,7 @@ def test_codes_that_share_a_name_share_a_row() -> None:
 
 
 def test_rows_of_different_names_stay_as_they_are() -> None:
-    new = rows(packed(0, 12), packed(0, 10), packed(0, NO_EXIT, Kind.PIO, C["ACCESS_READ"], 1))
+    new = rows(packed(0, 12), packed(0, 10), packed(0, NO_EXIT, PIO, C["ACCESS_READ"], 1))
     new["seq"], new["untimed"] = 2, 1
     diff = of(new, vcpus(Isa.VMX))
     assert set(name_reasons(diff, BUILT_IN)) == {"HLT", "CPUID"}
