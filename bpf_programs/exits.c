@@ -90,6 +90,11 @@ int on_kvm_entry(void *ctx)
 	/* First of all, as kvm_exit takes its time last: little of the tracing is in the latency. */
 	u64 now = bpf_ktime_get_ns();
 	struct vcpu *vcpu = current_vcpu();
+#ifdef ENTRY_VCPU_ID_OFFSET
+	/* Linux 5.10 where it emulates real mode: see with_real_mode() in programs.py. */
+	if (!vcpu)
+		vcpu = new_vcpu(RECORD(u32, ENTRY_VCPU_ID_OFFSET), ISA_VMX);
+#endif
 	if (!vcpu)
 		return KEEP_EVENT;
 

@@ -2,10 +2,9 @@
 /*
  * On VMX without unrestricted guests KVM emulates real mode, in which every vCPU
  * begins, and takes no exit: a vCPU is known from its first emulated instruction on,
- * and not only from its first exit. kvm_emulate_insn(vcpu, failed).
+ * and not only from its first exit. An access of an exit that was under emulation
+ * as tracing began has a row without a reason, too. kvm_emulate_insn(vcpu, failed).
  */
-
-#define ISA_VMX 1
 
 int on_kvm_emulate_insn(struct raw_args *ctx)
 {

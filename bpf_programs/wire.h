@@ -44,6 +44,8 @@
  */
 #define NO_EXIT 0xfffe0000
 
+#define ISA_VMX 1
+
 #define CACHED_ROWS 16
 #define GUESS_BITS 16
 
@@ -77,7 +79,7 @@ struct vcpu {
 	u64 folded;   /* accesses beyond the first of an exit: it is counted under the first */
 	u64 rows;     /* rows this vCPU has taken */
 	u32 vcpu_id;
-	u32 isa; /* 1 VMX, 2 SVM as in kvm_exit; 0: this back end emits no kvm_exit */
+	u32 isa; /* ISA_VMX, 2 SVM as in kvm_exit; 0: this back end emits no kvm_exit */
 	u32 watched;
 	u32 unsatisfied; /* an MMIO read is on its way through user space */
 	u32 accessed;    /* emulation.c: this instruction has made an access */

@@ -15,8 +15,9 @@ def host_plan(backend: Backend, tracefs_root: Path, max_rows: int, max_vcpus: in
     preempted = kernel.preempts_raw_tracepoints()
     if backend.emits_exits:
         plan = programs.plan_with_exits(records, preempted, max_rows, max_vcpus)
-        offset = _vcpu_id_offset() if kvm.emulates_real_mode() else None
-        return plan if offset is None else programs.with_real_mode(plan, offset)
+        if kvm.emulates_real_mode():
+            return programs.with_real_mode(plan, records, _vcpu_id_offset())
+        return plan
     offset = _vcpu_id_offset()
     if offset is None:
         raise BpfexitError("the kernel's BTF has no struct kvm_vcpu, by which vCPUs are numbered")

@@ -1,7 +1,7 @@
 """The text of the BPF programs, put together for one back end and one filter."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ WITHOUT_EXITS = (*COMMON, "vcpu_id.h", "emulation.c", "accesses.c", "userspace.c
 
 FIELDS = {
     "kvm_exit": ("exit_reason", "vcpu_id", "isa", "guest_rip"),
+    "kvm_entry": ("vcpu_id",),
     **{point.event: point.fields for view in VIEWS for point in view.tracepoints},
     "kvm_userspace_exit": ("reason", "errno"),
     "kvm_fpu": ("load",),
 }
 """What is read of an event's record, where its program is attached the classic way."""
 
-WITHIN_AN_EXIT = tuple(event for event in FIELDS if event != "kvm_exit")
+WITHIN_AN_EXIT = tuple(event for event in FIELDS if event not in ("kvm_exit", "kvm_entry"))
 """Events between an exit and its entry. The kernel may be preempted there."""
 
 SLOW_PAGES = 256
@@ -113,8 +114,14 @@ def plan_with_exits(records: Records, preempted: bool, max_rows: int, max_vcpus:
     return Plan(WITH_EXITS, macros, attachments, attachments[::-1])
 
 
-def with_real_mode(plan: Plan, vcpu_id_offset: int) -> Plan:
-    """Add what notices a vCPU whose real mode KVM emulates, so that it takes no exit."""
+def with_real_mode(plan: Plan, records: Records, vcpu_id_offset: int | None) -> Plan:
+    """Add what notices a vCPU before its first exit, as KVM emulates its real mode without one.
+
+    The offset is that in struct kvm_vcpu. Where it is not known, `kvm_entry` gives the
+    number: Linux 5.10 has no types of modules, but fires it before it emulates, too.
+    """
+    if vcpu_id_offset is None:
+        return _noticing_entries(plan, records)
     begin = Attachment("kvm_emulate_insn", classic=False)
     return Plan(
         (*plan.files, *REAL_MODE),
@@ -122,6 +129,15 @@ def with_real_mode(plan: Plan, vcpu_id_offset: int) -> Plan:
         (*plan.attachments, begin),
         (begin, *plan.detaching),
     )
+
+
+def _noticing_entries(plan: Plan, records: Records) -> Plan:
+    attachments = tuple(
+        replace(each, classic=True) if each.event == "kvm_entry" else each
+        for each in plan.attachments
+    )
+    macros = plan.macros | _macros(records, attachments)
+    return Plan(plan.files, macros, attachments, attachments[::-1])
 
 
 def plan_without_exits(
