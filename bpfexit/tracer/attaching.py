@@ -1,4 +1,4 @@
-"""Attach programs to events, so that nobody who watches the same events notices."""
+"""Attach programs to events without a change for other users of the same events."""
 
 import fcntl
 from typing import Any
@@ -10,7 +10,7 @@ PERF_EVENT_IOC_DISABLE = 0x2401
 
 
 def attach(bpf: Any, attachment: Attachment) -> None:
-    """Attach the program `on_EVENT` to its event. Raises whatever bcc or the kernel does."""
+    """Attach the program `on_EVENT` to its event. Raises the error of bcc or of the kernel."""
     program = f"on_{attachment.event}"
     if not attachment.classic:
         bpf.attach_raw_tracepoint(tp=attachment.event, fn_name=program)

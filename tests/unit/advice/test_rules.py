@@ -130,7 +130,7 @@ def test_two_exits_for_a_read_of_the_apic_page_are_no_faults_of_memory(
 
 @pytest.mark.parametrize(("backend", "reason"), TWICE)
 @pytest.mark.parametrize(("reads", "faults"), [(0, 5000), (5000, 6100), (5000, 3000), (20, 3000)])
-def test_faults_of_memory_beside_reads_of_the_apic_page_are_told(
+def test_faults_on_memory_beside_reads_of_the_apic_page_are_reported(
     backend: str, reason: str, reads: int, faults: int
 ) -> None:
     found = findings(reads_and_faults(reason, backend, reads, faults))

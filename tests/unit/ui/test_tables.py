@@ -204,7 +204,7 @@ def test_a_back_end_without_exits_says_so(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_accesses_without_an_exit_are_said_apart(width: int) -> None:
+def test_accesses_without_an_exit_are_reported_apart(width: int) -> None:
     emulated = pio(0x80, reason=None, untimed=803)
     lines = rendered(header(snapshot(pio(0x70, ns=(3000,)), emulated)), width)
     assert lines[3].startswith("lost: nothing")
