@@ -12,6 +12,7 @@ import pytest
 from bpfexit.host import kernel
 from bpfexit.host.preflight import Ready
 from bpfexit.tracer.attaching import attach, detach
+from bpfexit.tracer.compiler import shielded
 from bpfexit.tracer.plan import Attachment
 from bpfexit.tracer.source import import_bcc
 from tests.costing import ENDED, MIX, beside_perf, expected_runs
@@ -43,7 +44,8 @@ def test_perf_counts_what_programs_attached_the_classic_way_count(
 @pytest.fixture
 def attached(needs_bpf: Ready) -> Iterator[Any]:
     """Attach a program that counts the ends of threads; return bcc's object."""
-    bpf = import_bcc().BPF(text=COUNTING)
+    with shielded():
+        bpf = import_bcc().BPF(text=COUNTING)
     attach(bpf, END)
     yield bpf
     detach(bpf, END)

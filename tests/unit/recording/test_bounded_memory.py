@@ -124,7 +124,7 @@ def test_a_hostile_recording_is_refused_in_one_sentence_within_512_mib(
     assert ended.peak_mib < MOST_MIB
 
 
-MOST_APPENDING_MIB = 128
+MOST_APPENDING_MIB = 160
 
 
 def test_a_member_that_blows_up_is_appended_to_within_its_block(tmp_path: Path) -> None:
