@@ -1,7 +1,6 @@
 """The command group, and the one place where errors become messages."""
 
 import importlib
-import io
 import os
 import sys
 from typing import NoReturn
@@ -10,6 +9,7 @@ import click
 
 from bpfexit import __version__
 from bpfexit.errors import BpfexitError
+from bpfexit.streams import ReaderGoneError, guard_streams
 
 COMMANDS = {
     "diagnose": "Say what makes guests slow, what to change and what to expect of it.",
@@ -22,10 +22,6 @@ COMMANDS = {
     "slow": "Print single slow exits: the outliers behind a p99.",
     "top": "Show live which exits the guests take, where, and how long each takes.",
 }
-
-
-class PipeClosedError(Exception):
-    """Whoever read our output has had enough."""
 
 
 class LazyGroup(click.Group):
@@ -61,12 +57,10 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; click would make an exit 1 of a closed pipe."""
+        """Run the command."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:
-            raise PipeClosedError from None
         except OSError as error:
             raise BpfexitError(str(error)) from None
         return result
@@ -88,6 +82,7 @@ def main() -> NoReturn:
     """Run the command line; exit 0, 1 for a failure, 2 for usage."""
     try:
         _complete_streams()
+        guard_streams()
         result = cli.main(prog_name="bpfexit", standalone_mode=False)
     except click.UsageError as error:
         error.show()
@@ -98,26 +93,24 @@ def main() -> NoReturn:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
-    except PipeClosedError:
-        _leave_closed_pipe()
+    except SystemExit:  # at a second signal
+        _discard_output()
+        raise
+    except ReaderGoneError:
+        _discard_output()
+        sys.exit(0)
     except OSError as error:
         _fail(str(error), 1)
     sys.exit(result if isinstance(result, int) else 0)
 
 
 def _complete_streams() -> None:
-    """Open what a cron job or a service was not given: no later file may take its number.
-
-    What a narrow encoding cannot write becomes a question mark, not an error.
-    """
+    """Open what a cron job or a service was not given: no later file may take its number."""
     for _ in filter(_is_closed, range(3)):
         _open_null()  # which gets that number, the lowest that is free
     sys.stdin = sys.stdin or os.fdopen(0)
     sys.stdout = sys.stdout or os.fdopen(1, "w")
     sys.stderr = sys.stderr or os.fdopen(2, "w")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
 
 
 def _is_closed(number: int) -> bool:
@@ -154,9 +147,3 @@ def _fail(message: str, code: int) -> NoReturn:
     click.echo(f"bpfexit: {clean(message, 4096)}", err=True)
     _discard_output()
     sys.exit(code)
-
-
-def _leave_closed_pipe() -> NoReturn:
-    """Exit 0, and keep the interpreter from flushing into the pipe again."""
-    _discard_output()
-    sys.exit(0)

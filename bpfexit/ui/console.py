@@ -12,16 +12,12 @@ _SIZE = re.compile(r"[1-9][0-9]{0,3}")
 
 
 class PlainConsole(Console):
-    """rich's console, which interprets no text and makes no failure of a closed pipe."""
+    """rich's console, which interprets no text."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
             highlight=False, markup=False, emoji=False, _environ=_environment(), **options
         )
-
-    def on_broken_pipe(self) -> None:
-        """Leave it to `bpfexit.cli`; rich would exit with 1."""
-        raise BrokenPipeError
 
     @property
     def is_screen(self) -> bool:

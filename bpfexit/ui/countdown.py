@@ -1,6 +1,5 @@
 """How long counting still takes: one line, rewritten on a terminal, nothing elsewhere."""
 
-from contextlib import suppress
 from typing import TextIO
 
 from bpfexit.model import numbers
@@ -30,8 +29,6 @@ class Countdown:
         self._write(_CLEAR)
 
     def _write(self, text: str) -> None:
-        if not self._stream.isatty():
-            return
-        with suppress(OSError):
+        if self._stream.isatty():
             self._stream.write(text)
             self._stream.flush()

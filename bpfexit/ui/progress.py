@@ -1,6 +1,5 @@
 """How a recording gets on: one line, rewritten on a terminal, now and then elsewhere."""
 
-from contextlib import suppress
 from dataclasses import asdict
 from typing import TextIO
 
@@ -36,7 +35,7 @@ def losses(lost: Lost) -> str:
 
 
 class Progress:
-    """Shows the line on a stream. A terminal that has gone away stops no recording."""
+    """Shows the line on a stream."""
 
     def __init__(self, stream: TextIO, alone: bool) -> None:
         """Rewrite the line when `alone` on a terminal: nothing else is printed there."""
@@ -57,6 +56,5 @@ class Progress:
         self._write(f"{_REWRITE if self._rewrites else ''}{said}")
 
     def _write(self, text: str) -> None:
-        with suppress(OSError):
-            self._stream.write(text)
-            self._stream.flush()
+        self._stream.write(text)
+        self._stream.flush()

@@ -11,11 +11,6 @@ class Terminal(io.StringIO):
         return True
 
 
-class Gone(Terminal):
-    def flush(self) -> None:
-        raise OSError(5, "Input/output error")
-
-
 def counted(stream: io.StringIO) -> str:
     shown = Countdown(stream, 3.0)
     for _ in range(2):
@@ -31,7 +26,3 @@ def test_a_terminal_is_told_what_was_counted_and_what_is_left_and_then_nothing()
 
 def test_what_is_no_terminal_is_told_nothing() -> None:
     assert counted(io.StringIO()) == ""
-
-
-def test_a_terminal_that_has_gone_stops_nothing() -> None:
-    counted(Gone())

@@ -1,4 +1,4 @@
-"""The line says how a recording gets on; on a terminal it is rewritten, and one may vanish."""
+"""The line says how a recording gets on; on a terminal it is rewritten."""
 
 import io
 
@@ -9,11 +9,6 @@ from bpfexit.ui.progress import Progress, progress
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-class Gone(Terminal):
-    def write(self, text: str) -> int:
-        raise OSError(5, "Input/output error", text)
 
 
 def test_the_line() -> None:
@@ -42,9 +37,3 @@ def test_on_a_terminal_it_is_rewritten_unless_a_command_prints_there() -> None:
         shown.end("end", "of it")
     assert alone.getvalue() == "\r\x1b[Kone\r\x1b[Kbpfexit: end\nbpfexit: of it\n"
     assert shared.getvalue() == "bpfexit: end\nbpfexit: of it\n"
-
-
-def test_a_terminal_that_is_gone_is_no_error() -> None:
-    shown = Progress(Gone(), alone=True)
-    shown.show(1, "one")
-    shown.end("end")
