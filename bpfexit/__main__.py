@@ -1,5 +1,20 @@
-"""`python -m bpfexit` is the command `bpfexit`."""
+"""The commands `bpfexit` and `python -m bpfexit`: the first of the package that runs."""
 
-from bpfexit.cli import main
+import signal
 
-main()
+
+def main() -> None:
+    """Run the command line. Ctrl-C ends the process at once, also within an import.
+
+    Python would raise KeyboardInterrupt anywhere, and print where that was. Commands
+    that have something to tidy up handle the signal meanwhile.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from bpfexit import cli  # noqa: PLC0415 - late: it takes a while
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

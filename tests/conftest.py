@@ -1,6 +1,7 @@
 """Fixtures that every kind of test may ask for."""
 
 import os
+import signal
 
 import pytest
 
@@ -11,8 +12,16 @@ from tests.requirements import demanded, lacking
 
 
 def pytest_configure() -> None:
-    """Refuse unknown names in BPFEXIT_REQUIRE before any test runs."""
+    """Refuse unknown names in BPFEXIT_REQUIRE before any test runs.
+
+    A shell may have started the tests with signals ignored, as in the background, and so
+    would the commands be that tests end by these signals.
+    """
     demanded()
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from bpfexit.recording.writer import Recorder
 from bpfexit.run.child import Child, must_exist
 from bpfexit.run.loop import Run, intervals
 from bpfexit.run.session import live_source, max_rows_option, tell
-from bpfexit.run.signals import Interrupts
+from bpfexit.run.signals import Interrupts, has_terminal
 from bpfexit.tracer.source import KernelSource
 from bpfexit.ui.cost import cost_line
 from bpfexit.ui.progress import Progress, progress
@@ -87,9 +87,10 @@ def record(
 ) -> int:
     """Write what the guests do to a file, an interval a line, until Ctrl-C or a COMMAND's end.
 
-    Whatever ends it, the file can be read up to the last whole interval. SIGHUP
-    opens the file again, for log rotation. With a COMMAND, the exit code is its, or 1
-    when it did well and the recording did not.
+    Whatever ends it, the file can be read up to the last whole interval. Closing the
+    terminal ends it as Ctrl-C does. Without a terminal, as a service, SIGHUP opens the
+    file again, for log rotation. With a COMMAND, the exit code is its, or 1 when it
+    did well and the recording did not.
     """
     if not events and _given("than_ns", "rate"):
         raise UsageError("--than and --rate are for --events slow")
@@ -97,13 +98,13 @@ def record(
     wanted = Filter(pids, vcpus, reasons)
     threshold = Threshold(than_ns, rate) if events else None
     path = output or _default_path()
-    with Interrupts(hangup_reopens=True) as interrupts, ExitStack() as stack:
+    with Interrupts(hangup_reopens=not has_terminal()) as interrupts, ExitStack() as stack:
         source = live_source(wanted, max_rows, threshold, maps)
         stack.callback(source.close)
         recorder = Recorder(path, lambda: _header(source, interval, pids), append)
         stack.enter_context(closing(recorder))
         tell(f"recording to {clean(str(path), 4096)}")
-        child = stack.enter_context(Child(command, interrupts)) if command else None
+        child = stack.enter_context(Child(command, interrupts, tell)) if command else None
         shown = Progress(sys.stderr, alone=child is None)
         try:
             _record(source, Run(interval, None, duration), interrupts, recorder, shown)

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from shutil import which
 from types import TracebackType
@@ -10,6 +10,9 @@ from types import TracebackType
 from bpfexit.errors import BpfexitError
 from bpfexit.model.text import clean
 from bpfexit.run.signals import Interrupts
+
+_GRACE_S = 1.0
+"""How long the command may take to end without a note that it is waited for."""
 
 
 def must_exist(command: Sequence[str]) -> None:
@@ -23,9 +26,14 @@ def must_exist(command: Sequence[str]) -> None:
 class Child:
     """Runs a command, whose end stops the interrupts; leaving the context waits for that end."""
 
-    def __init__(self, command: Sequence[str], interrupts: Interrupts) -> None:
+    def __init__(
+        self, command: Sequence[str], interrupts: Interrupts, tell: Callable[[str], object]
+    ) -> None:
         """Start it, in the foreground as we are. Raises `BpfexitError` when that fails."""
+        if interrupts.stopped:
+            raise BpfexitError(f"{clean(command[0])} is not started: bpfexit was asked to end")
         self._interrupts = interrupts
+        self._tell = tell
         try:
             self._process = subprocess.Popen(command)
         except (OSError, ValueError) as error:
@@ -43,18 +51,30 @@ class Child:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.finish()
+        if not isinstance(error, SystemExit):  # that is a second signal
+            self.finish()
+        elif self._process.poll() is None:
+            self._tell(f"process {self._process.pid} goes on: it has not ended")
         os.close(self._end)
 
     def finish(self) -> int:
         """Wait for the command's end; return its exit code as a shell would, 128 + signal.
 
         When we are told to stop, so is the command. Ctrl-C has reached it already,
-        as it is in the terminal's foreground; SIGTERM to us has not.
+        as it is in the terminal's foreground; SIGTERM to us has not. A command that
+        ignores both is waited for until a second signal comes.
         """
         while self._process.poll() is None and not self._interrupts.stopped:
             self._interrupts.wait(inf)
         if self._process.poll() is None:
             self._process.terminate()
-        code = self._process.wait()
+        code = self._waited()
         return code if code >= 0 else 128 - code
+
+    def _waited(self) -> int:
+        try:
+            return self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            pid = self._process.pid
+            self._tell(f"waiting for process {pid} to end; a second Ctrl-C leaves it running")
+            return self._process.wait()

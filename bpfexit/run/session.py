@@ -15,7 +15,7 @@ from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.recording.total import Adding
 from bpfexit.run.loop import Run, intervals
-from bpfexit.run.signals import Interrupts
+from bpfexit.run.signals import Interrupts, ending_at_once
 from bpfexit.tracer.source import MAX_ROWS, KernelSource
 
 max_rows_option = click.option(
@@ -34,13 +34,14 @@ def live_source(
     maps: MapSources = NOBODY,
 ) -> KernelSource:
     """Attach to this host's KVM. Raises `BpfexitError` where that cannot be."""
-    ready = preflight.ready()
-    for note in [*ready.notes, *guests.doubts(wanted.pids)]:
-        tell(note)
-    known = Guests(_memory_maps(wanted, maps)) if maps else Guests()
-    source = KernelSource(
-        ready.backend, ready.tracefs, wanted, known, max_rows, threshold=threshold
-    )
+    with ending_at_once():
+        ready = preflight.ready()
+        for note in [*ready.notes, *guests.doubts(wanted.pids)]:
+            tell(note)
+        known = Guests(_memory_maps(wanted, maps)) if maps else Guests()
+        source = KernelSource(
+            ready.backend, ready.tracefs, wanted, known, max_rows, threshold=threshold
+        )
     tell(f"counting on {ready.backend.module}; Ctrl-C ends")
     return source
 

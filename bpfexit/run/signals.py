@@ -1,13 +1,24 @@
-"""Waiting that ends at once when the user has had enough (SIGINT, SIGTERM, SIGHUP)."""
+"""Waiting that ends at once when the user has had enough (SIGINT, SIGTERM, SIGHUP).
+
+A signal that is ignored when bpfexit starts stays ignored: nohup ignores SIGHUP, and a shell
+without job control ignores SIGINT for a command in the background.
+"""
 
 import os
 import select
 import signal
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from math import inf
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-_STOP = (signal.SIGINT, signal.SIGTERM)
+from bpfexit.streams import Data
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TTY = 4  # the field tty_nr of /proc/PID/stat, counted from the state
 _TWICE_S = 1.0
 """A second signal within this time is the first once more: timeout(1) sends each twice."""
 _LONGEST_S = 86400.0
@@ -15,9 +26,10 @@ _LONGEST_S = 86400.0
 
 
 class Interrupts:
-    """A context in which the first such signal sets `stopped`; a second one acts as ever.
+    """A context in which the first such signal sets `stopped`; a second one ends the process.
 
-    With `hangup_reopens`, SIGHUP stops nothing: it asks for the file to be opened
+    The second one raises SystemExit, so that the terminal is restored; a third one acts by
+    default. With `hangup_reopens`, SIGHUP stops nothing: it asks for the file to be opened
     again, as log rotation does, and `reopens` tells of it.
     """
 
@@ -25,15 +37,15 @@ class Interrupts:
         self.stopped = False
         self._hangup = self._reopen if hangup_reopens else self._stop
         self._asked_to_reopen = False
-        self._since = 0.0
+        self._since: float | None = None
         self._end: int | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupts":
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        for number in _STOP:
-            self._before[number] = signal.signal(number, self._stop)
-        self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hangup)
+        handlers: dict[int, Any] = dict.fromkeys(_SIGNALS, self._stop)
+        handlers[signal.SIGHUP] = self._hangup
+        self._before = _handled(handlers)
         return self
 
     def __exit__(
@@ -43,6 +55,7 @@ class Interrupts:
         trace: TracebackType | None,
     ) -> None:
         self._restore()
+        Data.asked_to_end_at = inf
         os.close(self._reader)
         os.close(self._writer)
 
@@ -69,12 +82,13 @@ class Interrupts:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if not self.stopped:
+        if self._since is None:
             self.stopped, self._since = True, time.monotonic()
+            Data.asked_to_end_at = self._since
             os.write(self._writer, b"x")
         elif time.monotonic() - self._since > _TWICE_S:
             self._restore()
-            signal.raise_signal(number)
+            raise SystemExit(128 + number)
 
     def _reopen(self, number: int, frame: FrameType | None) -> None:
         """Take note only: the interval goes on, and what follows it goes to the new file."""
@@ -82,6 +96,36 @@ class Interrupts:
         self._asked_to_reopen = True
 
     def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before.clear()
+        before, self._before = self._before, {}
+        _restore(before)
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Let signals end the process meanwhile, also within C code: there is nothing to tidy up."""
+    before = _handled(dict.fromkeys(_SIGNALS, signal.SIG_DFL))
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+def has_terminal() -> bool:
+    """Say whether a terminal controls this process: closing the terminal sends SIGHUP.
+
+    The kernel takes the terminal away from its processes as it hangs up, so a handler of the
+    signal cannot find out any more.
+    """
+    stat = Path("/proc/self/stat").read_bytes()
+    return stat[stat.rfind(b")") + 1 :].split()[_TTY] != b"0"
+
+
+def _handled(handlers: Mapping[int, Any]) -> dict[int, Any]:
+    """Handle those signals that are not ignored; return their handlers from before."""
+    heard = [number for number in handlers if signal.getsignal(number) != signal.SIG_IGN]
+    return {number: signal.signal(number, handlers[number]) for number in heard}
+
+
+def _restore(handlers: Mapping[int, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -111,8 +111,9 @@ class Session:
 
     @contextmanager
     def stopping_on_signals(self) -> Iterator[None]:
-        """Make SIGINT and SIGTERM end the guest; a second one ends the process."""
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        """Make SIGINT and SIGTERM end the guest, unless ignored; a second one ends the process."""
+        both = (signal.SIGINT, signal.SIGTERM)
+        numbers = [number for number in both if signal.getsignal(number) != signal.SIG_IGN]
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:
             for number in numbers:

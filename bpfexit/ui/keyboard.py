@@ -3,6 +3,7 @@
 import os
 import sys
 import termios
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -25,19 +26,24 @@ _NAMES = {
 
 
 class Keyboard:
-    """A context in which stdin gives keys at once and does not echo them."""
+    """A context in which stdin gives keys at once and does not echo them.
+
+    A terminal that is hung up takes no more settings, and has none to be restored. Settings
+    change at once (TCSANOW): one that is stopped by Ctrl-S would never be drained.
+    """
 
     def __init__(self) -> None:
         self.fd = sys.stdin.fileno()
         self._before: list[Any] = []
 
     def __enter__(self) -> "Keyboard":
-        self._before = termios.tcgetattr(self.fd)
-        changed = termios.tcgetattr(self.fd)
-        changed[_LFLAG] &= ~(termios.ICANON | termios.ECHO)
-        # Ctrl-Z would leave the shell on the alternate screen.
-        changed[_CC][termios.VSUSP] = b"\0"
-        termios.tcsetattr(self.fd, termios.TCSADRAIN, changed)
+        with suppress(termios.error):
+            self._before = termios.tcgetattr(self.fd)
+            changed = termios.tcgetattr(self.fd)
+            changed[_LFLAG] &= ~(termios.ICANON | termios.ECHO)
+            # Ctrl-Z would leave the shell on the alternate screen.
+            changed[_CC][termios.VSUSP] = b"\0"
+            termios.tcsetattr(self.fd, termios.TCSANOW, changed)
         return self
 
     def __exit__(
@@ -46,7 +52,9 @@ class Keyboard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        termios.tcsetattr(self.fd, termios.TCSADRAIN, self._before)
+        if self._before:
+            with suppress(termios.error):
+                termios.tcsetattr(self.fd, termios.TCSANOW, self._before)
 
     def read(self) -> list[str]:
         """Return the keys that are waiting; `eof` when the terminal has gone."""

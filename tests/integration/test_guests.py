@@ -55,7 +55,8 @@ SHOWN = [
 
 def named(name: bytes, *arguments: str) -> list[str | bytes]:
     """Return a command that runs a guest as if it were QEMU with that name."""
-    code = f"import sys; sys.argv = {['bpfexit', 'guest', *arguments]!r}; import bpfexit.__main__"
+    argv = ["bpfexit", "guest", *arguments]
+    code = f"import sys; sys.argv = {argv!r}; from bpfexit.__main__ import main; main()"
     return [sys.executable, "-c", code, "-name", b"guest=" + name]
 
 

@@ -40,8 +40,8 @@ def guest(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, An
 
 @contextmanager
 def recording(path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Start `record` into a file; yield when the programs are attached."""
-    command = [*BPFEXIT, "record", "-o", str(path), *arguments]
+    """Start `record` into a file, without a terminal; yield when the programs are attached."""
+    command = ["setsid", *BPFEXIT, "record", "-o", str(path), *arguments]
     with started(command, stderr=subprocess.PIPE) as tracer:
         until_counting(tracer)
         try:

@@ -1,12 +1,15 @@
 """Waiting ends at a signal, and leaves the signals as they were."""
 
 import os
+import pty
 import signal
+from math import inf
 
 import pytest
 
 from bpfexit.run import signals as interrupts_module
-from bpfexit.run.signals import Interrupts
+from bpfexit.run.signals import Interrupts, ending_at_once, has_terminal
+from bpfexit.streams import Data
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -27,13 +30,73 @@ def test_the_handlers_are_those_from_before() -> None:
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
-def test_a_second_signal_acts_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_second_signal_ends_the_process_and_a_third_one_acts_by_default(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(interrupts_module, "_TWICE_S", 0.0)
+    before = signal.getsignal(number)
     with Interrupts() as interrupts:
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
         assert interrupts.wait(3600) == set()
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(SystemExit) as ended:
+            os.kill(os.getpid(), number)
+        assert ended.value.code == 128 + number
+        assert signal.getsignal(number) == before
+
+
+def test_a_signal_after_the_end_of_a_process_is_the_first() -> None:
+    reader, writer = os.pipe()
+    os.close(writer)
+    with Interrupts() as interrupts:
+        interrupts.stop_with(reader)
+        assert interrupts.wait(3600) == set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupts.stopped
+    os.close(reader)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_is_ignored_stays_ignored(number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with Interrupts(hangup_reopens=True) as interrupts:
+            os.kill(os.getpid(), number)
+            with ending_at_once():
+                os.kill(os.getpid(), number)
+            assert not interrupts.stopped
+            assert not interrupts.reopens()
+        assert signal.getsignal(number) == signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
+def test_signals_end_a_start_at_once_and_are_handled_again_afterwards() -> None:
+    with Interrupts():
+        handled = [signal.getsignal(number) for number in SIGNALS]
+        with ending_at_once():
+            assert [signal.getsignal(number) for number in SIGNALS] == [signal.SIG_DFL] * 3
+        assert [signal.getsignal(number) for number in SIGNALS] == handled
+
+
+def test_a_write_is_given_up_after_a_signal_and_only_within_the_context() -> None:
+    with Interrupts():
+        assert Data.asked_to_end_at == inf
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert Data.asked_to_end_at < inf
+    assert Data.asked_to_end_at == inf
+
+
+def test_a_process_knows_whether_a_terminal_controls_it() -> None:
+    pid, master = pty.fork()
+    if pid == 0:
+        os._exit(has_terminal())
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    os.close(master)
+    if (pid := os.fork()) == 0:
+        os.setsid()
+        os._exit(has_terminal())
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_the_same_signal_at_once_again_is_the_first() -> None:
