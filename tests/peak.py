@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 
@@ -18,7 +17,7 @@ class Ended:
     peak_mib: int
 
 
-def run(command: Sequence[str]) -> Ended:
+def run(command: list[str]) -> Ended:
     """Run it to its end; what it prints to stdout is dropped."""
     with TemporaryFile() as errors, open(os.devnull, "wb") as nothing:
         actions = [(os.POSIX_SPAWN_DUP2, nothing.fileno(), 1)]

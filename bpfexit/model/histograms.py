@@ -144,7 +144,7 @@ def joined_histograms(parts: Sequence[Histograms]) -> Histograms:
     )
 
 
-ENTRIES_AT_ONCE = 1 << 20
+ENTRIES_AT_ONCE = 1 << 19
 """Buckets in use that are added up at a time; that takes some 50 bytes for each."""
 
 

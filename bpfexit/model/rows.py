@@ -106,7 +106,7 @@ class Rows:
         fields["max_ns"] = np.maximum.reduceat(self["max_ns"][order], starts)
         place = np.empty(len(order), np.intp)
         place[order] = np.cumsum(fresh) - 1
-        return Rows(fields, self.hist.summed(place, len(starts))), place
+        return Rows(fields, summed_histograms([self.hist], place, len(starts))), place
 
 
 def grouped(

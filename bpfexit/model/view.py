@@ -161,7 +161,8 @@ class _Measure:
         fields = fields_of(self.query.groups)
         groups, place = rows.summed_by(fields)
         addressed = rows.of_kinds(self.query.kinds)
-        found, sum_of = rows.take(addressed).summed_by((*fields, *ADDRESS_FIELDS))
+        rows = rows if addressed.all() else rows.take(addressed)
+        found, sum_of = rows.summed_by((*fields, *ADDRESS_FIELDS))
         group_of = np.empty(len(found), np.intp)  # ascending, since both are in order of `fields`
         group_of[sum_of] = place[addressed]
         starts = np.searchsorted(group_of, np.arange(len(groups) + 1)).tolist()

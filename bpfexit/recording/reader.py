@@ -123,7 +123,7 @@ class RecordingSource:
             try:
                 snapshot = self._snapshot(line)
             except BpfexitError as error:
-                if self._line == 1:
+                if self._line == 1 and not isinstance(error, TooLargeError):
                     raise BpfexitError(
                         f"{self._path} is no recording, line 1: {error}; "
                         "make one with `bpfexit record`"
@@ -140,7 +140,10 @@ class RecordingSource:
     def _snapshot(self, line: Line) -> Snapshot | None:
         """Decode a line; None for a header or a guest, which are kept for what follows."""
         if len(line) > lines.LONGEST:
-            raise TooLargeError(f"it is longer than {lines.LONGEST >> 20} MiB")
+            raise TooLargeError(
+                f"it is longer than {lines.LONGEST >> 20} MiB: record fewer guests (-p) or rows "
+                "(--max-rows) per file"
+            )
         if header := recording_json.decode(line):
             self.header = header
             self._known = Known(header.origin.facts)

@@ -100,4 +100,7 @@ class Known:
         self._maps = {guest.regions: guest.regions for guest in guests}
         self._size = guests_size(guests)
         if self._size > LIMIT // 2:
-            raise TooLargeError(f"its guests take more than {LIMIT >> 21} MiB of memory")
+            raise TooLargeError(
+                f"its guests take more than {LIMIT >> 21} MiB of memory: "
+                "record fewer guests (-p) per file"
+            )

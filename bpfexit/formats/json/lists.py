@@ -38,7 +38,9 @@ def parse(line: bytes | bytearray, takers: Mapping[str, Take]) -> Any:
         at = _take_entries(line, found.end(), takers[str(found[1], "ascii")])
     rest.append((at, len(line)))
     if sum(end - begin for begin, end in rest) > PIECE:
-        raise TooLargeError(f"it is longer than {PIECE >> 20} MiB without its rows")
+        raise TooLargeError(
+            f"it is longer than {PIECE >> 20} MiB without its rows: bpfexit writes no such line"
+        )
     return json.loads(str(b"".join(line[begin:end] for begin, end in rest), "utf-8"))
 
 
@@ -85,4 +87,6 @@ def _refuse(text: str, is_last: bool) -> None:
     if is_last:
         _DECODER.raw_decode(text)
         raise ValueError("a list does not end")
-    raise TooLargeError(f"an entry of a list is not whole within {PIECE >> 20} MiB")
+    raise TooLargeError(
+        f"an entry of a list is longer than {PIECE >> 20} MiB: bpfexit writes no such line"
+    )

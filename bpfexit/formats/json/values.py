@@ -103,7 +103,9 @@ def document_of(line: Line, schema: str) -> dict[str, Any] | None:
     if not found or found[1] != schema.encode():
         return None
     if len(line) > SHORT_LINE:
-        raise TooLargeError(f"a line of {schema} is longer than {SHORT_LINE >> 20} MiB")
+        raise TooLargeError(
+            f"it is longer than {SHORT_LINE >> 20} MiB, of {schema}: bpfexit writes no such line"
+        )
     document = json.loads(str(line, "utf-8"))
     if not isinstance(document, dict) or document.get("schema") != schema:
         return None

@@ -1,5 +1,7 @@
 """`--libvirt` with a virsh of our own that says what libvirt 9 says."""
 
+import os
+import signal
 import stat
 from pathlib import Path
 
@@ -86,3 +88,34 @@ def test_path_leads_to_no_virsh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 def test_the_folders_are_roots_alone() -> None:
     assert all(Path(folder).is_absolute() for folder in libvirt.FOLDERS)
+
+
+def test_a_virsh_that_prints_without_end_is_stopped(virsh: Path) -> None:
+    assert "more than 4 MiB" in refused(virsh, "exec cat /dev/zero")
+    assert "more than 4 MiB" in refused(virsh, "exec cat /dev/zero >&2")
+
+
+def test_as_much_as_virsh_may_print_is_read(virsh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    say(virsh, "printf 1234")
+    monkeypatch.setattr(libvirt, "MOST_BYTES", 4)
+    assert libvirt.domains() == {}
+    monkeypatch.setattr(libvirt, "MOST_BYTES", 3)
+    with pytest.raises(BpfexitError, match="prints more"):
+        libvirt.domains()
+
+
+def test_a_virsh_that_closes_its_output_and_stays_has_its_end(
+    virsh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libvirt, "TIMEOUT_S", 0.2)
+    assert "did not answer" in refused(virsh, "exec sleep 600 >&- 2>&-")
+
+
+def test_what_virsh_leaves_behind_is_not_waited_for(
+    virsh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libvirt, "TIMEOUT_S", 0.2)
+    say(virsh, f"sleep 600 & echo $! > {virsh}/left")
+    with pytest.raises(BpfexitError, match="did not answer"):
+        libvirt.domains()
+    os.kill(int((virsh / "left").read_text()), signal.SIGKILL)

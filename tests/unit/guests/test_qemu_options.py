@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpfexit.guests.qemu_options import CUT, LONGEST, MOST, Options, qemu_options
+from bpfexit.guests.qemu_options import CUT, LONGEST, MOST, MOST_CHARACTERS, Options, qemu_options
 from tests.unit.fake_processes import put
 
 PID = 4711
@@ -120,6 +120,14 @@ def test_too_many_and_too_long_are_cut_and_say_so(tmp_path: Path) -> None:
     ((_, value),) = options(tmp_path, "-cpu", "host" + ",+vmx" * LONGEST)
     assert len(value) == LONGEST
     assert value.endswith("…")
+
+
+def test_all_values_together_are_bounded(tmp_path: Path) -> None:
+    value = "host" + ",+vmx" * 600
+    found = options(tmp_path, *(["-cpu", value] * 200))
+    assert sum(len(value) for _, value in found) <= MOST_CHARACTERS
+    assert found[-1] == CUT
+    assert len(found) == MOST_CHARACTERS // len(value) + 1
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)

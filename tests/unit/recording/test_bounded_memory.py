@@ -7,13 +7,21 @@ from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bpfexit.events.access import Access, Kind
 from bpfexit.formats.json import guest as guest_json
 from bpfexit.formats.json import recording as recording_json
 from bpfexit.formats.json import snapshot as snapshot_json
+from bpfexit.formats.json.snapshot import encode, pieces
+from bpfexit.model.histograms import Histograms
+from bpfexit.model.rows import Rows, no_rows
+from bpfexit.model.snapshot import VCPU_FIELDS, Snapshot
+from bpfexit.names.reasons import Isa
 from bpfexit.recording.lines import LONGEST
 from tests.peak import BPFEXIT, run
+from tests.unit.builders import snapshot
 
 MOST_MIB = 512
 
@@ -103,10 +111,10 @@ HOSTILE: list[Callable[[], Iterator[bytes]]] = [
 ]
 
 
-def written(path: Path, pieces: Iterator[bytes]) -> Path:
+def written(path: Path, text: Iterator[bytes]) -> Path:
     """Write a gzip file, which stays small."""
     with gzip.open(path, "wb", compresslevel=1) as file:
-        file.writelines(pieces)
+        file.writelines(text)
     return path
 
 
@@ -129,9 +137,9 @@ MOST_APPENDING_MIB = 160
 
 def test_a_member_that_blows_up_is_appended_to_within_its_block(tmp_path: Path) -> None:
     member = zlib.compressobj(wbits=31)
-    pieces = [member.compress(b" " * _PIECE) for _ in range(400)]
+    blocks = [member.compress(b" " * _PIECE) for _ in range(400)]
     path = tmp_path / "bomb.jsonl.gz"
-    path.write_bytes(b"".join([*pieces, member.flush()]))
+    path.write_bytes(b"".join([*blocks, member.flush()]))
     program = (
         "import os, sys; from bpfexit.recording.writer import whole_members; "
         "fd = os.open(sys.argv[1], os.O_RDONLY); "
@@ -140,3 +148,51 @@ def test_a_member_that_blows_up_is_appended_to_within_its_block(tmp_path: Path) 
     ended = run([sys.executable, "-c", program, str(path)])
     assert ended.code == 0, ended.errors
     assert ended.peak_mib < MOST_APPENDING_MIB
+
+
+def _guests_that_add_up() -> Iterator[bytes]:
+    """Yield intervals that may each be read, of guests that are all different."""
+    for first in range(0, 900_000, 300_000):
+        before, after = encode(snapshot()).encode().split(b'"vcpus":[]')
+        yield before + b'"vcpus":['
+        yield b",".join(
+            b'{"vm":"%x","pid":1,"tid":1,"vcpu":0,"guest_ns":0}' % number
+            for number in range(first, first + 300_000)
+        )
+        yield b"]" + after + b"\n"
+
+
+def test_intervals_that_add_up_to_too_much_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "sum.jsonl.gz", _guests_that_add_up())
+    ended = run([*BPFEXIT, "report", str(path)])
+    assert ended.code == 1
+    assert ended.errors.count("\n") == 1
+    assert "MiB of memory when they are added up" in ended.errors
+    assert ended.peak_mib < MOST_MIB
+
+
+def test_200_000_rows_are_read_within_512_mib(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with path.open("w") as file:
+        for _ in range(2):
+            file.writelines([*pieces(many_rows(200_000)), "\n"])
+    ended = run([*BPFEXIT, "report", "-n", "20", str(path)])
+    assert (ended.code, ended.errors) == (0, "")
+    print(f"{ended.peak_mib} MiB")
+    assert ended.peak_mib < MOST_MIB
+
+
+def many_rows(n: int, buckets: int = 14) -> Snapshot:
+    """Return a snapshot of an MMIO address per row, with as many buckets in use each."""
+    place = np.arange(n)
+    fields = no_rows(n).fields
+    fields["tid"] = 1_234_567
+    fields["isa"], fields["kind"], fields["access"] = Isa.SVM, Kind.MMIO, Access.READ
+    fields["address"] = 0xFEE00000 + 4 * place
+    fields["count"] = fields["timed"] = 3 * buckets
+    fields["total_ns"] = 1_234_567
+    bucket = np.tile(np.arange(30, 30 + buckets, dtype=np.uint8), n)
+    counts = np.full(n * buckets, 3, np.uint64)
+    hist = Histograms(n, np.repeat(place, buckets).astype(np.uint32), bucket, counts)
+    vcpus = np.array([(0, 0, 1_234_567, 0, 1)], VCPU_FIELDS)
+    return Snapshot(0.0, 1.0, Rows(fields, hist), vcpus, ("web",), ("npf",))
