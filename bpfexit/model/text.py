@@ -5,10 +5,9 @@ LIMIT = 128
 
 
 def clean(text: str, limit: int = LIMIT) -> str:
-    r"""Return the text with everything that is no printable character as its escape (`\x1b`).
+    """Return the text with each character that is not visible text as its escape.
 
-    That takes control characters, line breaks and the marks that turn the
-    direction of writing. What is longer than `limit` ends in an ellipsis.
+    See `printable`. What is longer than `limit` ends in an ellipsis.
     """
     head = text[: limit + 1]
     shown = printable(head)
@@ -16,11 +15,21 @@ def clean(text: str, limit: int = LIMIT) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return the text with everything that is no printable character as its escape (`\x1b`).
+    r"""Return the text with each character that is not visible text as its escape (`\x1b`).
 
-    That takes control characters, line breaks, the marks that turn the direction
-    of writing, and lone surrogates, which no encoding can write.
+    These are control characters, line breaks, the marks that turn the direction of
+    writing, invisible characters, combining marks without a letter or beyond the
+    third on one, and lone surrogates, which no encoding can write.
     """
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(text))
+
+
+def _visible(text: str) -> Iterator[str]:
+    """Yield the characters of a text, or their escapes."""
+    marks = _MARKS  # a mark at the beginning would change the text before
+    for each in text:
+        marks = marks + 1 if unicodedata.category(each) in ("Mn", "Me") else 0
+        harmless = each.isprintable() and each not in _INVISIBLE and marks <= _MARKS
+        yield each if harmless else each.encode("unicode_escape").decode()

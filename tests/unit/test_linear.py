@@ -25,6 +25,7 @@ from bpfexit.recording.total import Adding
 from bpfexit.recording.writer import Recorder
 from bpfexit.run import loop as plain
 from bpfexit.run.signals import Interrupts
+from bpfexit.ui.batch import show_tables
 from bpfexit.ui.tables import header
 from tests.unit.builders import Exits, pio, snapshot
 
@@ -141,7 +142,8 @@ def test_tables_one_after_another_are_merged_once(tmp_path: Path, rows_merged: l
         source = RecordingSource(churn(tmp_path, number), Filter())
         with Interrupts() as interrupts:
             console = Console(file=io.StringIO(), width=100)
-            plain.show_tables(source, plain.Run(1.0), interrupts, Query(), console)
+            snapshots = plain.intervals(source, plain.Run(1.0), interrupts)
+            show_tables(snapshots, Query(), console, plain.adding_for(source))
         return sum(rows_merged)
 
     assert grows_linearly(merging)

@@ -2,6 +2,7 @@
 
 `lower_ns` is in the bucket, `upper_ns` is not. A label that was not grouped by,
 or is not known, is empty; addresses are in decimal. `name` is what lies there, `named_by` says who.
+A text that a spreadsheet would evaluate as a formula has an apostrophe before it.
 """
 
 import csv
@@ -14,6 +15,9 @@ from bpfexit.model.distribution import LABELS, Distribution
 from bpfexit.model.text import printable
 
 HEADER = (*LABELS, "lower_ns", "upper_ns", "count", "name", "named_by")
+
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a formula begins with; the last four are the full-width forms of the others."""
 
 
 def encode(distributions: Sequence[Distribution]) -> str:
@@ -31,7 +35,15 @@ def encode(distributions: Sequence[Distribution]) -> str:
 def _cell(value: str | int | None) -> str | int:
     if value is None:
         return ""
-    return printable(value) if isinstance(value, str) else value
+    return _literal(printable(value)) if isinstance(value, str) else value
+
+
+def _literal(text: str) -> str:
+    """Return the text so that no spreadsheet evaluates it: its first character decides.
+
+    `printable` has escaped the tabs and line breaks that some spreadsheets skip.
+    """
+    return f"'{text}" if text.lstrip(" '").startswith(_FORMULA) else text
 
 
 def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:

@@ -15,6 +15,7 @@ from bpfexit.formats.hist import text as hist_text
 from bpfexit.formats.hist.folded import by_count, by_time
 from bpfexit.model.distribution import Distribution, distributions
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.text import printable
 from bpfexit.model.view import Query
 from bpfexit.names.reasons import Isa
 from tests.unit.builders import Exits, pio, snapshot, snapshots
@@ -51,6 +52,24 @@ def test_csv_has_every_exit_and_as_many_fields_in_each_line(found: list[Distribu
     assert tuple(header) == hist_csv.HEADER
     assert {len(row) for row in rows} <= {len(header)}
     assert sum(int(row[header.index("count")]) for row in rows) == sum(each.count for each in found)
+
+
+@pytest.mark.parametrize(
+    "vm",
+    [
+        *("=1+1", "+1", "-1", "@SUM(A1)", "\uff1dA1", "\uff0b1", "\uff0d1", "\uff20A1"),
+        *(" =1", "'=1", "\t=1", "\r=1", "\n=1", "=cmd|' /C calc'!A0", "a=1", "web-1"),
+    ],
+)
+def test_no_csv_cell_is_a_formula(vm: str) -> None:
+    rows = list(csv.reader(io.StringIO(hist_csv.encode([of([5], vm=vm)]))))
+    cell = rows[1][0]
+    assert cell.lstrip(" \t\r\n")[0] not in "=+-@\uff1d\uff0b\uff0d\uff20"
+    assert cell.removeprefix("'") == printable(vm) or cell == printable(vm)
+
+
+def test_a_csv_cell_that_is_text_stays_as_it_is() -> None:
+    assert hist_csv.encode([of([5], vm="web-1")]).splitlines()[1].startswith("web-1,")
 
 
 @given(snapshots())

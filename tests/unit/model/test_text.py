@@ -1,5 +1,6 @@
 """Nothing that a guest's owner may write reaches the terminal as anything but text."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,3 +25,28 @@ def test_an_escape_sequence_is_shown_not_sent() -> None:
 
 def test_lone_surrogates_are_escaped() -> None:
     assert clean("\ud800") == "\\ud800"
+
+
+IGNORABLE = [
+    *(0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810)),
+    *(*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x3164),
+    *(*range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0, *range(0xFFF0, 0xFFF9), *range(0x1BCA0, 0x1BCA4)),
+    *(*range(0x1D173, 0x1D17B), *range(0xE0000, 0xE1000)),
+]
+"""Default_Ignorable_Code_Point of Unicode 15."""
+
+
+def test_invisible_characters_are_escaped() -> None:
+    for each in map(chr, [*IGNORABLE, 0x2800, 0x1D159]):
+        assert clean(f"vm{each}1") == f"vm{each.encode('unicode_escape').decode()}1"
+
+
+@pytest.mark.parametrize("name", ["Zu\u0308rich", "Vie\u0323\u0302t", "\u0915\u094d\u0937"])
+def test_marks_that_languages_use_stay(name: str) -> None:
+    assert clean(name) == name
+
+
+def test_marks_without_a_letter_and_stacked_ones_are_escaped() -> None:
+    assert clean("\u0301vm") == "\\u0301vm"
+    assert clean("a" + "\u0301" * 5 + "b") == "a" + "\u0301" * 3 + "\\u0301" * 2 + "b"
+    assert clean("a\u20dd\u0301\u0489\u0301b") == "a\u20dd\u0301\u0489\\u0301b"

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpfexit.events.access import Access, Kind
+from bpfexit.events.access import Access
+from bpfexit.events.mmio import MMIO
 from bpfexit.formats.json import guest as guest_json
 from bpfexit.formats.json import recording as recording_json
 from bpfexit.formats.json import snapshot as snapshot_json
@@ -187,7 +188,7 @@ def many_rows(n: int, buckets: int = 14) -> Snapshot:
     place = np.arange(n)
     fields = no_rows(n).fields
     fields["tid"] = 1_234_567
-    fields["isa"], fields["kind"], fields["access"] = Isa.SVM, Kind.MMIO, Access.READ
+    fields["isa"], fields["kind"], fields["access"] = Isa.SVM, MMIO, Access.READ
     fields["address"] = 0xFEE00000 + 4 * place
     fields["count"] = fields["timed"] = 3 * buckets
     fields["total_ns"] = 1_234_567
