@@ -16,6 +16,7 @@ from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost
 from bpfexit.model.rows import IDENTITY, NO_REASON, Rows, summed
 from bpfexit.model.slow import Slow
+from bpfexit.model.totals import check_totals
 from bpfexit.names.reasons import IDLE, Isa
 
 VCPU_FIELDS = np.dtype(
@@ -131,18 +132,25 @@ def times(snapshot: Snapshot) -> Times:
     )
 
 
+_FEWER = ": choose fewer guests with -p, or a shorter time with `bpfexit report --from --to`"
+
+
 def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
     """Add consecutive snapshots up to one; at least one must be given.
 
-    Single slow exits are no sums: they are not in it.
+    Single slow exits are no sums: they are not in it. Raises `BpfexitError` for
+    sums that 64 bits do not hold.
     """
     named = with_common_names(snapshots)
+    rows = [each.rows for each in named]
+    vcpus = np.concatenate([each.vcpus for each in named])
+    check_totals(rows, vcpus, _FEWER)
     return replace(
         named[-1],
         start=snapshots[0].start,
         duration_s=sum(snapshot.duration_s for snapshot in snapshots),
-        rows=summed([each.rows for each in named], IDENTITY),
-        vcpus=_summed_vcpus(named),
+        rows=summed(rows, IDENTITY),
+        vcpus=_summed_vcpus(vcpus),
         lost=sum((snapshot.lost for snapshot in snapshots), Lost()),
         slow=None,
         only=_all_names(snapshot.only for snapshot in snapshots),
@@ -198,8 +206,7 @@ def _placed(snapshot: Snapshot, vm_at: dict[str, int], reason_at: dict[str, int]
     return replace(snapshot, rows=Rows(fields, snapshot.rows.hist), vcpus=vcpus)
 
 
-def _summed_vcpus(named: Sequence[Snapshot]) -> NDArray[Any]:
-    every = np.concatenate([snapshot.vcpus for snapshot in named])
+def _summed_vcpus(every: NDArray[Any]) -> NDArray[Any]:
     _, first, place = np.unique(
         every[["vm", "pid", "tid", "vcpu"]], return_index=True, return_inverse=True
     )

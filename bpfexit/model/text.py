@@ -1,5 +1,24 @@
 """Text that others wrote, made harmless: names of guests and what recordings say."""
 
+import unicodedata
+from collections.abc import Iterator
+
+_INVISIBLE = frozenset(
+    map(
+        chr,
+        [
+            *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x3164, 0xFFA0),
+            *(*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)),  # variation selectors
+            *(0x2800, 0x1D159),  # BRAILLE PATTERN BLANK, MUSICAL SYMBOL NULL NOTEHEAD
+        ],
+    )
+)
+"""Characters that `str.isprintable` accepts and a terminal shows as nothing: those of Unicode 15's
+Default_Ignorable_Code_Point that are assigned and are not format characters, and two blanks."""
+
+_MARKS = 3
+"""Combining marks on one letter, as polytonic Greek has them; more of them cover other lines."""
+
 LIMIT = 128
 """Characters of a name that are shown."""
 

@@ -44,6 +44,7 @@ from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
 from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows, joined
 from bpfexit.model.slow import SlowExit
 from bpfexit.model.snapshot import VCPU_FIELDS, Snapshot
+from bpfexit.model.totals import check_totals
 
 SCHEMA = "bpfexit.snapshot/1"
 
@@ -228,7 +229,7 @@ class _Lists:
 def _snapshot(document: dict[str, Any], lists: _Lists) -> Snapshot:
     rows, vcpus, vms = lists.rows(), lists.vcpus(), lists.vms
     lost = {name: count(value) for name, value in document["lost"].items()}
-    return Snapshot(
+    snapshot = Snapshot(
         start=seconds(document["start"]),
         duration_s=seconds(document["duration_s"]),
         rows=rows,
@@ -243,6 +244,8 @@ def _snapshot(document: dict[str, Any], lists: _Lists) -> Snapshot:
         only=tuple(map(short_text, document.get("only", ()))),
         cost=_decoded_cost(document.get("cost")),
     )
+    check_totals([snapshot.rows], snapshot.vcpus)
+    return snapshot
 
 
 def _ended(
