@@ -1,25 +1,108 @@
-"""Lines of a file that is not to be trusted: one that is too long is read no further."""
+"""The lines of a recording, whatever its file went through.
 
-from typing import BinaryIO
+A line of a gzip file is held back until its member's checksum is right or the next
+line is there: the last line of a broken member is not taken for a whole one, and the
+recorder's members end with their interval. Lines before it are counted (`unverified`).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bpfexit.recording.gzip_members import End, GzipMembers
 
 LONGEST = 160 << 20
 """Bytes of a line; 200,000 rows with 14 buckets in use each take 96 MB."""
 
-_PIECE = 1 << 20
+_BLOCK = 1 << 20
 
 
-def read_line(file: BinaryIO) -> bytes | bytearray:
-    """Return the next line with its newline, nothing at the end; of one too long its beginning.
+@dataclass(frozen=True)
+class Line:
+    """One line, without its newline; `data` is empty when it is too long."""
 
-    The pieces of a long line go into one array as they come: `readline` keeps all of
-    them beside the line that it makes of them.
-    """
-    line = file.readline(_PIECE)
-    if len(line) < _PIECE or line.endswith(b"\n"):
+    data: bytes | bytearray  # as it grew: a long line is not copied
+    size: int  # in bytes, all of it
+    ended: bool = True  # by a newline
+
+    @property
+    def too_long(self) -> bool:
+        """Whether it is longer than what is read of a line."""
+        return self.size > len(self.data)
+
+
+class Lines:
+    """Iterates over the lines of a file, gzip or text."""
+
+    def __init__(self, read: Callable[[int], bytes], compressed: bool) -> None:
+        """`read` returns up to so many bytes of the file, none at its end."""
+        self._read = read
+        self.members = GzipMembers(read) if compressed else None
+        self.is_cut = False
+        """Whether the file ends within a compressed block."""
+        self.unverified = 0
+        """Lines that came from a member before it turned out to be broken."""
+
+    def __iter__(self) -> Iterator[Line]:
+        lines = _Splitter()
+        held: Line | None = None
+        given = 0  # lines of this member
+        for piece in self._pieces():
+            if isinstance(piece, bytes):
+                for line in lines.split(piece):
+                    if held:
+                        given += 1
+                        yield held
+                    held = line
+                continue
+            if held and piece is not End.BROKEN:
+                yield held
+            self._end_member(piece, given)
+            held, given = None, 0
+            if piece is not End.WHOLE:
+                lines = _Splitter()
+        if rest := lines.rest():
+            yield rest
+
+    def _end_member(self, end: End, given: int) -> None:
+        self.is_cut = end is End.CUT
+        self.unverified += given if end is End.BROKEN else 0
+
+    def _pieces(self) -> Iterator[bytes | End]:
+        if self.members:
+            yield from self.members.pieces()
+            return
+        while block := self._read(_BLOCK):
+            yield block
+            yield End.WHOLE  # text has no checksum: nothing is to be waited for
+
+
+class _Splitter:
+    """Parts data into lines."""
+
+    def __init__(self) -> None:
+        self._begun = bytearray()
+        self._size = 0
+
+    def split(self, data: bytes) -> Iterator[Line]:
+        """Yield the lines that end in the data."""
+        *ends, rest = data.split(b"\n")
+        for end in ends:
+            self._grow(end)
+            yield self._line(ended=True)
+        self._grow(rest)
+
+    def rest(self) -> Line | None:
+        """Return the last line, which has no newline; None when there is none."""
+        return self._line(ended=False) if self._size else None
+
+    def _grow(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= LONGEST:
+            self._begun += data
+        else:
+            self._begun.clear()
+
+    def _line(self, ended: bool) -> Line:
+        line = Line(self._begun, self._size, ended)
+        self._begun, self._size = bytearray(), 0
         return line
-    whole = bytearray(line)
-    while len(whole) <= LONGEST and (piece := file.readline(_PIECE)):
-        whole += piece
-        if piece.endswith(b"\n"):
-            break
-    return whole

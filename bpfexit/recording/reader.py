@@ -4,22 +4,17 @@ A header line may come first, and again wherever the recorder went on with the f
 lines about the guests before the snapshots they are in.
 """
 
-import gzip
-import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from bpfexit.errors import BpfexitError
-from bpfexit.formats.json import guest as guest_json
-from bpfexit.formats.json import recording as recording_json
-from bpfexit.formats.json import snapshot as snapshot_json
-from bpfexit.formats.json.values import Line, TooLargeError
+from bpfexit.formats.json.recording import Header
 from bpfexit.model.filter import Filter, kept
+from bpfexit.model.guest import Guest
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import printable
-from bpfexit.recording import lines
+from bpfexit.recording.entries import Entries
 from bpfexit.recording.state import Known
 
 _MOST_REASONS = 100
@@ -33,23 +28,30 @@ class RecordingSource:
         """Open and read the first. Raises `BpfexitError` for what is no recording."""
         self._path = path
         self._wanted = wanted
-        self.cut: str | None = None
-        self.header: recording_json.Header | None = None
+        self._entries = Entries(path)
+        self.header: Header | None = None
         """The last header read; `top -j` writes none."""
         self._known = Known()
         self._unseen = {reason.lower(): reason for reason in wanted.reasons}
         self._reasons: dict[str, None] = {}
-        self._line = 0
         self._snapshots = self._read()
         self._ahead: Snapshot | None = None
         first = self._peek()
         if first is None:
-            raise BpfexitError(f"{path} holds no whole snapshot: make one with `bpfexit record`")
+            why = "".join(f" ({note})" for note in self._entries.notes())
+            raise BpfexitError(
+                f"{path} contains no complete interval{why}: make one with `bpfexit record`"
+            )
         self._emits_exits = first.origin.emits_exits
         self.start = first.start
         """When the first snapshot began, unix time, s."""
         self.end = first.start
         """When the last one returned ended, unix time, s."""
+
+    @property
+    def cut(self) -> str | None:
+        """How the file ends within a line or a compressed block, once it has been read."""
+        return self._entries.cut
 
     @property
     def emits_exits(self) -> bool:
@@ -66,9 +68,9 @@ class RecordingSource:
         return kept(snapshot, self._wanted) if snapshot else None
 
     def notes(self) -> list[str]:
-        """Say, once it has been read, how it is cut and which of the wanted reasons it lacks."""
+        """Say, once it has been read, how it is damaged and which wanted reasons it lacks."""
         name = printable(str(self._path))
-        said = [f"{name} is not whole: {self.cut}"] if self.cut else []
+        said = self._entries.notes()
         if self._unseen:
             unseen = printable(", ".join(self._unseen.values()))
             others = [*self._reasons][:_MOST_REASONS] + ["…"] * (len(self._reasons) > _MOST_REASONS)
@@ -104,55 +106,18 @@ class RecordingSource:
         return self._ahead
 
     def _read(self) -> Generator[Snapshot, None, None]:
-        """Yield the snapshots; stop at a last line that was cut short, and say so in `cut`."""
+        """Yield the snapshots; headers and guests are kept for those that follow."""
+        for entry in self._entries.read():
+            if isinstance(entry, Header):
+                self.header = entry
+                self._known = Known(entry.origin.facts)
+            elif isinstance(entry, Guest):
+                self._add(entry)
+            else:
+                yield self._known.put_into(entry)
+
+    def _add(self, guest: Guest) -> None:
         try:
-            with _opened(self._path) as file:
-                yield from self._decoded(file)
-        except EOFError:
-            self.cut = "the file ends within a compressed block"
-        except (zlib.error, gzip.BadGzipFile) as error:
-            if not self._line:
-                raise BpfexitError(f"cannot read {self._path}: {error}") from None
-            self.cut = f"the compressed data is broken after line {self._line}"
-        except OSError as error:
-            raise BpfexitError(f"cannot read {self._path}: {error.strerror or error}") from None
-
-    def _decoded(self, file: BinaryIO) -> Iterator[Snapshot]:
-        while line := lines.read_line(file):
-            self._line += 1
-            try:
-                snapshot = self._snapshot(line)
-            except BpfexitError as error:
-                if self._line == 1 and not isinstance(error, TooLargeError):
-                    raise BpfexitError(
-                        f"{self._path} is no recording, line 1: {error}; "
-                        "make one with `bpfexit record`"
-                    ) from None
-                if line.endswith(b"\n") or isinstance(error, TooLargeError):
-                    raise BpfexitError(f"{self._path}, line {self._line}: {error}") from None
-                self.cut = f"line {self._line} is cut short"
-                return
-            del line  # it may be large, and so may the next one
-            if snapshot is not None:
-                yield snapshot
-            del snapshot
-
-    def _snapshot(self, line: Line) -> Snapshot | None:
-        """Decode a line; None for a header or a guest, which are kept for what follows."""
-        if len(line) > lines.LONGEST:
-            raise TooLargeError(
-                f"it is longer than {lines.LONGEST >> 20} MiB: record fewer guests (-p) or rows "
-                "(--max-rows) per file"
-            )
-        if header := recording_json.decode(line):
-            self.header = header
-            self._known = Known(header.origin.facts)
-        elif guest := guest_json.decode(line):
             self._known.add(guest)
-        else:
-            return self._known.put_into(snapshot_json.decode(line))
-        return None
-
-
-def _opened(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+        except BpfexitError as error:
+            raise BpfexitError(f"{self._path}, line {self._entries.line}: {error}") from None

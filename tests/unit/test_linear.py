@@ -123,7 +123,7 @@ def test_the_sum_still_has_all_guests_that_ever_were(tmp_path: Path) -> None:
 def test_intervals_are_merged_seldom(
     rows_merged: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bpfexit.recording.reader._LEAST_WAITING", 1)
+    monkeypatch.setattr("bpfexit.recording.total._LEAST_WAITING", 1)
 
     def merging(number: int) -> int:
         rows_merged.clear()

@@ -78,6 +78,8 @@ def refusing() -> Iterator[None]:
         yield
     except RecursionError:
         raise BpfexitError("it is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise BpfexitError("it is not UTF-8 text") from None
     except KeyError as error:
         raise BpfexitError(f"{_short(error.args[0])} is missing or not known") from None
     except (ValueError, TypeError, OverflowError, IndexError, AttributeError) as error:

@@ -166,7 +166,7 @@ def test_a_broken_recording_exits_with_1(tmp_path: Path) -> None:
     path.write_text("not a recording\n")
     found = run("top", "--replay", str(path))
     assert found.returncode == 1
-    assert found.stderr.startswith(f"bpfexit: {path} is no recording, line 1: ")
+    assert found.stderr.startswith(f"bpfexit: {path} is not a bpfexit recording, line 1: ")
 
 
 def test_a_recording_is_replayed_as_it_was(recording: str) -> None:

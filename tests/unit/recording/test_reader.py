@@ -112,12 +112,12 @@ def test_a_gzip_that_is_cut_anywhere_gives_what_is_whole(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "holds no whole snapshot"),
+        (b"", "contains no complete interval"),
         (b"\n", "line 1: it does not parse"),
         (b"# a log\n", "line 1: it does not parse"),
         (b"{}\n", "line 1: it is not of the schema"),
         (b'{"schema":"bpfexit.snapshot/1"', "line 1: it does not parse"),
-        (b"\xff\xfe\x00junk\n", "line 1: it does not parse"),
+        (b"\xff\xfe\x00junk\n", "line 1: it is not UTF-8 text"),
         (b"\0" * 100, "line 1: it does not parse"),
     ],
 )
@@ -146,13 +146,54 @@ def test_a_directory_and_nothing_at_all_are_refused(tmp_path: Path) -> None:
         RecordingSource(tmp_path / "absent.gz", NO_FILTER)
 
 
-def test_a_broken_line_costs_no_snapshot_before_it(tmp_path: Path) -> None:
-    data = lines(three()[:2]) + b"{broken}\n" + lines(three()[2:])
-    source = RecordingSource(written(tmp_path, data), NO_FILTER)
-    assert [encode(source.next() or snapshot()) for _ in range(2)] == encoded(three()[:2])
-    with pytest.raises(BpfexitError, match="line 3"):
-        source.next()
-    assert source.next() is None
+BROKEN = b"{broken}\n"
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 3])
+@pytest.mark.parametrize("junk", [BROKEN, b"\0" * 999 + b"\n", b"\xff\n", b"\n", BROKEN * 2])
+def test_a_broken_line_costs_no_other(tmp_path: Path, at: int, junk: bytes) -> None:
+    path = written(tmp_path, lines(three()[:at]) + junk + lines(three()[at:]))
+    source = RecordingSource(path, NO_FILTER)
+    assert encoded(everything(source)) == encoded(three())
+    (note,) = source.notes()
+    number, size = junk.count(b"\n"), len(junk) - junk.count(b"\n")
+    assert f"skipped {number} line{'s'[: number - 1]} ({size:,} byte" in note
+    assert f"the first is line {at + 1}: " in note
+    assert source.cut is None
+
+
+@pytest.mark.parametrize("cut", [1, 100, 400])
+@pytest.mark.parametrize("zeros", [0, 4096])
+def test_a_line_appended_to_a_cut_one_is_read(tmp_path: Path, cut: int, zeros: int) -> None:
+    one, *others = three()
+    begun = lines([one])[:cut] + b"\0" * zeros
+    path = written(tmp_path, lines([one]) + begun + lines(others))
+    source = RecordingSource(path, NO_FILTER)
+    assert encoded(everything(source)) == encoded(three())
+    (note,) = source.notes()
+    assert f"skipped 1 line ({len(begun):,} byte" in note
+
+
+def test_a_line_that_is_too_long_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = 2 * len(lines(three()[:1]))
+    monkeypatch.setattr("bpfexit.recording.lines.LONGEST", limit)
+    long = b"x" * (5 << 20)
+    path = written(tmp_path, lines(three()[:1]) + long + b"\n" + lines(three()[1:]))
+    source = RecordingSource(path, NO_FILTER)
+    assert encoded(everything(source)) == encoded(three())
+    (note,) = source.notes()
+    assert f"({len(long):,} bytes), the first is line 2: it is longer than" in note
+
+
+def test_what_is_no_recording_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bpfexit.recording.entries.LONGEST", 1000)
+    late = written(tmp_path, b"a log\n" * 1000 + lines(three()))
+    with pytest.raises(BpfexitError, match="is not a bpfexit recording, line 1"):
+        RecordingSource(late, NO_FILTER)
 
 
 def test_closing_early_is_no_error(tmp_path: Path) -> None:

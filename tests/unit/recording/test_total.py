@@ -66,7 +66,7 @@ def test_a_guest_may_be_named_like_a_recording(tmp_path: Path) -> None:
 
 
 def test_a_header_alone_is_no_recording(tmp_path: Path) -> None:
-    with pytest.raises(BpfexitError, match="holds no whole snapshot"):
+    with pytest.raises(BpfexitError, match="contains no complete interval"):
         total(recorded(tmp_path, []), Filter())
 
 
@@ -163,9 +163,12 @@ def test_cut_at_every_byte_it_gives_the_whole_intervals(tmp_path: Path, name: st
         assert found.cut or length in ends or data[length : length + 1] == b"\n"
 
 
-def test_what_a_reset_left_behind_the_last_member_is_a_cut(tmp_path: Path) -> None:
+@pytest.mark.parametrize("junk", [b"\0" * 9, b"\0\0junk", b"\x1f\x8b\x08\xff"])
+def test_what_a_reset_left_behind_the_last_member_is_told_of(tmp_path: Path, junk: bytes) -> None:
     path = recorded(tmp_path, seconds(2), "exits.gz")
-    path.write_bytes(path.read_bytes() + b"\0\0junk")
+    whole = path.read_bytes()
+    path.write_bytes(whole + junk)
     found = total(path, Filter())
     assert found.intervals == 2
-    assert found.cut == "the compressed data is broken after line 3"
+    (note,) = found.notes
+    assert f"is damaged in {len(junk)} compressed bytes, from byte {len(whole)} on" in note

@@ -1,0 +1,119 @@
+"""What the lines of a recording say, past damage: what cannot be read is skipped, and counted."""
+
+import os
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+
+from bpfexit.errors import BpfexitError
+from bpfexit.formats.json.values import TooLargeError
+from bpfexit.model.text import printable
+from bpfexit.recording.lines import LONGEST, Line, Lines
+from bpfexit.recording.recording_line import Entry, decode, whole_part
+
+
+class Entries:
+    """The headers, guests and intervals of a file, in order."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: Lines | None = None
+        self._skipped_lines = 0
+        self._skipped_bytes = 0
+        self._first_skipped = ""
+        self._first_error = ""
+        self._found = False
+        self.line = 0
+        """The number of the line read last; what is skipped of a compressed file has none."""
+        self.cut: str | None = None
+        """How the file ends within a line or a compressed block, when it does."""
+
+    def read(self) -> Generator[Entry, None, None]:
+        """Yield them. Raises `BpfexitError` for what is no recording or cannot be read."""
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            with open(fd, "rb", buffering=0):
+                yield from self._decoded(fd)
+        except OSError as error:
+            raise BpfexitError(f"cannot read {self._path}: {error.strerror}") from None
+
+    def notes(self) -> list[str]:
+        """Return how the file is damaged, a sentence each."""
+        name = printable(str(self._path))
+        said = [f"{name} is not whole: {self.cut}"] if self.cut else []
+        if self._skipped_lines:
+            said.append(
+                f"{name} is damaged: skipped {_number(self._skipped_lines, 'line')}"
+                f" ({_number(self._skipped_bytes, 'byte')}), the first is {self._first_skipped}"
+            )
+        members = self._lines.members if self._lines else None
+        if members and members.skipped:
+            said.append(
+                f"{name} is damaged in {_number(members.skipped, 'compressed byte')}, from byte"
+                f" {members.first_skipped:,} on: what cannot be read of them is skipped"
+            )
+        if self._lines and self._lines.unverified:
+            said.append(
+                f"{name}: {_number(self._lines.unverified, 'line')} come from a damaged block"
+                " and may be wrong"
+            )
+        return said
+
+    def _decoded(self, fd: int) -> Generator[Entry, None, None]:
+        self._lines = Lines(partial(os.read, fd), self._path.suffix == ".gz")
+        for line in self._lines:
+            self.line += 1
+            entry = self._entry(line)
+            if entry is not None:
+                self._found = True
+                yield entry
+            elif not self._found and self._skipped_bytes > LONGEST:
+                break
+        if self._lines.is_cut:
+            self.cut = "the file ends within a compressed block"
+        if not self._found:
+            self._refuse(self._lines)
+
+    def _entry(self, line: Line) -> Entry | None:
+        """Decode a line, or the whole one that begins within it; note what is skipped."""
+        try:
+            if line.too_long:
+                raise TooLargeError(
+                    f"it is longer than {LONGEST >> 20} MiB: record fewer guests (-p) or rows "
+                    "(--max-rows) per file"
+                )
+            return decode(line.data)
+        except BpfexitError as error:
+            self._first_error = self._first_error or f"line {self.line}: {error}"
+            part = whole_part(line.data)
+            if not line.ended and not part:
+                self.cut = f"line {self.line} is cut short"
+                return None
+            self._skip(line.size - len(part), str(error))
+        try:
+            return decode(part) if part else None
+        except BpfexitError as error:
+            self._skip(len(part), str(error))
+            return None
+
+    def _skip(self, size: int, why: str) -> None:
+        if not self._skipped_lines:
+            self._first_skipped = f"line {self.line}: {why}"
+        self._skipped_lines += 1
+        self._skipped_bytes += size
+
+    def _refuse(self, lines: Lines) -> None:
+        """Raise `BpfexitError` when there was something, but nothing of a recording."""
+        advice = "make one with `bpfexit record`"
+        if self._first_error:
+            raise BpfexitError(
+                f"{self._path} is not a bpfexit recording, {self._first_error}; {advice}"
+            )
+        if lines.members and lines.members.skipped:
+            raise BpfexitError(
+                f"{self._path} is not a bpfexit recording: it is not gzip data; {advice}"
+            )
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
