@@ -138,6 +138,8 @@ def _record(
         if interrupts.reopens():
             recorder.reopen()
         recorder.write(snapshot)
+        if notes := recorder.notes():
+            shown.end(*notes)
         exits += snapshot.exits
         lost += snapshot.lost
         cost += snapshot.cost

@@ -8,13 +8,11 @@ only makes that interval longer: they go on counting.
 """
 
 import os
-import re
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from stat import S_ISREG
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.json import guest as guest_json
@@ -23,15 +21,13 @@ from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.formats.json.recording import Header
 from bpfexit.model.guest import Guest
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.recording.output_file import OutputFile, open_output
+from bpfexit.recording.tail import is_recording, readable_lines, readable_members
 
 SYNC_S = 5.0
 """Seconds between two flushes to the disk."""
 
 _BLOCK = 1 << 20
-_COMPRESSED_BLOCK = 1 << 16
-"""Bytes read at once of members, which are small: behind each of them the rest is copied."""
-_HEAD = 512
-_BEGINNING = re.compile(rb'\{\s*"schema"\s*:\s*"bpfexit\.(recording|snapshot)/')
 
 
 class Recorder:
@@ -41,9 +37,11 @@ class Recorder:
         """Create the file, or with `append` go on with one. Raises `BpfexitError`."""
         self._path = path
         self._header = header
+        self._notes: list[str] = []
+        self._output: OutputFile | None = None
+        self._intervals = 0  # written since the file was opened
         self._guests: tuple[Guest, ...] = ()  # that the file tells of, since its last header
-        self._fd = _opened(path, append)
-        self._begin()
+        self._open(append)
 
     @property
     def size(self) -> int:
@@ -55,9 +53,16 @@ class Recorder:
 
         Before it goes what is new of its guests.
         """
+        self._check()
         news = ([line] for line in self._news(snapshot.guests))
         self._append(*news, snapshot_json.pieces(snapshot))
         self._guests = snapshot.guests
+        self._intervals += 1
+
+    def notes(self) -> list[str]:
+        """Return, once, what became of the file, a sentence each."""
+        notes, self._notes = self._notes, []
+        return notes
 
     def _news(self, guests: tuple[Guest, ...]) -> list[str]:
         """Return the lines for guests of whom that is not written yet."""
@@ -69,26 +74,61 @@ class Recorder:
     def reopen(self) -> None:
         """Open the path again, where somebody may have moved the file away from."""
         self.close()
-        self._fd = _opened(self._path, append=True)
-        self._begin()
+        self._open(append=True)
 
     def close(self) -> None:
-        """Flush to the disk and close; nothing when closed already."""
-        if self._fd < 0:
+        """Flush to the disk and close; nothing when closed already.
+
+        A new file without an interval is removed: it would only block the next recording.
+        """
+        if self._output is None:
             return
-        fd, self._fd = self._fd, -1
+        output, self._output = self._output, None
         try:
-            os.fdatasync(fd)
+            os.fdatasync(output.fd)
         except OSError as error:
             raise self._failed(error) from None
         finally:
-            os.close(fd)
+            if not self._intervals:
+                output.discard()
+            output.close()
+
+    def _open(self, append: bool) -> None:
+        self._output = _open(self._path, append)
+        self._intervals = 0
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def _fd(self) -> int:
+        return self._output.fd if self._output else -1
 
     def _begin(self) -> None:
         self._size = os.fstat(self._fd).st_size
         self._synced = 0.0
         self._guests = ()
         self._append([recording_json.encode(self._header())])
+
+    def _check(self) -> None:
+        """See whether the file is what this recorder left. Raises `BpfexitError` if it is not."""
+        about = os.fstat(self._fd)
+        if not about.st_nlink:
+            raise BpfexitError(
+                f"{self._path} was removed while it was recorded to, and is lost;"
+                " start a new recording"
+            )
+        if about.st_size == self._size:
+            return
+        if about.st_size:
+            raise BpfexitError(
+                f"another process has changed {self._path} ({about.st_size:,} bytes instead of"
+                f" {self._size:,}); record to a file of its own"
+            )
+        self._notes.append(f"another process has emptied {self._path}: the recording begins anew")
+        self._begin()
 
     def _append(self, *lines: Iterable[str]) -> None:
         """Write lines, each given piece by piece, at once."""
@@ -112,7 +152,8 @@ class Recorder:
                     left = left[os.write(self._fd, left) :]
                 size += len(block)
         except OSError:
-            os.ftruncate(self._fd, self._size)
+            if os.fstat(self._fd).st_size > self._size:  # else it would be extended by zeros
+                os.ftruncate(self._fd, self._size)
             raise
         self._size = size
 
@@ -124,9 +165,8 @@ class Recorder:
         self._synced = now
 
     def _failed(self, error: OSError) -> BpfexitError:
-        return BpfexitError(
-            f"cannot write {self._path}: {error.strerror}; it is whole up to the last interval"
-        )
+        left = "it is whole up to the last interval" if self._intervals else "nothing is recorded"
+        return BpfexitError(f"cannot write {self._path}: {error.strerror}; {left}")
 
 
 def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -147,80 +187,27 @@ def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield bytes(block)
 
 
-def _opened(path: Path, append: bool) -> int:
-    """Return a descriptor that appends; an existing file is cut to what is whole in it."""
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+def _open(path: Path, append: bool) -> OutputFile:
+    """Open the file; an existing one is cut to what can be read of it."""
+    output = open_output(path, append)
     try:
-        fd = os.open(path, flags if append else flags | os.O_EXCL, 0o644)
-    except FileExistsError:
-        raise BpfexitError(f"{path} exists: give another name, or --append to go on") from None
-    except OSError as error:
-        raise BpfexitError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        _cut_to_whole(fd, path)
+        if os.fstat(output.fd).st_size:
+            _mend(output.fd, path)
     except BaseException:
-        os.close(fd)
+        output.close()
         raise
-    return fd
+    return output
 
 
-def _cut_to_whole(fd: int, path: Path) -> None:
-    """Take off a last interval that was not written whole: nothing could follow it."""
-    about = os.fstat(fd)
-    if not S_ISREG(about.st_mode):
-        raise BpfexitError(f"cannot append to {path}: it is no regular file")
-    whole = whole_members(fd) if path.suffix == ".gz" else whole_lines(fd, about.st_size)
-    if about.st_size and not (whole and _is_recording(fd, path)):
-        raise BpfexitError(f"cannot append to {path}: it is no recording")
-    os.ftruncate(fd, whole)
+def _mend(fd: int, path: Path) -> None:
+    """Take off a last interval that was not written whole; end a last line that has no newline.
 
-
-def _is_recording(fd: int, path: Path) -> bool:
-    """Say whether a file begins as recordings do: root may append to any file, a log as well."""
-    head = os.pread(fd, _HEAD, 0)
-    if path.suffix == ".gz":
-        head = zlib.decompressobj(wbits=31).decompress(head, _HEAD)
-    return bool(_BEGINNING.match(head))
-
-
-def whole_lines(fd: int, size: int) -> int:
-    """Return how many bytes of a file go up to its last newline."""
-    end = size
-    while end:
-        start = max(0, end - _BLOCK)
-        found = os.pread(fd, end - start, start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0
-
-
-def _behind(member: "zlib._Decompress", block: bytes) -> bytes:
-    """Go on with a gzip member; return what of the block is behind its end.
-
-    A megabyte of it may be a gigabyte of text, so that is made, and dropped, in parts.
+    Other programs read on after neither.
     """
-    while True:
-        text = member.decompress(block, _BLOCK)
-        block = member.unconsumed_tail
-        if member.eof:
-            return member.unused_data
-        if not block and len(text) < _BLOCK:
-            return b""
-
-
-def whole_members(fd: int) -> int:
-    """Return how many bytes of a file are whole gzip members."""
-    whole = at = 0
-    member = zlib.decompressobj(wbits=31)
-    try:
-        while block := os.pread(fd, _COMPRESSED_BLOCK, at):
-            at += len(block)
-            while block:
-                block = _behind(member, block)
-                if member.eof:
-                    whole = at - len(block)
-                    member = zlib.decompressobj(wbits=31)
-    except zlib.error:
-        return whole
-    return whole
+    compressed = path.suffix == ".gz"
+    if not is_recording(fd, compressed):
+        raise BpfexitError(f"cannot append to {path}: it is not a bpfexit recording")
+    size = readable_members(fd) if compressed else readable_lines(fd)
+    os.ftruncate(fd, size)
+    if size and not compressed and os.pread(fd, 1, size - 1) != b"\n":
+        os.write(fd, b"\n")

@@ -142,9 +142,9 @@ def test_a_member_that_blows_up_is_appended_to_within_its_block(tmp_path: Path) 
     path = tmp_path / "bomb.jsonl.gz"
     path.write_bytes(b"".join([*blocks, member.flush()]))
     program = (
-        "import os, sys; from bpfexit.recording.writer import whole_members; "
+        "import os, sys; from bpfexit.recording.tail import readable_members; "
         "fd = os.open(sys.argv[1], os.O_RDONLY); "
-        "sys.exit(whole_members(fd) != os.fstat(fd).st_size)"
+        "sys.exit(readable_members(fd) != os.fstat(fd).st_size)"
     )
     ended = run([sys.executable, "-c", program, str(path)])
     assert ended.code == 0, ended.errors

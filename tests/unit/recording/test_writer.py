@@ -90,14 +90,14 @@ def test_what_is_no_recording_is_left_alone(tmp_path: Path, name: str, junk: byt
     path = tmp_path / name
     path.write_bytes(junk)
     for append in (False, True):
-        with pytest.raises(BpfexitError, match=r"exists|no recording"):
+        with pytest.raises(BpfexitError, match=r"exists|not a bpfexit recording"):
             Recorder(path, header, append)
     assert path.read_bytes() == junk
 
 
 def test_only_a_file_is_written_to(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(BpfexitError, match="no regular file"):
+    with pytest.raises(BpfexitError, match="not a regular file"):
         Recorder(tmp_path / "pipe", header, append=True)
     with pytest.raises(BpfexitError, match="No such file"):
         Recorder(tmp_path / "absent" / "exits", header)
@@ -133,6 +133,141 @@ def test_a_full_disk_leaves_whole_intervals(
     with pytest.raises(BpfexitError, match="No space left on device; it is whole"):
         recorder.write(snapshot(pio(2, ns=(2,))))
     assert (tmp_path / name).read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_full_disk_leaves_no_file_without_an_interval(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an empty one nor a header alone: they would only block the next recording."""
+    path = tmp_path / name
+
+    def write(fd: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        with pytest.raises(BpfexitError, match="No space left on device; nothing is recorded"):
+            Recorder(path, header)
+    assert not path.exists()
+    recorder = Recorder(path, header)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        with pytest.raises(BpfexitError, match="nothing is recorded"):
+            recorder.write(snapshot(pio(2, ns=(2,))))
+        recorder.close()
+    assert not path.exists()
+    data = recorded(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        with pytest.raises(BpfexitError, match="No space left on device"):
+            Recorder(path, header, append=True)
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_is_emptied_begins_anew(tmp_path: Path, name: str) -> None:
+    """As logrotate does with `copytruncate`."""
+    path, old = tmp_path / name, tmp_path / f"old-{name}"
+    recorder = Recorder(path, header)
+    recorder.write(snapshot(pio(1, ns=(1,)), guests=(WEB,)))
+    assert recorder.notes() == []
+    old.write_bytes(path.read_bytes())
+    os.truncate(path, 0)
+    recorder.write(snapshot(pio(2, ns=(2,)), guests=(WEB,)))
+    recorder.write(snapshot(pio(3, ns=(3,)), guests=(WEB,)))
+    assert recorder.size == path.stat().st_size
+    recorder.close()
+    assert [total(each, Filter()).intervals for each in (old, path)] == [1, 2]
+    source = RecordingSource(path, Filter())
+    assert (source.header, source.notes()) == (header(), [])
+    (note,) = recorder.notes()
+    assert note == f"another process has emptied {path}: the recording begins anew"
+    assert recorder.notes() == []
+
+
+def test_a_full_disk_extends_no_emptied_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "exits.jsonl"
+    recorder = Recorder(path, header)
+    recorder.write(snapshot(pio(1, ns=(1,))))
+
+    def write(fd: int, data: bytes) -> int:
+        os.truncate(path, 0)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(BpfexitError, match="No space left on device"):
+        recorder.write(snapshot(pio(2, ns=(2,))))
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("size", [-1, 1])
+def test_a_file_that_another_process_changes_ends_the_recording(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "exits.jsonl"
+    recorder = Recorder(path, header)
+    recorder.write(snapshot(pio(1, ns=(1,))))
+    os.truncate(path, path.stat().st_size + size)
+    data = path.read_bytes()
+    with pytest.raises(BpfexitError, match="another process has changed"):
+        recorder.write(snapshot(pio(2, ns=(2,))))
+    assert path.read_bytes() == data
+
+
+def test_a_file_that_is_removed_ends_the_recording(tmp_path: Path) -> None:
+    path = tmp_path / "exits.jsonl"
+    recorder = Recorder(path, header)
+    recorder.write(snapshot(pio(1, ns=(1,))))
+    path.unlink()
+    with pytest.raises(BpfexitError, match="was removed while it was recorded to"):
+        recorder.write(snapshot(pio(2, ns=(2,))))
+    recorder.close()
+
+
+def test_a_file_that_is_moved_and_removed_before_it_is_opened_again_is_no_error(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "exits.jsonl"
+    recorder = Recorder(path, header)
+    recorder.write(snapshot(pio(1, ns=(1,))))
+    path.unlink()
+    recorder.reopen()
+    recorder.write(snapshot(pio(2, ns=(2,))))
+    recorder.close()
+    assert total(path, Filter()).intervals == 1
+
+
+def test_a_last_line_without_its_newline_stays(tmp_path: Path) -> None:
+    path = tmp_path / "exits.jsonl"
+    path.write_bytes(recorded(path)[:-1])
+    recorded(path, 2, append=True)
+    found = total(path, Filter())
+    assert (found.intervals, found.notes) == (5, ())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_cut_in_its_first_line_begins_anew(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(recorded(path)[:200])
+    recorded(path, 2, append=True)
+    found = total(path, Filter())
+    assert (found.intervals, found.notes) == (2, ())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_appending_takes_off_nothing_that_can_be_read(tmp_path: Path, name: str) -> None:
+    """A flipped byte made everything after it be taken off."""
+    chosen = random.Random(name)  # noqa: S311 - any bytes will do
+    path = tmp_path / name
+    whole = recorded(path)
+    for _ in range(50):
+        data = bytearray(whole)
+        data[chosen.randrange(300, len(data))] ^= 1 << chosen.randrange(8)
+        path.write_bytes(data)
+        before = total(path, Filter()).intervals
+        recorded(path, 2, append=True)
+        assert total(path, Filter()).intervals == before + 2
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,169 @@
+"""The file that is recorded to: opened for this process alone, and nowhere that others chose.
+
+bpfexit runs as root, and records in folders of others, /tmp among them. There a
+symbolic link, or a file that is there already, may be planted.
+"""
+
+import errno
+import fcntl
+import os
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISREG
+
+from bpfexit.errors import BpfexitError
+
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_MODE = 0o600  # what guests do is of no concern to other users
+_WRITABLE_BY_OTHERS = 0o022
+
+_MAX_LINKS = 40  # as the kernel's MAXSYMLINKS
+_FLOCK = struct.Struct("@hhqqi4x")  # struct flock of fcntl(2) where off_t has 64 bits
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """An open file that is locked, and where it is."""
+
+    fd: int
+    folder: int  # a descriptor, O_PATH
+    name: str
+    created: bool
+
+    def discard(self) -> None:
+        """Remove the file if it was created, and still is what the name stands for."""
+        with suppress(OSError):
+            named = os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
+            if self.created and os.path.samestat(named, os.fstat(self.fd)):
+                os.unlink(self.name, dir_fd=self.folder)
+
+    def close(self) -> None:
+        """Close the descriptors, which gives up the lock."""
+        os.close(self.folder)
+        os.close(self.fd)
+
+
+def open_output(path: Path, append: bool) -> OutputFile:
+    """Create a file, or with `append` open one that is there. Raises `BpfexitError`."""
+    try:
+        folder = _open_folder(path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        fd, created = _open_file(path, folder, append)
+    except BaseException:
+        os.close(folder)
+        raise
+    output = OutputFile(fd, folder, path.name, created)
+    try:
+        _check(output, path)
+        _lock(fd, path)
+    except BaseException:
+        output.close()
+        raise
+    return output
+
+
+def _open_folder(path: Path) -> int:
+    """Open the folder of a file; follow symbolic links only where nobody else could put them."""
+    pending = [*reversed(path.parent.parts)]
+    folder = os.open(".", _FOLDER)
+    links = 0
+    try:
+        while pending:
+            name = pending.pop()
+            try:
+                inner = os.open(name, _FOLDER, dir_fd=folder)
+            except NotADirectoryError:
+                links += 1
+                pending += reversed(_target(path, name, folder, links).parts)
+                continue
+            os.close(folder)
+            folder = inner
+    except BaseException:
+        os.close(folder)
+        raise
+    return folder
+
+
+def _target(path: Path, name: str, folder: int, links: int) -> Path:
+    """Return what a link stands for. Raises `OSError` where it is none."""
+    try:
+        target = os.readlink(name, dir_fd=folder)
+    except OSError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+    if links > _MAX_LINKS:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if not _is_own(folder):
+        raise BpfexitError(
+            f"cannot write {path}: {name} is a symbolic link in a folder that other users may"
+            f" write; name the folder it points to"
+        )
+    return Path(target)
+
+
+def _is_own(folder: int) -> bool:
+    """Say whether only root and the user of this process may change what a folder holds."""
+    about = os.fstat(folder)
+    return about.st_uid in (0, os.geteuid()) and not about.st_mode & _WRITABLE_BY_OTHERS
+
+
+def _open_file(path: Path, folder: int, append: bool) -> tuple[int, bool]:
+    """Return a descriptor, and whether the file was created."""
+    try:
+        with suppress(*([FileExistsError] if append else [])):
+            return os.open(path.name, _FILE | os.O_CREAT | os.O_EXCL, _MODE, dir_fd=folder), True
+        return os.open(path.name, _FILE, dir_fd=folder), False
+    except FileExistsError:
+        raise BpfexitError(f"{path} exists: give another name, or --append to go on") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise BpfexitError(
+                f"cannot append to {path}: it is a symbolic link; name the file it points to"
+            ) from None
+        raise _unwritable(path, error) from None
+
+
+def _check(output: OutputFile, path: Path) -> None:
+    """Refuse a file that others may have put there."""
+    about = os.fstat(output.fd)
+    if not S_ISREG(about.st_mode):
+        raise BpfexitError(f"cannot append to {path}: it is not a regular file")
+    if about.st_uid != os.geteuid():
+        raise BpfexitError(
+            f"cannot append to {path}: it belongs to the user {about.st_uid};"
+            f" give another name, or `chown {os.geteuid()}` it"
+        )
+    if about.st_nlink > 1 and not _is_own(output.folder):
+        raise BpfexitError(
+            f"cannot append to {path}: it has other names (hard links), in a folder that other"
+            " users may write; give another name"
+        )
+
+
+def _lock(fd: int, path: Path) -> None:
+    """Keep other recorders from the file until it is closed.
+
+    Where the file system has no locks, the recorder still sees that its size changes.
+    """
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            raise BpfexitError(
+                f"cannot write {path}: {_holder(fd)} records to it; stop that, or give another name"
+            ) from None
+
+
+def _holder(fd: int) -> str:
+    """Return which process has locked a file; another PID namespace's has no number here."""
+    asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    *_, pid = _FLOCK.unpack(fcntl.fcntl(fd, fcntl.F_GETLK, asked))
+    return f"process {pid}" if pid > 0 else "another process"
+
+
+def _unwritable(path: Path, error: OSError) -> BpfexitError:
+    return BpfexitError(f"cannot write {path}: {error.strerror}")
