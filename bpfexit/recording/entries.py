@@ -23,6 +23,7 @@ class Entries:
         self._first_skipped = ""
         self._first_error = ""
         self._found = False
+        self._is_unmarked = False
         self.line = 0
         """The number of the line read last; what is skipped of a compressed file has none."""
         self.cut: str | None = None
@@ -52,6 +53,11 @@ class Entries:
                 f"{name} is damaged in {_number(members.skipped, 'compressed byte')}, from byte"
                 f" {members.first_skipped:,} on: what cannot be read of them is skipped"
             )
+        if self._is_unmarked:
+            said.append(
+                f"{name} has no end mark: it is still recorded to, was not closed, or its end"
+                " is cut off"
+            )
         if self._lines and self._lines.unverified:
             said.append(
                 f"{name}: {_number(self._lines.unverified, 'line')} come from a damaged block"
@@ -69,6 +75,9 @@ class Entries:
                 yield entry
             elif not self._found and self._skipped_bytes > LONGEST:
                 break
+        members = self._lines.members
+        if members and members.begins_marked and not members.ends_marked:
+            self._is_unmarked = not self._lines.is_cut
         if self._lines.is_cut:
             self.cut = "the file ends within a compressed block"
         if not self._found:

@@ -1,6 +1,8 @@
 """A gzip file read member by member, past damage: the next member tells where to go on.
 
-A member is what was compressed at once; the recorder makes one of each interval.
+A member is what was compressed at once; the recorder makes one of each interval, and
+begins and ends a file with an empty one (`MARK`). So a file that is cut exactly
+between two members is told from a whole one, as in BGZF, samtools' kind of gzip.
 """
 
 import re
@@ -12,6 +14,9 @@ _BEGINNING = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")
 """A member begins like that (RFC 1952), with no reserved flag; random data does once in 128 MiB."""
 
 _LENGTH = 4
+
+MARK = zlib.compressobj(wbits=31).flush()
+"""An empty member, 20 bytes, which is no data to anything that reads gzip."""
 
 _BLOCK = 1 << 20
 _SLICE = 1 << 10
@@ -48,6 +53,8 @@ class GzipMembers:
         """Bytes of members that are broken, and between members."""
         self.first_skipped = 0
         """Where the first of them is in the file."""
+        self.begins_marked = False
+        self.ends_marked = False
 
     @property
     def position(self) -> int:
@@ -58,6 +65,7 @@ class GzipMembers:
         """Yield each member's data piece by piece, and then how the member ends."""
         while self._more():
             begin = self.position
+            self.ends_marked = False
             try:
                 whole = yield from self._member()
             except zlib.error:
@@ -65,6 +73,7 @@ class GzipMembers:
                 yield End.BROKEN
                 continue
             if whole:
+                self._note_mark(begin)
                 yield End.WHOLE
             else:
                 yield self._cut(begin)
@@ -81,6 +90,11 @@ class GzipMembers:
             self._at -= len(member.unused_data)
             yield data
         return True
+
+    def _note_mark(self, begin: int) -> None:
+        first = begin - self._start
+        self.ends_marked = self._data[max(0, first) : self._at] == MARK
+        self.begins_marked |= self.ends_marked and begin == 0
 
     def _cut(self, begin: int) -> End:
         """Return how a member ends that reaches the file's end: broken, if another follows."""

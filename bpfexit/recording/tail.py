@@ -6,7 +6,7 @@ import zlib
 from functools import partial
 
 from bpfexit.errors import BpfexitError
-from bpfexit.recording.gzip_members import End, GzipMembers
+from bpfexit.recording.gzip_members import MARK, End, GzipMembers
 from bpfexit.recording.lines import LONGEST
 from bpfexit.recording.recording_line import decode
 
@@ -20,7 +20,7 @@ def is_recording(fd: int, compressed: bool) -> bool:
     head = os.pread(fd, _HEAD, 0)
     if compressed:
         try:
-            head = zlib.decompressobj(wbits=31).decompress(head, _HEAD)
+            head = zlib.decompressobj(wbits=31).decompress(head.removeprefix(MARK), _HEAD)
         except zlib.error:
             return False
     return bool(_BEGINNING.match(head))

@@ -1,6 +1,7 @@
 """Writing a recording: an interval is a line, and in a .gz file one gzip member.
 
-So whatever ends the recorder leaves all intervals but the last one whole. The
+So whatever ends the recorder leaves all intervals but the last one whole; a .gz file
+that was closed ends with a mark. The
 file goes to the disk every few seconds (`SYNC_S`), not with every interval: what
 a reset of the host may cost is bounded, and no recording keeps a disk awake with
 ten flushes a second. A slow disk delays the next reading of the counters, which
@@ -11,6 +12,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.formats.json.recording import Header
 from bpfexit.model.guest import Guest
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.text import printable
+from bpfexit.recording.gzip_members import MARK
 from bpfexit.recording.output_file import OutputFile, open_output
 from bpfexit.recording.tail import is_recording, readable_lines, readable_members
 
@@ -54,8 +58,8 @@ class Recorder:
         Before it goes what is new of its guests.
         """
         self._check()
-        news = ([line] for line in self._news(snapshot.guests))
-        self._append(*news, snapshot_json.pieces(snapshot))
+        news = () if snapshot.guests is self._guests else _news(snapshot.guests, self._guests)
+        self._append(*([line] for line in news), snapshot_json.pieces(snapshot))
         self._guests = snapshot.guests
         self._intervals += 1
 
@@ -63,13 +67,6 @@ class Recorder:
         """Return, once, what became of the file, a sentence each."""
         notes, self._notes = self._notes, []
         return notes
-
-    def _news(self, guests: tuple[Guest, ...]) -> list[str]:
-        """Return the lines for guests of whom that is not written yet."""
-        if guests is self._guests:  # so it is nearly always
-            return []
-        written = set(self._guests)
-        return [guest_json.encode(guest) for guest in guests if guest not in written]
 
     def reopen(self) -> None:
         """Open the path again, where somebody may have moved the file away from."""
@@ -83,6 +80,7 @@ class Recorder:
         """
         if self._output is None:
             return
+        self._mark_end()
         output, self._output = self._output, None
         try:
             os.fdatasync(output.fd)
@@ -101,6 +99,10 @@ class Recorder:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def _compressed(self) -> bool:
+        return self._path.suffix == ".gz"
 
     @property
     def _fd(self) -> int:
@@ -127,20 +129,31 @@ class Recorder:
                 f"another process has changed {self._path} ({about.st_size:,} bytes instead of"
                 f" {self._size:,}); record to a file of its own"
             )
-        self._notes.append(f"another process has emptied {self._path}: the recording begins anew")
+        name = printable(str(self._path))
+        self._notes.append(f"another process has emptied {name}: the recording begins anew")
         self._begin()
+
+    def _mark_end(self) -> None:
+        """Mark the file as closed; a full disk, or one who changed the file, leaves it unmarked."""
+        is_own = os.fstat(self._fd).st_size == self._size
+        if self._compressed and self._intervals and is_own:
+            with suppress(OSError):
+                self._write_whole([MARK])
 
     def _append(self, *lines: Iterable[str]) -> None:
         """Write lines, each given piece by piece, at once."""
         ended = (chain(line, ["\n"]) for line in lines)
         pieces: Iterator[bytes] = (piece.encode() for piece in chain.from_iterable(ended))
-        if self._path.suffix == ".gz":
-            pieces = _compressed(pieces)
+        if self._compressed:
+            pieces = chain(self._first_mark(), _compressed(pieces))
         try:
             self._write_whole(_blocks(pieces))
             self._sync()
         except OSError as error:
             raise self._failed(error) from None
+
+    def _first_mark(self) -> list[bytes]:
+        return [] if self._size else [MARK]
 
     def _write_whole(self, blocks: Iterable[bytes]) -> None:
         """Write all of them; a full disk takes a part first and then fails."""
@@ -167,6 +180,12 @@ class Recorder:
     def _failed(self, error: OSError) -> BpfexitError:
         left = "it is whole up to the last interval" if self._intervals else "nothing is recorded"
         return BpfexitError(f"cannot write {self._path}: {error.strerror}; {left}")
+
+
+def _news(guests: tuple[Guest, ...], before: tuple[Guest, ...]) -> list[str]:
+    """Return the lines for guests of whom that is not written yet."""
+    written = set(before)
+    return [guest_json.encode(guest) for guest in guests if guest not in written]
 
 
 def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from bpfexit.model.filter import Filter
 from bpfexit.model.guest import Guest
 from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.text import clean
 from bpfexit.recording.total import Adding
 from bpfexit.run.loop import Run, intervals
 from bpfexit.run.signals import Interrupts, ending_at_once
@@ -58,9 +59,9 @@ def _memory_maps(wanted: Filter, sources: MapSources) -> Callable[[Guest], Mappe
 
 
 def tell(*notes: str) -> None:
-    """Say something on stderr, a line each."""
+    """Say something on stderr, a line each, with what it quotes made harmless."""
     for note in notes:
-        click.echo(f"bpfexit: {note}", err=True)
+        click.echo(f"bpfexit: {clean(note, 4096)}", err=True)
 
 
 def counted(

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,12 @@ def counted_in(path: Path) -> int:
         return 0
 
 
+def test_only_root_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "exits.jsonl"
+    assert run("record", "-o", str(path), "-d", "0.1").returncode == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_kill_9_never_leaves_an_unreadable_file(tmp_path: Path) -> None:
     chosen = random.Random(7)  # noqa: S311 - any moments will do
     path = tmp_path / "exits.jsonl.gz"
@@ -197,6 +203,42 @@ def test_an_existing_file_is_only_appended_to(tmp_path: Path) -> None:
     assert total(path, Filter()).intervals == 2
 
 
+def test_a_file_that_is_recorded_to_is_not_appended_to(tmp_path: Path) -> None:
+    path = tmp_path / "exits.jsonl"
+    with recording(path, "-i", "0.1", "--append") as tracer:
+        until(lambda: path.exists() and path.stat().st_size)
+        refused = run("record", "-o", str(path), "-d", "0.1", "--append")
+        assert refused.returncode == 1
+        why = f"cannot write {path}: process {tracer.pid} records to it; stop that, or give"
+        assert why in refused.stderr.splitlines()[-1]
+        ended(tracer)
+    assert recorded(path)
+
+
+def test_a_file_that_is_emptied_is_gone_on_with_and_one_that_is_removed_is_not(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "exits.jsonl"
+    with recording(path, "-i", "0.1") as tracer:
+        until(lambda: path.exists() and path.stat().st_size > 2000)
+        os.truncate(path, 0)
+        until(lambda: counted_intervals(path) > 1)
+        path.unlink()
+        _, said = tracer.communicate(timeout=ENOUGH_S)
+        assert tracer.returncode == 1
+    assert f"another process has emptied {path}: the recording begins anew" in said
+    last = f"bpfexit: {path} was removed while it was recorded to, and is lost; start a new"
+    assert said.splitlines()[-1].startswith(last)
+    assert not path.exists()
+
+
+def counted_intervals(path: Path) -> int:
+    try:
+        return total(path, Filter()).intervals
+    except BpfexitError:
+        return 0
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
@@ -221,6 +263,19 @@ def test_a_full_disk_ends_with_a_sentence_and_a_whole_file(small_disk: Path, nam
     found = total(path, Filter())
     assert found.intervals >= 1
     assert found.cut is None
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_no_file(small_disk: Path) -> None:
+    path, filler = small_disk / "exits.jsonl", small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 512):
+            pass
+    done = run("record", "-o", str(path), "-d", "0.1")
+    assert done.returncode == 1
+    assert "No space left on device; nothing is recorded" in done.stderr.splitlines()[-1]
+    assert not path.exists()
+    filler.unlink()
+    assert run("record", "-o", str(path), "-d", "0.1").returncode == 0
 
 
 @pytest.mark.parametrize(("code", "told"), [(0, 1), (7, 7)])

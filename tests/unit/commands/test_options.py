@@ -19,6 +19,7 @@ from bpfexit.errors import UsageError
 from bpfexit.formats.json.snapshot import encode
 from bpfexit.model.columns import COLUMNS, Column
 from bpfexit.model.view import DIMENSIONS
+from bpfexit.run.session import tell
 from tests.unit.builders import pio, snapshot
 
 CONTEXT = click.Context(click.Command("test"))
@@ -249,3 +250,8 @@ def test_typos_are_met_halfway() -> None:
     failed = CliRunner().invoke(cli, ["tpo"])
     assert failed.exit_code == 2
     assert "unknown command 'tpo'; did you mean 'top'?" in failed.output
+
+
+def test_a_note_sends_no_escape_sequence(capsys: pytest.CaptureFixture[str]) -> None:
+    tell("a\x1b[2Jb", "c\nd")
+    assert capsys.readouterr().err == "bpfexit: a\\x1b[2Jb\nbpfexit: c\\nd\n"

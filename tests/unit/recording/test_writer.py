@@ -180,7 +180,10 @@ def test_a_file_that_is_emptied_begins_anew(tmp_path: Path, name: str) -> None:
     recorder.close()
     assert [total(each, Filter()).intervals for each in (old, path)] == [1, 2]
     source = RecordingSource(path, Filter())
-    assert (source.header, source.notes()) == (header(), [])
+    assert source.header == header()
+    assert source.notes() == []  # neither now nor when it has been read to its end
+    assert [*iter(source.next, None)]
+    assert source.notes() == []
     (note,) = recorder.notes()
     assert note == f"another process has emptied {path}: the recording begins anew"
     assert recorder.notes() == []
@@ -268,6 +271,29 @@ def test_appending_takes_off_nothing_that_can_be_read(tmp_path: Path, name: str)
         before = total(path, Filter()).intervals
         recorded(path, 2, append=True)
         assert total(path, Filter()).intervals == before + 2
+
+
+def test_a_compressed_file_cut_between_two_members_is_told_from_a_whole_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "exits.jsonl.gz"
+    recorder = Recorder(path, header)
+    sizes = []
+    for n in range(3):
+        recorder.write(snapshot(pio(n, ns=(n,)), start=1000.0 + n))
+        sizes.append(recorder.size)
+    recorder.close()
+    data = path.read_bytes()
+    assert total(path, Filter()).notes == ()
+    assert gzip.decompress(data).count(b"bpfexit.snapshot/") == 3
+    for intervals, size in enumerate(sizes, 1):
+        path.write_bytes(data[:size])
+        found = total(path, Filter())
+        assert found.intervals == intervals
+        (note,) = found.notes
+        assert "has no end mark: it is still recorded to, was not closed, or its end" in note
+    recorded(path, 1, append=True)
+    assert total(path, Filter()).notes == ()
 
 
 @pytest.mark.parametrize("name", NAMES)
