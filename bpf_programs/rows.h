@@ -21,17 +21,23 @@ static __always_inline struct row *cached_row(struct vcpu *vcpu)
 	return 0;
 }
 
+/*
+ * vcpu->rows is raised before a row is taken: the sum over all vCPUs is never less than
+ * the rows in use, which lie below it (see wire.h). The calls keep the order.
+ */
 static __always_inline int new_row(struct vcpu *vcpu, struct row_key *key, u32 *index)
 {
-	if (free_rows.pop(index))
+	vcpu->rows += 1;
+	if (free_rows.pop(index)) {
+		vcpu->rows -= 1;
 		return -1;
+	}
 	struct row *row = rows.lookup(index);
 	if (!row)
 		return -1;
 	row->what = key->what;
 	row->address = key->address;
 	index_of_key.update(key, index);
-	vcpu->rows += 1;
 	return 0;
 }
 

@@ -11,6 +11,6 @@ int on_sched_process_exit(void *ctx)
 		return KEEP_EVENT;
 	u64 task = vcpu->task;
 	slot_of_task.delete(&task);
-	vcpu->task = 0;
+	vcpu->task = 0; /* after all that the thread has written (wire.h) */
 	return KEEP_EVENT;
 }

@@ -108,3 +108,4 @@ static __always_inline struct vcpu *new_vcpu(u32 vcpu_id, u32 isa)
 	slot_of_task.update(&task, &slot);
 	return vcpu;
 }
+	barrier();

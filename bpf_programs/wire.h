@@ -9,6 +9,26 @@
  * struct has one writer in the kernel: the vCPU thread it belongs to. User
  * space writes one field, row.max_ns, to start a new maximum, and clears what ended
  * threads have left.
+ *
+ * Nothing locks: the order of the writes is the protocol. On x86 the stores of one
+ * CPU become visible in program order and loads are not reordered with loads (Intel
+ * SDM vol. 3A 8.2, AMD APM vol. 2 7.2), so a reader that looks at the fields in the
+ * opposite order sees all that was written before what it sees. The compiler keeps
+ * the order at a barrier() and at each call of a helper. User space reads each field
+ * by an expression of its own; a copy of whole structs has no order (numpy copies
+ * one field of all structs after the other, memcpy() as it likes).
+ *
+ *   written, in this order                      read, in this order
+ *   new_vcpu(): all fields, task, owner         owner, then task, then the rest
+ *   the thread: rows, losses, ring; task = 0    task, then rows, losses, ring
+ *   new_row(): vcpu.rows, then a row is taken   task, then vcpu.rows, then rows
+ *   new_row(): what and address, then seq       seq, then the row, then seq again
+ *   a count: seq (odd), the row, seq (even)     seq, then the row, then seq again
+ *   new_vcpu(): owner, then its rows and ring   rows and ring, then owner
+ *
+ * So owner != 0 means that a vCPU is set up; and task == 0, read after that, that its
+ * thread has ended and that nothing of it changes any more. Read the other way
+ * round, a vCPU that starts in between looks like one that has ended.
  */
 
 /*
@@ -64,7 +84,7 @@ struct row {
 
 /* A vCPU thread: the exit it is in, and what was lost of it. What every exit touches comes first. */
 struct vcpu {
-	u64 task;     /* the address of its task_struct; 0: the thread has ended */
+	u64 task;     /* the address of its task_struct; 0 where owner is not: the thread has ended */
 	u64 what;     /* as in struct row, of the exit in progress */
 	u64 address;
 	u64 exit_ns;  /* when the exit in progress began; 0: in the guest */
@@ -73,11 +93,11 @@ struct vcpu {
 	u64 user_ns;  /* of the exit in progress */
 	u64 user_since; /* when it went to user space; 0: it is not there */
 	u32 cache[CACHED_ROWS]; /* indices of rows it used last: guesses, the row tells */
-	u64 owner;    /* tgid << 32 | tid; 0: slot not in use */
+	u64 owner;    /* tgid << 32 | tid; written last: 0 until all else is set */
 	u64 unpaired; /* exits counted, but without a latency: their entry was not seen */
 	u64 map_full; /* exits in no row */
 	u64 folded;   /* accesses beyond the first of an exit: it is counted under the first */
-	u64 rows;     /* rows this vCPU has taken */
+	u64 rows;     /* rows this vCPU has taken, the one it is about to take included */
 	u32 vcpu_id;
 	u32 isa; /* ISA_VMX, 2 SVM as in kvm_exit; 0: this back end emits no kvm_exit */
 	u32 watched;

@@ -69,6 +69,21 @@ def copied_changes(
     return at[whole], rows[whole]
 
 
+def copied_vcpus(shared: NDArray[Any]) -> NDArray[Any]:
+    """Copy vCPUs, struct vcpu each, while their threads write; none that is not set up yet.
+
+    In the order that `bpf_programs/wire.h` gives: `owner`, `task`, the rest. One that was not
+    set up as the copy began is all zeros: what it has by now comes with the next copy. One
+    that ended since then still has its thread: so what says that it has ended is final.
+    """
+    owner = shared["owner"].copy()
+    task = shared["task"].copy()
+    vcpus = shared.copy()
+    vcpus["owner"], vcpus["task"] = owner, task
+    vcpus[owner == 0] = np.zeros((), vcpus.dtype)
+    return vcpus
+
+
 def restart_maxima(shared: NDArray[Any], at: NDArray[np.intp], rows: NDArray[Any]) -> None:
     """Zero `max_ns` in the kernel's rows at these places, where the copied rows have one.
 

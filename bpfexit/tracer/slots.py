@@ -65,8 +65,14 @@ class Keys:
 
 
 def ended_slots(vcpus: NDArray[Any]) -> NDArray[np.intp]:
-    """Return the slots of threads that have ended: nothing is written there any longer."""
-    return np.flatnonzero((vcpus["task"] == 0) & (vcpus["owner"] != 0))
+    """Return the slots of threads that have ended: nothing is written there any longer.
+
+    `owner` must be read first. A vCPU that starts meanwhile sets it last, so a `task` that
+    is zero after that is one that has ended (`bpf_programs/wire.h` has the order of all fields).
+    """
+    used = np.flatnonzero(vcpus["owner"])
+    ended: NDArray[np.intp] = used[vcpus["task"][used] == 0]
+    return ended
 
 
 def rows_of(rows: NDArray[Any], slots: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -44,6 +44,7 @@ from bpfexit.tracer.compiler import compiled, one_line, release_compiler
 from bpfexit.tracer.host_plan import host_plan, reason_filter
 from bpfexit.tracer.mmap_rows import (
     copied_changes,
+    copied_vcpus,
     mapped_array,
     plain,
     restart_maxima,
@@ -156,7 +157,8 @@ class KernelSource:
     def _next(self, ended_ns: int | None) -> Snapshot:
         """Read the maps, in which nothing has been counted since `ended_ns`, if that is given."""
         slow = self._ring.read() if self._ring else None
-        ended = ended_slots(self._vcpus)  # before their rows are read, so for the last time
+        # Before the ring and their rows are read: so that is for the last time.
+        ended = ended_slots(self._vcpus)
         diff = self._read_rows()
         after = self._sample(slow)
         if ended_ns is not None:
@@ -279,14 +281,15 @@ class KernelSource:
 
     def _shared_rows(self) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield the rows in use as the kernel has them, a window after the other."""
-        self._rows_used = max(self._rows_used, int(self._vcpus["rows"].sum()))
+        counted = min(int(self._vcpus["rows"].sum()), len(self._rows))  # more, while none is free
+        self._rows_used = max(self._rows_used, counted)
         return windows(self._bpf["rows"].map_fd, self._rows.dtype, self._rows_used)
 
     def _sample(self, slow: NDArray[Any] | None = None) -> Sample:
         """Read the vCPUs. After rows and slow exits: whoever is in either has a slot."""
         taken = np.flatnonzero(self._vcpus["owner"])
         self._slots_used = max(self._slots_used, int(taken[-1]) + 1 if len(taken) else 0)
-        vcpus = self._vcpus[: self._slots_used].copy()
+        vcpus = copied_vcpus(self._vcpus[: self._slots_used])
         slots_full = sum(self._bpf["slots_full"][0])
         return Sample(time.monotonic_ns(), vcpus, slots_full, self._missed(), slow)
 

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpfexit.tracer.mmap_rows import copied_changes, mapped_array, restart_maxima, windows
+from bpfexit.tracer.mmap_rows import (
+    copied_changes,
+    copied_vcpus,
+    mapped_array,
+    restart_maxima,
+    windows,
+)
 from tests.unit import wire
 
 ROW = wire.struct("row")
@@ -189,3 +195,54 @@ def test_a_mapped_array_is_the_file_itself() -> None:
         assert array["max_ns"][length - 1] == 12
     finally:
         os.close(fd)
+
+
+VCPU = wire.struct("vcpu")
+
+
+def living(vcpu: Any) -> Iterator[None]:
+    """Write a vCPU as new_vcpu(), exits and the end of its thread do, one store at a step."""
+    for name in ("vcpu_id", "watched", "task", "owner"):
+        vcpu[name] = 7
+        yield
+    for _ in range(3):
+        vcpu["exit_ns"] = 1
+        yield
+        vcpu["guest_ns"] += 1
+        yield
+        vcpu["exit_ns"] = 0
+        yield
+    vcpu["task"] = 0
+    while True:
+        yield
+
+
+class SharedVcpus(Shared):
+    """Copies one field of all after the other, last first: nobody promises an order."""
+
+    def torn(self, at: Any) -> Any:
+        array = self.view(np.ndarray)
+        copy = array[at].copy()
+        for name in reversed(VCPU.names or ()):
+            self.write()
+            copy[name] = array[name][at]
+        return copy
+
+
+@given(st.lists(st.integers(0, 2), max_size=150))
+def test_a_vcpu_is_copied_when_it_is_set_up_and_ended_when_it_changes_no_more(
+    steps: list[int],
+) -> None:
+    array = np.zeros(2, VCPU).view(SharedVcpus)
+    array.steps = chain(steps, repeat(0))
+    plain = array.view(np.ndarray)
+    array.writers = [living(plain[at : at + 1][0]) for at in range(2)]
+    for _ in range(4):
+        vcpus = copied_vcpus(array)
+        unset = vcpus["owner"] == 0
+        assert not any(vcpus[unset].tobytes())
+        assert (vcpus["vcpu_id"][~unset] == 7).all()
+        assert (vcpus["watched"][~unset] == 7).all()
+        ended = ~unset & (vcpus["task"] == 0)
+        assert not vcpus["exit_ns"][ended].any()
+        assert (vcpus["guest_ns"][ended] == 3).all()
