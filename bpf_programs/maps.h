@@ -43,5 +43,8 @@ BPF_STACK(free_rows, u32, MAX_ROWS);
  */
 BPF_ARRAY(all_attached, u32, 1);
 
+/* vCPUs that were first seen; where it is full, user space finds them at its next reading (Linux 5.8). */
+BPF_RINGBUF_OUTPUT(arrivals, 8);
+
 /* Exits, or accesses, of vCPUs that got no slot, per CPU. */
 BPF_PERCPU_ARRAY(slots_full, u64, 1);

@@ -44,6 +44,7 @@ static __always_inline void tell_if_slow(struct vcpu *vcpu, u64 ns, u64 user_ns)
 		.end_ns = now,
 		.ns = ns,
 		.user_ns = user_ns,
+		.process_start = vcpu->process_start,
 		.vcpu_id = vcpu->vcpu_id,
 		.isa = vcpu->isa,
 	};

@@ -91,6 +91,37 @@ static __always_inline void count_slotless(void)
 		*lost += 1;
 }
 
+/*
+ * A process is known by its number and its start, as numbers are used again. The offsets
+ * come from the kernel's BTF, where it has them: with CONFIG_RANDSTRUCT it does not. The
+ * field was called real_start_time before Linux 5.5.
+ */
+#ifdef START_BOOTTIME_OFFSET
+static __always_inline u64 process_start(u64 task)
+{
+	u64 leader = 0, start = 0;
+
+	bpf_probe_read_kernel(&leader, sizeof(leader), (void *)(task + GROUP_LEADER_OFFSET));
+	bpf_probe_read_kernel(&start, sizeof(start), (void *)(leader + START_BOOTTIME_OFFSET));
+	return start;
+}
+#else
+#define process_start(task) 0
+#endif
+
+/*
+ * A process may end at any time, and its name with it: user space is woken to read that
+ * now. An arrival for which the buffer is full is found at the next reading of the maps.
+ */
+static __always_inline void tell_of_arrival(struct vcpu *vcpu)
+{
+	struct arrival arrival = {.owner = vcpu->owner, .process_start = vcpu->process_start};
+
+	if (IS_WATCHED(vcpu))
+		arrivals.ringbuf_output(&arrival, sizeof(arrival), BPF_RB_FORCE_WAKEUP);
+}
+
+/* User space takes a slot for one in use as soon as `owner` is set: that comes last (wire.h). */
 static __always_inline struct vcpu *new_vcpu(u32 vcpu_id, u32 isa)
 {
 	u32 slot;
@@ -103,9 +134,11 @@ static __always_inline struct vcpu *new_vcpu(u32 vcpu_id, u32 isa)
 	vcpu->isa = isa;
 	vcpu->watched = WATCHED((u32)(owner >> 32), vcpu_id);
 	vcpu->what = (u64)(slot + 1) << SLOT_SHIFT;
+	vcpu->process_start = process_start(task);
 	vcpu->task = task;
+	barrier();
 	vcpu->owner = owner;
 	slot_of_task.update(&task, &slot);
+	tell_of_arrival(vcpu);
 	return vcpu;
 }
-	barrier();

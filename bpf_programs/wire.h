@@ -104,11 +104,18 @@ struct vcpu {
 	u32 unsatisfied; /* an MMIO read is on its way through user space */
 	u32 accessed;    /* emulation.c: this instruction has made an access */
 	u32 charged;     /* emulation.c: and that access has been to user space */
+	u64 process_start; /* of the thread's process, ns since boot: with its number, who it is */
 	u64 rip;          /* slow.h: where the guest was, at the exit in progress */
 	u64 slow_second;  /* slow.h: the second in which it last told of a slow exit */
 	u64 slow_told;    /* slow.h: of so many, in that second */
 	u64 slow_limited; /* slow.h: slow exits beyond what a second may hold */
 	u64 slow_dropped; /* slow.h: slow exits for which the buffer had no room */
+};
+
+/* A vCPU is seen for the first time: whose it is, for user space to find out at once. */
+struct arrival {
+	u64 owner; /* as in struct vcpu */
+	u64 process_start;
 };
 
 /* One slow exit, as the ring buffer carries it. */
@@ -120,6 +127,7 @@ struct slow_exit {
 	u64 end_ns; /* CLOCK_MONOTONIC */
 	u64 ns;     /* from exit to entry; 0 where there is no kvm_exit */
 	u64 user_ns;
+	u64 process_start; /* as in struct vcpu */
 	u32 vcpu_id;
 	u32 isa;
 };

@@ -24,7 +24,7 @@ from bpfexit.model.grouping import (
     with_names,
     without_idle_time,
 )
-from bpfexit.model.guest import Guest
+from bpfexit.model.guest import Guest, known_guests
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.platform import PLATFORM, described, region_at
 from bpfexit.model.rows import Rows, grouped
@@ -239,7 +239,7 @@ def _weight(line: Line) -> tuple[float, float]:
 
 def gather(snapshot: Snapshot) -> Iterable[Evidence]:
     """Yield the evidence of each guest that was seen."""
-    known = {guest.pid: guest for guest in snapshot.guests}
+    known = known_guests(snapshot.guests)
     rows, vcpus = snapshot.rows, snapshot.vcpus
     (row_order, rows_of), (vcpu_order, vcpus_of) = map(_by_guest, (rows.fields, vcpus))
     rows, vcpus = rows.take(row_order), vcpus[vcpu_order]
@@ -249,7 +249,7 @@ def gather(snapshot: Snapshot) -> Iterable[Evidence]:
         yield Evidence(
             vm=vm,
             pid=pid,
-            guest=known.get(pid) or Guest(pid, vm),
+            guest=known(pid, vm),
             facts=snapshot.origin.facts,
             emits_exits=snapshot.origin.emits_exits,
             backend=snapshot.origin.backend,

@@ -16,12 +16,14 @@ from bpfexit.model.distribution import Distribution, distributions
 from bpfexit.model.filter import Filter
 from bpfexit.model.histogram import POWERS_OF_TWO_NS
 from bpfexit.model.losses import LOSSES, NOT_COUNTED
-from bpfexit.model.sample import LONGEST_INTERVAL_S
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import ADDRESS_KINDS, DIMENSIONS, Query
 from bpfexit.recording.total import total
 from bpfexit.run.loop import Run
 from bpfexit.run.session import counted, max_rows_option, tell
+
+READ_EVERY_S = 1.0
+"""The interval after which space of guests that ended is free again."""
 
 _COARSE = ", ".join(each.name for each in FORMATS.values() if each.log2)
 
@@ -130,7 +132,7 @@ def _counted(
     """Count on this host; return all of it."""
     backend = preflight.ready().backend
     _refuse_blind(Origin("", "", backend.module, backend.emits_exits), needs_latencies)
-    return counted(wanted, Run(LONGEST_INTERVAL_S, duration=duration), max_rows, maps=maps)
+    return counted(wanted, Run(READ_EVERY_S, duration=duration), max_rows, maps=maps)
 
 
 def _say_lost(snapshot: Snapshot) -> None:

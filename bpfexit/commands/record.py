@@ -153,7 +153,7 @@ def _record(
 
 def _header(source: KernelSource, interval: float, pids: tuple[int, ...]) -> Header:
     running = [pid for pid in guests.running() if not pids or pid in pids]
-    found = guests.Guests().update(running)
+    found = guests.guests_of(running)
     return Header(__version__, source.origin, interval, time.time(), found)
 
 

@@ -20,6 +20,7 @@ from bpfexit.formats.json import slow as slow_json
 from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.model.address_names import AddressName, slow_exit_name
 from bpfexit.model.filter import Filter
+from bpfexit.model.guest import known_guests
 from bpfexit.model.slow import SlowExit, Threshold
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.recording.reader import RecordingSource
@@ -110,12 +111,12 @@ class _Printed:
             return
         if self.than_ns is None and self._headings:
             _write(self._headings)
-        guests = {guest.pid: guest for guest in snapshot.guests}
+        guest_of = known_guests(snapshot.guests)
         self.than_ns = slow.than_ns
         self.count += slow.count
         self.told += len(slow.exits)
         for each in slow.exits:
-            _write(self._write(each, slow_exit_name(each, guests)))
+            _write(self._write(each, slow_exit_name(each, guest_of)))
         if missing := untold(slow):
             tell(missing)
 

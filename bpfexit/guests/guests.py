@@ -1,8 +1,9 @@
 """Guests: who runs one, and what is known of each, by process."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 from bpfexit.errors import BpfexitError
@@ -12,7 +13,7 @@ from bpfexit.guests.qemu_options import qemu_options
 from bpfexit.host.check import Status
 from bpfexit.host.privileges import process_ids
 from bpfexit.host.processes import Process, process
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, Identity, Layer
 
 MOST_ENDED = 256
 """Guests that have ended and are still told of when the kernel has no vCPU of theirs any more."""
@@ -28,75 +29,143 @@ def unmapped(guest: Guest) -> Mapped:
 
 
 class Guests:
-    """What is known of the guests of processes, read again when the process is another one.
+    """What is known of the guests of processes, from when the first of its vCPUs is seen.
 
-    `maps` is asked for the memory map of each living guest at every update: it is
-    to keep what it found, and return the same tuple while nothing changes.
+    A process is known by its number and its start (`Identity`): another one with the same number
+    is another guest. Where the start is not known, `/proc` alone tells when that has happened.
+    `maps` is asked for the memory map of each living guest at every update: it is to keep what
+    it found, and return the same tuple while nothing changes. `forget` is called once for a
+    guest that has ended.
     """
 
-    def __init__(self, maps: Callable[[Guest], Mapped] = unmapped, root: Path = Path("/")) -> None:
+    def __init__(
+        self,
+        maps: Callable[[Guest], Mapped] = unmapped,
+        root: Path = Path("/"),
+        forget: Callable[[Guest], object] = unmapped,
+    ) -> None:
         self._maps = maps
         self._root = root
-        self._processes: dict[int, Process | None] = {}
-        self._of: dict[int, tuple[Guest, ...]] = {}
+        self._forget_map = forget
+        self._processes: dict[Identity, Process | None] = {}
+        self._of: dict[Identity, tuple[Guest, ...]] = {}
+        self._noticed: dict[Identity, tuple[Process, Guest]] = {}
         self._guests: tuple[Guest, ...] = ()
 
-    def update(self, pids: Iterable[int]) -> tuple[Guest, ...]:
+    def notice(self, identity: Identity) -> None:
+        """Read a guest's name now: its process may have ended by the next update.
+
+        The one thing here that another thread may call.
+        """
+        if identity in self._noticed or identity in self._of:
+            return
+        now = self._process(identity)
+        if now is None or now.ended:
+            return
+        guest = self._read(identity.pid)
+        if self._process(identity) == now:  # and what was read is not of a process after it
+            self._noticed[identity] = (now, guest)
+
+    def update(self, seen: Mapping[Identity, bool]) -> tuple[Guest, ...]:
         """Look at these processes again; the same tuple comes back while nothing changes.
 
-        A guest once seen stays: as long as its process does, and then as one that has
-        ended, until `MOST_ENDED` others have that nobody asks for any more, either. Where
-        a PID is another process's by now, or its own runs another program, the guest
-        before comes first. A process that never was in sight (in another PID namespace,
-        say) is `pid:N`, and not taken for ended while it is asked for.
+        `seen` says of each whether any of its vCPUs' threads lives. A guest once seen stays:
+        as long as its process does, and then as one that has ended, until `MOST_ENDED` others
+        have that are not seen any more, either. Where a PID is another process's by now, or
+        its own runs another program, the guest before comes first. A process that never was
+        in sight (in another PID namespace, or gone too soon) is `pid:N`.
         """
-        asked = dict.fromkeys(pids)
-        everyone = dict.fromkeys((*self._of, *asked))
-        self._of = {pid: self._now(pid) if pid in asked else self._later(pid) for pid in everyone}
-        self._forget([pid for pid in self._of if pid not in asked])
-        guests = tuple(guest for of_pid in self._of.values() for guest in of_pid)
+        everyone = dict.fromkeys((*self._of, *sorted(seen, key=lambda each: each.started)))
+        for identity in everyone:
+            self._of[identity] = (
+                self._now(identity, seen[identity]) if identity in seen else self._later(identity)
+            )
+        self._noticed.clear()
+        self._forget([identity for identity in self._of if identity not in seen])
+        guests = tuple(guest for each in self._of.values() for guest in each)
         if guests != self._guests:
             self._guests = guests
         return self._guests
 
-    def _now(self, pid: int) -> tuple[Guest, ...]:
-        """Return the guest of a process, and before it the last one of that PID."""
-        before, now = self._processes.get(pid), self._look(pid)
-        known = self._of.get(pid, ())
-        if not known or (now and not (before and before.is_still(now))):
-            self._processes[pid] = now
-            gone = [replace(guest, ended=True) for guest in known[-1:] if before]
-            return (*gone, self._mapped(self._read(pid, ended=bool(now and now.ended))))
-        return self._going_on(known, ended=before is not None and (now is None or now.ended))
+    def guest(self, identity: Identity) -> Guest:
+        """Return what is known of a process's guest; but its number where that is nothing."""
+        known = self._of.get(identity)
+        return known[-1] if known else unnamed(identity.pid)
 
-    def _later(self, pid: int) -> tuple[Guest, ...]:
-        """Return the guest of a process whose vCPUs are gone: it may follow them, or not."""
-        before, now = self._processes[pid], self._look(pid)
-        lives = before is not None and now is not None and before.is_still(now) and not now.ended
-        return self._going_on(self._of[pid], ended=not lives)
+    def _process(self, identity: Identity) -> Process | None:
+        """Look at a process; None when it is not in sight, or its number is another one's.
 
-    def _look(self, pid: int) -> Process | None:
-        """Read about a process; one that cannot be read about is what it was."""
+        One that cannot be read about is what it was.
+        """
         try:
-            return process(pid, self._root)
+            found = process(identity.pid, self._root)
         except OSError:
-            return self._processes.get(pid)
+            return self._processes.get(identity)
+        if found and identity.started and not found.began_at(identity.started):
+            return None
+        return found
 
-    def _going_on(self, known: tuple[Guest, ...], ended: bool) -> tuple[Guest, ...]:
-        last = replace(known[-1], ended=True) if ended else self._mapped(known[-1])
+    def _now(self, identity: Identity, lives: bool) -> tuple[Guest, ...]:
+        """Return the guest of a process, and before it the last one that it was."""
+        before, now = self._processes.get(identity), self._process(identity)
+        known = self._of.get(identity, ())
+        if not known and identity in self._noticed:
+            before, guest = self._noticed[identity]
+            self._processes[identity] = before
+            known = (self._distinct(guest),)
+        if not known or (now and not (before and before.is_still(now))):
+            self._processes[identity] = now
+            gone = [self._ended(guest) for guest in known[-1:] if before]
+            return (*gone, self._first(identity, now, lives))
+        in_sight = now is not None and not now.ended
+        return self._going_on(known, lives=in_sight if before else lives)
+
+    def _later(self, identity: Identity) -> tuple[Guest, ...]:
+        """Return the guest of a process whose vCPUs are gone: it may follow them, or not."""
+        before, now = self._processes[identity], self._process(identity)
+        lives = before is not None and now is not None and before.is_still(now) and not now.ended
+        return self._going_on(self._of[identity], lives)
+
+    def _first(self, identity: Identity, now: Process | None, lives: bool) -> Guest:
+        another = identity.started and now is None  # has its number, or nobody has
+        guest = self._distinct(unnamed(identity.pid) if another else self._read(identity.pid))
+        lives = not now.ended if now else lives
+        return self._mapped(guest) if lives else replace(guest, ended=True)
+
+    def _going_on(self, known: tuple[Guest, ...], lives: bool) -> tuple[Guest, ...]:
+        last = self._mapped(known[-1]) if lives else self._ended(known[-1])
         return (*known[:-1], last)
 
-    def _forget(self, pids: list[int]) -> None:
-        """Forget those who were seen first of the ones that have ended."""
-        ended = [pid for pid in pids if self._of[pid][-1].ended]
-        for pid in ended[: max(0, len(ended) - MOST_ENDED)]:
-            del self._of[pid], self._processes[pid]
+    def _ended(self, guest: Guest) -> Guest:
+        if guest.ended:
+            return guest
+        self._forget_map(guest)
+        return replace(guest, ended=True)
 
-    def _read(self, pid: int, ended: bool) -> Guest:
+    def _forget(self, identities: list[Identity]) -> None:
+        """Forget those who were seen first of the ones that have ended."""
+        ended = [identity for identity in identities if self._of[identity][-1].ended]
+        for identity in ended[: max(0, len(ended) - MOST_ENDED)]:
+            del self._of[identity], self._processes[identity]
+
+    def _read(self, pid: int) -> Guest:
         name, named_by = guest_name(pid, self._root)
         vmm = guest_vmm(pid, self._root)
         options = qemu_options(pid, self._root) if vmm == "qemu" else ()
-        return Guest(pid, name, named_by, vmm, options, ended=ended)
+        return Guest(pid, name, named_by, vmm, options)
+
+    def _distinct(self, guest: Guest) -> Guest:
+        """Give a number to a guest without a name when another one had its PID before."""
+        if guest.named_by:
+            return guest
+        taken = {
+            other.name
+            for identity, known in self._of.items()
+            if identity.pid == guest.pid
+            for other in known
+        }
+        names = chain([guest.name], (f"{guest.name}#{number}" for number in count(2)))
+        return replace(guest, name=next(name for name in names if name not in taken))
 
     def _mapped(self, guest: Guest) -> Guest:
         if guest.ended:
@@ -105,6 +174,16 @@ class Guests:
         if (regions, layer) == (guest.regions, guest.mapped_by):
             return guest
         return replace(guest, regions=regions, mapped_by=layer)
+
+
+def unnamed(pid: int) -> Guest:
+    """Return a guest of which only the process is known."""
+    return Guest(pid, f"pid:{pid}")
+
+
+def guests_of(pids: Iterable[int], root: Path = Path("/")) -> tuple[Guest, ...]:
+    """Return what is known of the guests of these processes as they are now."""
+    return Guests(root=root).update({Identity(pid): True for pid in pids})
 
 
 def doubts(pids: Iterable[int], root: Path = Path("/")) -> list[str]:

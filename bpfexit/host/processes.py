@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 COMMAND_LIMIT = 1 << 20
 """Bytes of a command line that are read; the kernel takes 6 MiB, QEMU's has some thousands."""
+
+_TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
 
 _STATE, _PARENT, _THREADS, _STARTED = 0, 1, 17, 19
 _CODE, _STACK, _ARGUMENTS = 23, 25, 45  # where they lie: elsewhere after an `exec`
@@ -26,6 +29,10 @@ class Process:
         """Say whether this is the same process, and runs the same program."""
         kept = self.memory == now.memory or not any(now.memory)
         return self.started == now.started and kept
+
+    def began_at(self, started_ns: int) -> bool:
+        """Say whether this process began then, ns since boot: `/proc` rounds down to a tick."""
+        return self.started == started_ns // _TICK_NS
 
 
 def process(pid: int, root: Path = Path("/")) -> Process | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import starmap
 
 from bpfexit.events.kind import Kind
 from bpfexit.events.registry import VIEWS
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, KnownGuests, Layer, known_guests
 from bpfexit.model.platform import PLATFORM, described, region_at
 from bpfexit.model.rows import grouped
 from bpfexit.model.slow import SlowExit
@@ -77,12 +78,11 @@ def _platform_name(kind: Kind, address: int) -> AddressName | None:
     return AddressName(described(region, address), Layer.PLATFORM, is_guess=kind in _GUESSED)
 
 
-def slow_exit_name(each: SlowExit, guests: Mapping[int, Guest]) -> AddressName | None:
-    """Name what a slow exit was after; `guests` by process."""
+def slow_exit_name(each: SlowExit, guest_of: KnownGuests) -> AddressName | None:
+    """Name what a slow exit was after, in the guest that it is of."""
     if each.address is None:
         return None
-    guest = guests.get(each.pid)
-    return address_name(each.kind, each.address, [guest] if guest else [])
+    return address_name(each.kind, each.address, [guest_of(each.pid, each.vm)])
 
 
 class AddressNames:
@@ -92,8 +92,7 @@ class AddressNames:
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._guests = {guest.pid: guest for guest in snapshot.guests}
-        self._by_name = {(guest.pid, guest.name): guest for guest in snapshot.guests}
+        self._guest = known_guests(snapshot.guests)
         self._vms = snapshot.vms
         fields = snapshot.rows.fields
         order, fresh = grouped(fields, PLACE)
@@ -117,8 +116,4 @@ class AddressNames:
             for user_vm, user_pid in known
             if vm in (None, self._vms[user_vm])
         ]
-        return address_name(kind, address, map(self._guest, users)) if users else None
-
-    def _guest(self, user: tuple[int, str]) -> Guest:
-        """Return the guest of a process; a PID may have been that of several, one after another."""
-        return self._by_name.get(user) or self._guests.get(user[0]) or Guest(*user)
+        return address_name(kind, address, starmap(self._guest, users)) if users else None

@@ -36,7 +36,7 @@ from bpfexit.model.view import Query, wanted_rows
 NAMELESS = "pid:*"
 """Stands for every guest that has no name but its process (`pid:4711`)."""
 
-_PROCESS = re.compile(r"pid:[0-9]+")
+_PROCESS = re.compile(r"pid:[0-9]+(?:#[0-9]+)?")
 _FLEETING = ("pid", "tid", "isa")
 """What does not last from one run to the next, or follows from the rest."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 from bpfexit.events.region import Region
 
@@ -16,6 +17,16 @@ class Layer(StrEnum):
     QMP = "qmp"
     LIBVIRT = "libvirt"
     PLATFORM = "platform"
+
+
+class Identity(NamedTuple):
+    """Which process: its number may be that of another one after it.
+
+    `started` is when it began, ns since boot; 0 where that is not known.
+    """
+
+    pid: int
+    started: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,3 +71,17 @@ def guests_size(guests: Iterable[Guest]) -> int:
     guests = tuple(guests)
     maps = {id(guest.regions): guest.regions for guest in guests}
     return sum(guest.size for guest in guests) + sum(map(map_size, maps.values()))
+
+
+KnownGuests = Callable[[int, str], Guest]
+"""Gives the guest of a process and a name."""
+
+
+def known_guests(guests: Iterable[Guest]) -> KnownGuests:
+    """Return what finds one of these guests: a PID may have been that of several, by name.
+
+    One of no such name is the process's last; of an unknown process nothing but that is known.
+    """
+    by_name = {(guest.pid, guest.name): guest for guest in guests}
+    last = {guest.pid: guest for guest in by_name.values()}
+    return lambda pid, name: by_name.get((pid, name)) or last.get(pid) or Guest(pid, name)

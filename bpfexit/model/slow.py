@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bpfexit.events.access import Access
 from bpfexit.events.kind import Kind
 from bpfexit.events.registry import KINDS
+from bpfexit.model.guest import Identity
 from bpfexit.model.sample import (
     ACCESS_MASK,
     ACCESS_SHIFT,
@@ -31,6 +32,7 @@ RECORD = np.dtype(
         ("end_ns", "u8"),
         ("ns", "u8"),
         ("user_ns", "u8"),
+        ("process_start", "u8"),
         ("vcpu_id", "u4"),
         ("isa", "u4"),
     ]
@@ -95,25 +97,28 @@ class Slow:
 
 
 def slow_exits(
-    records: NDArray[Any], reasons: Reasons, vms: Mapping[int, str], clock_offset_s: float
+    records: NDArray[Any],
+    reasons: Reasons,
+    vm_of: Callable[[Identity], str],
+    clock_offset_s: float,
 ) -> tuple[SlowExit, ...]:
-    """Name what the ring buffer carried: `records` of dtype `RECORD`, and VM names by process.
+    """Name what the ring buffer carried: `records` of dtype `RECORD`; `vm_of` names a process's VM.
 
     `clock_offset_s` is what CLOCK_MONOTONIC lacks of unix time.
     """
     ordered = records[np.argsort(records["end_ns"], kind="stable")]
-    return tuple(_slow_exit(each, reasons, vms, clock_offset_s) for each in ordered)
+    return tuple(_slow_exit(each, reasons, vm_of, clock_offset_s) for each in ordered)
 
 
 def _slow_exit(
-    record: Any, reasons: Reasons, vms: Mapping[int, str], clock_offset_s: float
+    record: Any, reasons: Reasons, vm_of: Callable[[Identity], str], clock_offset_s: float
 ) -> SlowExit:
     what, isa, owner = int(record["what"]), Isa(int(record["isa"])), int(record["owner"])
     kind = KINDS[what & KIND_MASK]
     known = isa is not Isa.NONE
     return SlowExit(
         end=int(record["end_ns"]) / 1e9 + clock_offset_s,
-        vm=vms[owner >> 32],
+        vm=vm_of(Identity(owner >> 32, int(record["process_start"]))),
         pid=owner >> 32,
         tid=owner & 0xFFFFFFFF,
         vcpu=int(record["vcpu_id"]),

@@ -72,10 +72,10 @@ class Snapshot:
         return int(self.rows["count"][outside].sum())
 
     @cached_property
-    def ended(self) -> frozenset[int]:
-        """The processes of guests that have ended, but for those whose PID is another's by now."""
-        living = {guest.pid for guest in self.guests if not guest.ended}
-        return frozenset(guest.pid for guest in self.guests if guest.ended) - living
+    def ended(self) -> frozenset[tuple[int, str]]:
+        """The guests that have ended, by process and name: the PID may be another's by now."""
+        living = {(guest.pid, guest.name) for guest in self.guests if not guest.ended}
+        return frozenset((guest.pid, guest.name) for guest in self.guests if guest.ended) - living
 
     @property
     def size(self) -> int:

@@ -72,12 +72,12 @@ class Line(Subject):
 
 @dataclass(frozen=True)
 class View:
-    """The lines, how many more there are that the limit leaves out, and which processes ended."""
+    """The lines, how many more there are that the limit leaves out, and which guests ended."""
 
     query: Query
     lines: list[Line]
     hidden: int
-    ended: frozenset[int] = frozenset()
+    ended: frozenset[tuple[int, str]] = frozenset()
 
 
 def view(snapshot: Snapshot, query: Query) -> View:

@@ -6,11 +6,10 @@ from contextlib import closing
 import click
 
 from bpfexit.guests import guests
-from bpfexit.guests.guests import Guests, Mapped
+from bpfexit.guests.guests import Guests
 from bpfexit.guests.maps.qmp_socket import NOBODY, MapSources
 from bpfexit.host import preflight
 from bpfexit.model.filter import Filter
-from bpfexit.model.guest import Guest
 from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import clean
@@ -39,7 +38,7 @@ def live_source(
         ready = preflight.ready()
         for note in [*ready.notes, *guests.doubts(wanted.pids)]:
             tell(note)
-        known = Guests(_memory_maps(wanted, maps)) if maps else Guests()
+        known = _mapped_guests(wanted, maps) if maps else Guests()
         source = KernelSource(
             ready.backend, ready.tracefs, wanted, known, max_rows, threshold=threshold
         )
@@ -47,15 +46,15 @@ def live_source(
     return source
 
 
-def _memory_maps(wanted: Filter, sources: MapSources) -> Callable[[Guest], Mapped]:
+def _mapped_guests(wanted: Filter, sources: MapSources) -> Guests:
     """Ask for the memory maps of those guests that run now."""
     from bpfexit.guests.maps.memory_maps import MemoryMaps  # noqa: PLC0415 - late: asyncio is slow to load
 
     maps = MemoryMaps(sources, tell)
-    running = Guests().update(guests.candidates())
+    running = guests.guests_of(guests.candidates())
     watched = [each for each in running if not wanted.pids or each.pid in wanted.pids]
     maps.begin(watched, {each.pid for each in running if each not in watched})
-    return maps
+    return Guests(maps, forget=maps.forget)
 
 
 def tell(*notes: str) -> None:

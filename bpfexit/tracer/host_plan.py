@@ -13,20 +13,42 @@ def host_plan(backend: Backend, tracefs_root: Path, max_rows: int, max_vcpus: in
     """Plan for this kernel, whose record layouts it reads. Raises `BpfexitError`."""
     records = {event: _record(tracefs_root, event) for event in programs.FIELDS}
     preempted = kernel.preempts_raw_tracepoints()
+    types = [blob for blob in map(btf.read, btf.paths()) if blob]
+    plan = _plan(backend, types, records, preempted, max_rows, max_vcpus)
+    plan.macros.update(process_macros(types))
+    return plan
+
+
+def _plan(
+    backend: Backend,
+    types: list[bytes],
+    records: programs.Records,
+    preempted: bool,
+    max_rows: int,
+    max_vcpus: int,
+) -> programs.Plan:
     if backend.emits_exits:
         plan = programs.plan_with_exits(records, preempted, max_rows, max_vcpus)
         if kvm.emulates_real_mode():
-            return programs.with_real_mode(plan, records, _vcpu_id_offset())
+            return programs.with_real_mode(plan, records, _vcpu_id_offset(types))
         return plan
-    offset = _vcpu_id_offset()
+    offset = _vcpu_id_offset(types)
     if offset is None:
         raise BpfexitError("the kernel's BTF has no struct kvm_vcpu, by which vCPUs are numbered")
     return programs.plan_without_exits(records, offset, preempted, max_rows, max_vcpus)
 
 
-def _vcpu_id_offset() -> int | None:
-    types = [blob for blob in map(btf.read, btf.paths()) if blob]
+def _vcpu_id_offset(types: list[bytes]) -> int | None:
     return btf.member_offset(types, "kvm_vcpu", "vcpu_id")
+
+
+def process_macros(types: list[bytes]) -> dict[str, str]:
+    """Return the macros by which the programs read when a process began; none without BTF."""
+    names = ("group_leader", "start_boottime")
+    offsets = {name: btf.member_offset(types, "task_struct", name) for name in names}
+    if None in offsets.values():
+        return {}
+    return {f"{name}_OFFSET".upper(): str(offset) for name, offset in offsets.items()}
 
 
 def _record(tracefs_root: Path, event: str) -> dict[str, int]:

@@ -22,7 +22,6 @@ from bpfexit.host import bpf_statistics, tracefs
 from bpfexit.host.facts import host_facts
 from bpfexit.host.kvm import Backend
 from bpfexit.model.filter import Filter
-from bpfexit.model.guest import Guest
 from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost, Reading, programs_cost
 from bpfexit.model.sample import (
@@ -39,6 +38,7 @@ from bpfexit.model.slow import Slow, Threshold, slow_exits
 from bpfexit.model.snapshot import VCPU_FIELDS, Origin, Snapshot
 from bpfexit.names.reasons import BUILT_IN, IDLE, Isa, parse_format
 from bpfexit.tracer import plan as programs
+from bpfexit.tracer.arrivals import Arrivals
 from bpfexit.tracer.attaching import attach, detach
 from bpfexit.tracer.compiler import compiled, one_line, release_compiler
 from bpfexit.tracer.host_plan import host_plan, reason_filter
@@ -50,6 +50,7 @@ from bpfexit.tracer.mmap_rows import (
     restart_maxima,
     windows,
 )
+from bpfexit.tracer.owners import identities, living, vm_places
 from bpfexit.tracer.slots import Keys, Stack, ended_slots, rows_of, vcpu_slots
 from bpfexit.tracer.slow_ring import SlowRing
 
@@ -131,6 +132,7 @@ class KernelSource:
         self._programs_cost: ProgramsCost | None = None
         self._attach()
         self._bpf["all_attached"][0] = ctypes.c_uint32(1)
+        self._arrivals = Arrivals(self._bcc.lib, self._bpf["arrivals"], guests.notice)
         # Attaching takes its time, and nothing is counted before it is done.
         self._before = replace(self._before, taken_ns=time.monotonic_ns())
         release_compiler()
@@ -156,9 +158,9 @@ class KernelSource:
 
     def _next(self, ended_ns: int | None) -> Snapshot:
         """Read the maps, in which nothing has been counted since `ended_ns`, if that is given."""
-        slow = self._ring.read() if self._ring else None
         # Before the ring and their rows are read: so that is for the last time.
         ended = ended_slots(self._vcpus)
+        slow = self._ring.read() if self._ring else None
         diff = self._read_rows()
         after = self._sample(slow)
         if ended_ns is not None:
@@ -195,6 +197,7 @@ class KernelSource:
         self._bpf["all_attached"][0] = ctypes.c_uint32(0)
         for each in self._plan.detaching:
             detach(self._bpf, each)
+        self._arrivals.close()
         last = self._next(ended_ns)
         self._bpf.cleanup()
         os.close(self._vcpus_fd)
@@ -320,8 +323,9 @@ class KernelSource:
     def _snapshot(self, diff: Difference, before: Sample, after: Sample) -> Snapshot:
         name_owners(diff, after.vcpus)
         reasons = name_reasons(diff, self._reasons)
-        guests = self._guests.update(_watched_pids(after.vcpus))
-        vms, vm_of_slot = _vms(after.vcpus, guests)
+        owners = identities(after.vcpus)
+        guests = self._guests.update(living(after.vcpus, owners))
+        vms, vm_of_slot = vm_places(owners, lambda owner: self._guests.guest(owner).name)
         shown = after.vcpus["watched"] != 0
         diff.rows.fields["vm"] = vm_of_slot[diff.slots]
         lost = self._lost_of_ended + _lost_in(after.vcpus, self._exits_only)
@@ -339,36 +343,23 @@ class KernelSource:
             in_flight=int(_unfinished(after.vcpus, self._exits_only, ended=False).sum()),
             origin=self._origin,
             guests=guests,
-            slow=self._slow(before, after, guests),
+            slow=self._slow(before, after),
             only=self._only,
             cost=self._cost(duration_s),
         )
 
-    def _slow(self, before: Sample, after: Sample, guests: tuple[Guest, ...]) -> Slow | None:
+    def _slow(self, before: Sample, after: Sample) -> Slow | None:
         if self._threshold is None or after.slow is None:
             return None
-        names = {guest.pid: guest.name for guest in guests}
+        offset_s = time.time() - time.monotonic()
         return Slow(
             self._threshold.than_ns,
-            slow_exits(after.slow, self._reasons, names, time.time() - time.monotonic()),
+            slow_exits(
+                after.slow, self._reasons, lambda owner: self._guests.guest(owner).name, offset_s
+            ),
             limited=_grown(before, after, "slow_limited"),
             dropped=_grown(before, after, "slow_dropped"),
         )
-
-
-def _watched_pids(vcpus: NDArray[Any]) -> list[int]:
-    pids: list[int] = (vcpus["owner"][vcpus["watched"] != 0] >> 32).tolist()
-    return pids
-
-
-def _vms(
-    vcpus: NDArray[Any], guests: tuple[Guest, ...]
-) -> tuple[tuple[str, ...], NDArray[np.uint32]]:
-    """Return the guests' names and for each vCPU the place of its guest's; 0 if not watched."""
-    names = {guest.pid: guest.name for guest in guests}
-    places = {pid: at for at, pid in enumerate(names)}
-    pids = (vcpus["owner"] >> 32).tolist()
-    return tuple(names.values()), np.array([places.get(pid, 0) for pid in pids], np.uint32)
 
 
 def _grown(before: Sample, after: Sample, field: str) -> int:

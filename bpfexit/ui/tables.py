@@ -237,18 +237,18 @@ def _blind(snapshot: Snapshot) -> Text:
 
 def _ended(snapshot: Snapshot) -> Text:
     ended = snapshot.ended
-    names = {guest.pid: guest.name for guest in snapshot.guests if guest.pid in ended}
-    said = ", ".join(map(clean, names.values()))
+    known = dict.fromkeys((guest.pid, guest.name) for guest in snapshot.guests)
+    said = ", ".join(clean(name) for pid, name in known if (pid, name) in ended)
     return Text(f"ended: {said}", "yellow", no_wrap=True, overflow="ellipsis")
 
 
 Label = tuple[str, Callable[[Subject], Text]]
 
 
-def labels(view: Grouped, ended: frozenset[int] = frozenset()) -> list[Label]:
+def labels(view: Grouped, ended: frozenset[tuple[int, str]] = frozenset()) -> list[Label]:
     """Return the label columns a view needs: titles, and what a line has there.
 
-    Guests of the processes in `ended` are said to have ended.
+    The guests in `ended`, by process and name, are said to have ended.
     """
     query = view.query
     found: list[Label] = []
@@ -278,12 +278,12 @@ def _shared_names(view: Grouped) -> set[str]:
     return {vm for vm, guests_of_that_name in counts.items() if guests_of_that_name > 1}
 
 
-def _guest(shared: set[str], ended: frozenset[int], line: Subject) -> Text:
+def _guest(shared: set[str], ended: frozenset[tuple[int, str]], line: Subject) -> Text:
     """Return the guest's name, with the process where the name alone is not enough."""
     if line.vm is None or line.depth:
         return Text("")
     process = f" ({line.pid})" if line.vm in shared else ""
-    return Text(clean(line.vm) + process + (" (ended)" if line.pid in ended else ""))
+    return Text(clean(line.vm) + process + (" (ended)" if (line.pid, line.vm) in ended else ""))
 
 
 def _vcpu(line: Subject) -> Text:

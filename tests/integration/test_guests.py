@@ -21,6 +21,7 @@ from bpfexit.formats.json import guest as guest_json
 from bpfexit.guests.guests import Guests
 from bpfexit.host.preflight import Ready
 from bpfexit.model.filter import Filter
+from bpfexit.model.guest import Identity
 from bpfexit.recording.reader import RecordingSource
 from tests.counting import BPFEXIT, next_line, started, until_counting, write
 from tests.integration import hotplug, qemu
@@ -322,12 +323,13 @@ def test_an_exec_makes_another_guest_of_a_process() -> None:
     known = Guests()
     with started([sys.executable, "-c", code, "-name", "old"]) as process:
         next_line(process)
-        (old,) = known.update([process.pid])
+        identity = {Identity(process.pid): True}
+        (old,) = known.update(identity)
         assert (old.name, old.ended) == ("old", False)
         write(process, "\n")
         next_line(process)
-        found = [(each.name, each.ended) for each in known.update([process.pid])]
+        found = [(each.name, each.ended) for each in known.update(identity)]
         assert found == [("old", True), ("new", False)]
         process.kill()
         process.wait()
-        assert all(each.ended for each in known.update([process.pid]))
+        assert all(each.ended for each in known.update(identity))

@@ -117,7 +117,7 @@ def test_the_sum_still_has_all_guests_that_ever_were(tmp_path: Path) -> None:
         adding.add(each)
     found = adding.sum()
     assert [each.pid for each in found.guests] == [guest(at).pid for at in range(N)]
-    assert found.ended == {guest(at).pid for at in range(N - 1)}
+    assert found.ended == {(guest(at).pid, guest(at).name) for at in range(N - 1)}
 
 
 def test_intervals_are_merged_seldom(

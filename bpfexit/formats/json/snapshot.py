@@ -71,7 +71,7 @@ def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
         **origin_json.document(snapshot.origin),
         "lost": asdict(snapshot.lost),
         "in_flight": snapshot.in_flight,
-        "ended": sorted(snapshot.ended),
+        "ended": _ended_pids(snapshot),
         "cost": _cost(snapshot.cost),
         "vcpus": [_vcpu(each, snapshot) for each in snapshot.vcpus.tolist()],
     }
@@ -87,6 +87,12 @@ def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
         piece = orjson.dumps(documents, option=orjson.OPT_SERIALIZE_NUMPY)
         yield "," * bool(first) + str(memoryview(piece)[1:-1], "ascii")
     yield "]}"
+
+
+def _ended_pids(snapshot: Snapshot) -> list[int]:
+    """Return the processes that have ended, but for those whose PID is another guest's by now."""
+    living = {guest.pid for guest in snapshot.guests if not guest.ended}
+    return sorted({pid for pid, _ in snapshot.ended} - living)
 
 
 def _json(document: Any) -> str:
@@ -252,15 +258,16 @@ def _ended(
     pids: list[Any], rows: Rows, vcpus: NDArray[Any], vms: tuple[str, ...]
 ) -> tuple[Guest, ...]:
     """Return the guests that have ended, by name as far as they have a part in the interval."""
-    ended = dict.fromkeys(whole(pid, MAX_ID) for pid in pids)
-    names: dict[int, str] = {}
-    for owners in (rows.fields, vcpus) if ended else ():
-        of_ended = owners[np.isin(owners["pid"], list(ended))]
-        names |= {
-            pid: vms[vm]
-            for pid, vm in zip(of_ended["pid"].tolist(), of_ended["vm"].tolist(), strict=True)
-        }
-    return tuple(Guest(pid, names.get(pid, f"pid:{pid}"), ended=True) for pid in ended)
+    names: dict[int, dict[str, None]] = {whole(pid, MAX_ID): {} for pid in pids}
+    for owners in (rows.fields, vcpus) if names else ():
+        of_ended = owners[np.isin(owners["pid"], list(names))]
+        for pid, vm in zip(of_ended["pid"].tolist(), of_ended["vm"].tolist(), strict=True):
+            names[pid][vms[vm]] = None
+    return tuple(
+        Guest(pid, name, ended=True)
+        for pid, those in names.items()
+        for name in those or [f"pid:{pid}"]
+    )
 
 
 def _decoded_cost(cost: dict[str, Any] | None) -> OwnCost:

@@ -76,6 +76,10 @@ class MemoryMaps:
             self._refresh(known, known.again)
         return self._maps[guest.pid, guest.name].mapped
 
+    def forget(self, guest: Guest) -> None:
+        """Drop what is known of a guest that has ended."""
+        self._maps.pop((guest.pid, guest.name), None)
+
     def _read(
         self, guests: Sequence[Guest], sockets: Sequence[Socket], others: Container[int] = ()
     ) -> None:

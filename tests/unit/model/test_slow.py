@@ -1,11 +1,13 @@
 """Records of the ring buffer become slow exits, with names and in order."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from bpfexit.events.access import Access
 from bpfexit.events.kind import NO_KIND
+from bpfexit.model.guest import Identity
 from bpfexit.model.slow import RECORD, Slow, slow_exits
 from bpfexit.names.reasons import BUILT_IN, Isa
 from tests.unit import wire
@@ -22,6 +24,10 @@ def records(*each: dict[str, int]) -> Any:
         for name, value in values.items():
             array[at][name] = value
     return array
+
+
+def of(names: dict[int, str]) -> Callable[[Identity], str]:
+    return lambda identity: names[identity.pid]
 
 
 def test_the_record_is_that_of_the_programs() -> None:
@@ -42,26 +48,33 @@ def test_a_record_says_who_when_where_and_how_long() -> None:
             "isa": Isa.SVM,
         }
     )
-    assert slow_exits(array, BUILT_IN, {500: "web"}, 1000.0) == (SLOW_EXIT,)
+    assert slow_exits(array, BUILT_IN, of({500: "web"}), 1000.0) == (SLOW_EXIT,)
 
 
 def test_what_a_back_end_without_exits_does_not_tell_is_none() -> None:
     array = records({"what": READ_OF_4, "user_ns": 3_000_000, "isa": Isa.NONE})
-    (found,) = slow_exits(array, BUILT_IN, {0: "web"}, 0.0)
+    (found,) = slow_exits(array, BUILT_IN, of({0: "web"}), 0.0)
     assert (found.reason, found.rip, found.ns) == (None, None, None)
     assert found.took_ns == 3_000_000
 
 
 def test_an_exit_without_an_access_has_no_address() -> None:
     array = records({"what": HLT << C["REASON_SHIFT"], "ns": 5, "isa": Isa.SVM, "rip": 16})
-    (found,) = slow_exits(array, BUILT_IN, {0: "web"}, 0.0)
+    (found,) = slow_exits(array, BUILT_IN, of({0: "web"}), 0.0)
     assert (found.kind, found.access, found.address) == (NO_KIND, Access.NONE, None)
 
 
 def test_they_come_in_the_order_in_which_they_ended() -> None:
     array = records(*({"end_ns": end, "owner": end << 32} for end in (30, 10, 20)))
-    found = slow_exits(array, BUILT_IN, {30: "c", 10: "a", 20: "b"}, 0.0)
+    found = slow_exits(array, BUILT_IN, of({30: "c", 10: "a", 20: "b"}), 0.0)
     assert [each.vm for each in found] == ["a", "b", "c"]
+
+
+def test_two_processes_that_had_one_number_are_told_apart() -> None:
+    array = records(*({"owner": 7 << 32, "process_start": start} for start in (100, 200)))
+    names = {Identity(7, 100): "first", Identity(7, 200): "second"}
+    found = slow_exits(array, BUILT_IN, names.__getitem__, 0.0)
+    assert [each.vm for each in found] == ["first", "second"]
 
 
 def test_what_was_not_told_is_in_the_count() -> None:

@@ -99,7 +99,7 @@ def test_a_pid_used_again_is_another_guest(tmp_path: Path) -> None:
     write(path, [second(WEB), second(ended, new), second(ended, new)])
     found = everything(path)
     assert [each.guests for each in found] == [(WEB,), (ended, new), (ended, new)]
-    assert [each.ended for each in found] == [set(), set(), set()]
+    assert [each.ended for each in found] == [set(), {(100, "alpha")}, {(100, "alpha")}]
 
 
 def test_guests_that_are_not_wanted_are_not_there(tmp_path: Path) -> None:

@@ -255,8 +255,8 @@ def restarted() -> Snapshot:
 @pytest.mark.parametrize("by", [("vm",), ("vcpu",)])
 def test_a_guest_that_has_ended_says_so(by: tuple[str, ...]) -> None:
     names = [line[:20].split("  ")[0] for line in shown(restarted(), Query(by, "name"))[1:]]
-    assert sorted(names) == ["new", "old", "web (100) (ended)", "web (101)"]
-    assert "ended: web" in rendered(header(restarted()))
+    assert sorted(names) == ["new", "old (ended)", "web (100) (ended)", "web (101)"]
+    assert "ended: web, old" in rendered(header(restarted()))
 
 
 def test_a_host_on_which_none_has_ended_says_nothing_of_it() -> None:
