@@ -3,7 +3,7 @@
 import mmap
 import os
 from collections.abc import Iterator
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain, product, repeat
 from typing import Any
 
 import numpy as np
@@ -229,15 +229,24 @@ class SharedVcpus(Shared):
         return copy
 
 
-@given(st.lists(st.integers(0, 2), max_size=150))
-def test_a_vcpu_is_copied_when_it_is_set_up_and_ended_when_it_changes_no_more(
-    steps: list[int],
-) -> None:
-    array = np.zeros(2, VCPU).view(SharedVcpus)
+STORES = 14
+"""Of one vCPU's whole life."""
+ACCESSES = 2 + 2 * len(VCPU.names or ())
+
+
+@pytest.mark.parametrize("before", range(STORES))
+def test_a_vcpu_is_copied_when_it_is_set_up_and_ended_when_it_changes_no_more(before: int) -> None:
+    for access, burst in product(range(1, ACCESSES), range(1, STORES - before + 1)):
+        assert_copied([before, *[0] * (access - 1), burst])
+
+
+def assert_copied(steps: list[int]) -> None:
+    """Copy vCPUs twice while so many stores are made before each access to them."""
+    array = np.zeros(1, VCPU).view(SharedVcpus)
     array.steps = chain(steps, repeat(0))
     plain = array.view(np.ndarray)
-    array.writers = [living(plain[at : at + 1][0]) for at in range(2)]
-    for _ in range(4):
+    array.writers = [living(plain[:1][0])]
+    for _ in range(2):
         vcpus = copied_vcpus(array)
         unset = vcpus["owner"] == 0
         assert not any(vcpus[unset].tobytes())
