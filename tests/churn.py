@@ -98,22 +98,29 @@ class Tracer:
     seen: Exits = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     complaint: str = ""
+    memory: list[int] = field(default_factory=list)
+    snapshots: list[dict[str, Any]] = field(default_factory=list)
+
+    def memory_kib(self) -> int:
+        """Return how much memory it has now."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0])
 
     def end(self) -> None:
         """End it and read what it counted."""
+        if self.process.poll() is None:
+            self.memory.append(self.memory_kib())
         self.process.send_signal(signal.SIGINT)
         _, said = self.process.communicate()
         if self.process.returncode != 0:
             self.complaint = said.strip().splitlines()[-1] if said.strip() else "no word"
         self.output.seek(0)
-        for line in self.output:
-            self._add(json.loads(line))
-
-    def _add(self, snapshot: dict[str, Any]) -> None:
-        self.lost.update(snapshot["lost"])
-        for row in snapshot["rows"]:
-            place = Place(row["kind"], row["access"], row["address"])
-            self.seen[row["tid"], place] += row["count"]
+        self.snapshots = [json.loads(line) for line in self.output]
+        for snapshot in self.snapshots:
+            self.lost.update(snapshot["lost"])
+            for row in snapshot["rows"]:
+                place = Place(row["kind"], row["access"], row["address"])
+                self.seen[row["tid"], place] += row["count"]
 
     def wrong(self, done: Exits) -> int:
         """Return how many exits it counted too few or too many of those done."""
@@ -139,8 +146,11 @@ def traced_churn(
         folder = Path(stack.enter_context(TemporaryDirectory()))
         running = list(trace(stack, folder, tracers, options))
         done: Exits = Counter()
-        for exits in churn(guests):
+        for number, exits in enumerate(churn(guests)):
             done.update(exits)
+            if number == guests // 10:
+                for tracer in running:
+                    tracer.memory.append(tracer.memory_kib())
         for tracer in running:
             tracer.end()
         return done, running
@@ -151,7 +161,11 @@ def report(done: Exits, tracers: Iterable[Tracer]) -> str:
     lines = []
     for tracer in tracers:
         state = tracer.complaint or f"{tracer.wrong(done):,} exits wrong"
-        lines.append(f"{sum(done.values()):,} exits done: {state}, lost {dict(+tracer.lost)}")
+        longest = max((len(json.dumps(each)) for each in tracer.snapshots), default=0)
+        lines.append(
+            f"{sum(done.values()):,} exits done: {state}, lost {dict(+tracer.lost)}, memory after "
+            f"a tenth and at the end {tracer.memory} KiB, longest line {longest:,} characters"
+        )
     return "\n".join(lines)
 
 

@@ -13,10 +13,8 @@ from bpfexit.guests.qemu_options import qemu_options
 from bpfexit.host.check import Status
 from bpfexit.host.privileges import process_ids
 from bpfexit.host.processes import Process, process
+from bpfexit.model.ended import MOST_ENDED
 from bpfexit.model.guest import Guest, Identity, Layer
-
-MOST_ENDED = 256
-"""Guests that have ended and are still told of when the kernel has no vCPU of theirs any more."""
 
 Mapped = tuple[tuple[Region, ...], Layer | None]
 """A guest's memory map, and who gave it."""
@@ -70,18 +68,19 @@ class Guests:
         """Look at these processes again; the same tuple comes back while nothing changes.
 
         `seen` says of each whether any of its vCPUs' threads lives. A guest once seen stays:
-        as long as its process does, and then as one that has ended, until `MOST_ENDED` others
-        have that are not seen any more, either. Where a PID is another process's by now, or
-        its own runs another program, the guest before comes first. A process that never was
-        in sight (in another PID namespace, or gone too soon) is `pid:N`.
+        as long as its process does, and then as one that has ended: once at least, and until
+        `MOST_ENDED` others have that are not seen any more, either. Where a PID is another
+        process's by now, or its own runs another program, the guest before comes first. A
+        process that never was in sight (in another PID namespace, or gone too soon) is `pid:N`.
         """
+        told = [identity for identity, known in self._of.items() if known[-1].ended]
         everyone = dict.fromkeys((*self._of, *sorted(seen, key=lambda each: each.started)))
         for identity in everyone:
             self._of[identity] = (
                 self._now(identity, seen[identity]) if identity in seen else self._later(identity)
             )
         self._noticed.clear()
-        self._forget([identity for identity in self._of if identity not in seen])
+        self._forget([identity for identity in told if identity not in seen])
         guests = tuple(guest for each in self._of.values() for guest in each)
         if guests != self._guests:
             self._guests = guests
@@ -122,6 +121,8 @@ class Guests:
 
     def _later(self, identity: Identity) -> tuple[Guest, ...]:
         """Return the guest of a process whose vCPUs are gone: it may follow them, or not."""
+        if self._of[identity][-1].ended:
+            return self._of[identity]
         before, now = self._processes[identity], self._process(identity)
         lives = before is not None and now is not None and before.is_still(now) and not now.ended
         return self._going_on(self._of[identity], lives)
@@ -142,9 +143,8 @@ class Guests:
         self._forget_map(guest)
         return replace(guest, ended=True)
 
-    def _forget(self, identities: list[Identity]) -> None:
-        """Forget those who were seen first of the ones that have ended."""
-        ended = [identity for identity in identities if self._of[identity][-1].ended]
+    def _forget(self, ended: list[Identity]) -> None:
+        """Forget those of the ended ones that were seen first."""
         for identity in ended[: max(0, len(ended) - MOST_ENDED)]:
             del self._of[identity], self._processes[identity]
 

@@ -56,6 +56,7 @@ class Snapshot:
     in_flight: int = 0  # exits that had not ended when the interval did: counted in the next
     origin: Origin = field(default_factory=Origin)
     guests: tuple[Guest, ...] = ()  # what is known of them; one that took a PID over comes later
+    others: int = 0  # guests that are one in a sum, since they ended long ago: `model.ended`
     slow: Slow | None = None  # single slow exits, where they were asked for
     only: tuple[str, ...] = ()  # the reasons that were counted; empty: every one
     cost: OwnCost = field(default_factory=OwnCost)  # of bpfexit itself
@@ -155,6 +156,7 @@ def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
         slow=None,
         only=_all_names(snapshot.only for snapshot in snapshots),
         guests=_latest(snapshots),
+        others=sum(snapshot.others for snapshot in snapshots),
         cost=sum((snapshot.cost for snapshot in snapshots), OwnCost()),
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.json.snapshot import MEMORY
+from bpfexit.model.ended import with_fewer_ended
 from bpfexit.model.filter import Filter
 from bpfexit.model.guest import Guest, guests_size
 from bpfexit.model.snapshot import Snapshot, merged
@@ -63,10 +64,15 @@ def covers(source: RecordingSource) -> str:
 
 
 class Adding:
-    """Adds snapshots up, several at once: each merge sorts all rows of the sum so far."""
+    """Adds snapshots up, several at once: each merge sorts all rows of the sum so far.
 
-    def __init__(self, most: int | None = None) -> None:
-        """Add up; `most` is how many bytes the sum may take, roughly, where it is another's."""
+    def __init__(self, most: int | None = None, *, bounded: bool = False) -> None:
+        """Add up; `most` is how many bytes the sum may take, roughly, where it is another's.
+
+        `bounded` is for what may go on for ever: of the guests that ended, the sum keeps the
+        last ones apart and adds up the others.
+        """
+        self._bounded = bounded
         self.intervals = 0
         self._most = most
         self._sum: Snapshot | None = None
@@ -94,7 +100,8 @@ class Adding:
         """Return everything so far as one snapshot; something must have been added."""
         if self._waiting:
             parts = [self._sum] if self._sum else []
-            self._sum = merged([*parts, *self._waiting])
+            total = merged([*parts, *self._waiting])
+            self._sum = with_fewer_ended(total) if self._bounded else total
             self._sum_size = self._sum.size + guests_size(self._sum.guests)
             self._waiting, self._waiting_size = [], 0
             self._check()

@@ -73,5 +73,11 @@ def last_of(source: Source) -> Snapshot | None:
 
 
 def adding_for(source: Source) -> Adding:
-    """Return what adds up a source's snapshots; only the kernel's take as much as they take."""
-    return Adding(SUM_MEMORY if source.due() is not None else None)
+    """Return what adds up a source's snapshots, in bounded memory.
+
+    A recording that takes more is refused; on a live host, which may go on for ever, guests
+    that ended long ago are added up.
+    """
+    if source.due() is None:
+        return Adding(bounded=True)
+    return Adding(SUM_MEMORY)

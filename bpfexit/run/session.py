@@ -74,7 +74,7 @@ def counted(
 
     `note` is called with each interval.
     """
-    adding = Adding()
+    adding = Adding(bounded=True)
     with Interrupts() as interrupts, closing(live_source(wanted, max_rows, maps=maps)) as source:
         for snapshot in intervals(source, run, interrupts):
             adding.add(snapshot)

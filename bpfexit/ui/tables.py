@@ -20,6 +20,7 @@ from bpfexit.events.access import Access
 from bpfexit.events.kind import Kind
 from bpfexit.model import numbers
 from bpfexit.model.columns import COLUMNS, Column
+from bpfexit.model.ended import OTHERS
 from bpfexit.model.grouping import Subject
 from bpfexit.model.guest import Layer
 from bpfexit.model.losses import LOSSES, NOT_COUNTED
@@ -149,6 +150,7 @@ def where(snapshot: Snapshot) -> Text:
     """Return host, kernel, back end, how many guests, and when it ended."""
     origin = snapshot.origin
     guests, vcpus = len(set(snapshot.vcpus["vm"].tolist())), len(snapshot.vcpus)
+    guests += max(0, snapshot.others - 1)
     clock = time.strftime("%H:%M:%S", time.localtime(snapshot.start + snapshot.duration_s))
     text = Text(overflow="ellipsis", no_wrap=True)
     text.append(clean(origin.host), style="bold")
@@ -238,8 +240,10 @@ def _blind(snapshot: Snapshot) -> Text:
 def _ended(snapshot: Snapshot) -> Text:
     ended = snapshot.ended
     known = dict.fromkeys((guest.pid, guest.name) for guest in snapshot.guests)
-    said = ", ".join(clean(name) for pid, name in known if (pid, name) in ended)
-    return Text(f"ended: {said}", "yellow", no_wrap=True, overflow="ellipsis")
+    names = [clean(name) for pid, name in known if (pid, name) in ended and name != OTHERS]
+    before = f"{numbers.count(snapshot.others)} others, " if snapshot.others else ""
+    text = f"ended: {before}{', '.join(names)}"
+    return Text(text, "yellow", no_wrap=True, overflow="ellipsis")
 
 
 Label = tuple[str, Callable[[Subject], Text]]

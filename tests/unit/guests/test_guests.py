@@ -12,6 +12,7 @@ from bpfexit.events.pio import PIO
 from bpfexit.events.region import Region
 from bpfexit.guests import guests
 from bpfexit.guests.guests import Guests, Mapped
+from bpfexit.model.ended import MOST_ENDED
 from bpfexit.model.guest import Guest, Identity, Layer
 from tests.unit.fake_processes import put
 
@@ -92,6 +93,7 @@ def test_of_those_that_have_ended_the_last_ones_are_told(
     put(tmp_path, PID, "qemu", "-name", "web")
     known = Guests(root=tmp_path)
     known.update(seen(PID, *range(1, 6)))
+    assert [each.pid for each in known.update({})] == [PID, 1, 2, 3, 4, 5]  # each is told once
     assert [each.pid for each in known.update({})] == [PID, 3, 4, 5]
     assert [each.pid for each in known.update(seen(9))] == [PID, 3, 4, 5, 9]
 
@@ -176,6 +178,18 @@ def test_two_without_a_name_that_had_one_pid_have_numbers(tmp_path: Path) -> Non
 
 def test_an_unknown_process_is_its_number(tmp_path: Path) -> None:
     assert Guests(root=tmp_path).guest(FIRST) == Guest(PID, "pid:4711")
+
+
+def test_a_day_of_guests_that_come_and_go_is_kept_in_part(tmp_path: Path) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web")
+    known = Guests(root=tmp_path)
+    lives, most = {Identity(PID): True}, 0
+    for number in range(5000):
+        identity = Identity(10_000 + number % 100, 1 + number)
+        known.notice(identity)
+        most = max(most, len(known.update({**lives, identity: False})))
+    assert known.update(lives)[0] == WEB
+    assert most <= MOST_ENDED + 3
 
 
 def test_a_memory_map_is_forgotten_once_when_its_guest_ends(tmp_path: Path) -> None:

@@ -122,6 +122,19 @@ def test_a_guest_that_starts_later_is_asked_then(world: World) -> None:
     assert world.asked == ["q", "q"]
 
 
+def test_of_a_guest_that_has_ended_nothing_is_kept(world: World) -> None:
+    path = Socket("a", "/a")
+    world.qmp["/a"] = Answer(1, "a", MAP)
+    maps = world.maps_of(path)
+    assert maps(A) == (MAP, Layer.QMP)
+    assert maps(A) == (MAP, Layer.QMP)
+    assert world.asked == ["/a"]
+    maps.forget(A)
+    maps.forget(A)
+    maps(A)
+    assert world.asked == ["/a", "/a"]
+
+
 def test_it_is_read_again_ever_more_seldom(world: World) -> None:
     world.qmp["q"] = Answer(1, "a", MAP)
     maps = world.maps_of(Socket("a", "q"))

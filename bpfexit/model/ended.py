@@ -1,0 +1,59 @@
+"""Guests that have ended, of which a sum keeps so many apart: the others are one guest in it."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.model.guest import Guest
+from bpfexit.model.rows import NO_VCPU, Rows
+from bpfexit.model.snapshot import Snapshot, merged
+
+MOST_ENDED = 256
+"""Guests that have ended and are still told apart: hosts start and end thousands in a day."""
+
+OTHERS = "(others that ended)"
+"""The name of the guest that all who ended before those are, with 0 for its process."""
+
+
+def with_fewer_ended(snapshot: Snapshot, most: int = MOST_ENDED) -> Snapshot:
+    """Make one guest, `OTHERS`, of those that ended before the last `most`: no exit is lost."""
+    ended = snapshot.ended - {(0, OTHERS)}
+    if len(ended) <= most:
+        return snapshot
+    in_order = dict.fromkeys((guest.pid, guest.name) for guest in snapshot.guests)
+    oldest = set([each for each in in_order if each in ended][: len(ended) - most])
+    left = [each for each in snapshot.guests if (each.pid, each.name) not in oldest]
+    guests = dict.fromkeys((Guest(0, OTHERS, ended=True), *left))
+    known = replace(
+        _as_others(snapshot, oldest),
+        guests=tuple(guests),
+        others=snapshot.others + len(oldest),
+    )
+    return merged([known])
+
+
+def _as_others(snapshot: Snapshot, oldest: set[tuple[int, str]]) -> Snapshot:
+    """Make the rows and vCPUs of these guests those of `OTHERS`; keep the names in use alone."""
+    vms = (*snapshot.vms, OTHERS)
+    fields, vcpus = snapshot.rows.fields.copy(), snapshot.vcpus.copy()
+    for array in (fields, vcpus):
+        theirs = _are_of(array, snapshot.vms, oldest)
+        array["vm"][theirs] = len(snapshot.vms)
+        array["pid"][theirs] = array["tid"][theirs] = 0
+        array["vcpu"][theirs] = NO_VCPU
+    used = np.union1d(fields["vm"], vcpus["vm"])
+    for array in (fields, vcpus):
+        array["vm"] = np.searchsorted(used, array["vm"])
+    rows = Rows(fields, snapshot.rows.hist)
+    return replace(snapshot, rows=rows, vcpus=vcpus, vms=tuple(vms[place] for place in used))
+
+
+def _are_of(
+    array: NDArray[np.void], vms: tuple[str, ...], guests: set[tuple[int, str]]
+) -> NDArray[np.bool_]:
+    """Say which entries, with fields `vm` and `pid`, are of these guests, shape (n,)."""
+    owners, place = np.unique(array[["vm", "pid"]], return_inverse=True)
+    chosen = np.array([(pid, vms[vm]) in guests for vm, pid in owners.tolist()], bool)
+    theirs: NDArray[np.bool_] = chosen[place] if len(place) else np.zeros(0, bool)
+    return theirs
