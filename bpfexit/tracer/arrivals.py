@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bpfexit.errors import BpfexitError
 from bpfexit.model.guest import Identity
 
 ARRIVAL = np.dtype([("owner", "u8"), ("process_start", "u8")])
@@ -32,6 +33,8 @@ class Arrivals:
         self._fd = table.map_fd
         self._callback = _CALLBACK(self._take)  # the ring keeps no reference
         self._ring = library.bpf_new_ringbuf(self._fd, self._callback, None)
+        if not self._ring:
+            raise BpfexitError("the kernel refused a ring buffer; is it out of memory?")
         self._stop = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="arrivals", daemon=True)
         self._thread.start()
