@@ -219,7 +219,8 @@ class KernelSource:
     def _give_back(self, slots: NDArray[np.intp], sample: Sample) -> None:
         """Clear slots of ended threads and their rows, here and in the kernel, for others to use.
 
-        In this order: nobody may find a row that is not cleared, nor a slot that has rows.
+        In this order: nobody may find a row that is not cleared, nor a slot that has rows; and
+        the vCPUs know how many rows are in use until all that are free are on the stack.
         """
         if not len(slots):
             return
@@ -231,6 +232,7 @@ class KernelSource:
             shared[here - first] = np.zeros((), shared.dtype)
         self._rows[places] = np.zeros((), self._rows.dtype)
         self._free_rows.push(places[::-1].tolist())
+        self._note_rows_used()  # they were most just before that: rows are taken meanwhile
         for vcpus in (self._vcpus, sample.vcpus):
             vcpus[slots] = np.zeros((), vcpus.dtype)
         self._free_slots.push(slots[::-1].tolist())
@@ -284,9 +286,16 @@ class KernelSource:
 
     def _shared_rows(self) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield the rows in use as the kernel has them, a window after the other."""
-        counted = min(int(self._vcpus["rows"].sum()), len(self._rows))  # more, while none is free
-        self._rows_used = max(self._rows_used, counted)
+        self._note_rows_used()
         return windows(self._bpf["rows"].map_fd, self._rows.dtype, self._rows_used)
+
+    def _note_rows_used(self) -> None:
+        """See how many rows are in use: none lies beyond the most that ever were at a time.
+
+        The vCPUs count a row before they take it, so it may be more, where none is free.
+        """
+        counted = min(int(self._vcpus["rows"].sum()), len(self._rows))
+        self._rows_used = max(self._rows_used, counted)
 
     def _sample(self, slow: NDArray[Any] | None = None) -> Sample:
         """Read the vCPUs. After rows and slow exits: whoever is in either has a slot."""
