@@ -64,7 +64,7 @@ def covers(source: RecordingSource) -> str:
 
 
 class Adding:
-    """Adds snapshots up, several at once: each merge sorts all rows of the sum so far.
+    """Adds snapshots up, several at once: each merge sorts all rows of the sum so far."""
 
     def __init__(self, most: int | None = None, *, bounded: bool = False) -> None:
         """Add up; `most` is how many bytes the sum may take, roughly, where it is another's.
