@@ -1,11 +1,21 @@
 """Running a program, to see how much memory it takes at most."""
 
-import os
+import subprocess
 import sys
 from dataclasses import dataclass
-from tempfile import TemporaryFile
 
 BPFEXIT = (sys.executable, "-m", "bpfexit")
+
+# A process starts with the peak of the one that it was forked from (exec keeps it in ru_maxrss),
+# so the program is started from a small one, and not from a large pytest.
+_LAUNCHER = """
+import os, sys
+nothing = os.open(os.devnull, os.O_WRONLY)
+actions = [(os.POSIX_SPAWN_DUP2, nothing, 1)]
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=actions)
+_, status, usage = os.wait4(pid, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss >> 10)
+"""
 
 
 @dataclass(frozen=True)
@@ -19,11 +29,8 @@ class Ended:
 
 def run(command: list[str]) -> Ended:
     """Run it to its end; what it prints to stdout is dropped."""
-    with TemporaryFile() as errors, open(os.devnull, "wb") as nothing:
-        actions = [(os.POSIX_SPAWN_DUP2, nothing.fileno(), 1)]
-        actions += [(os.POSIX_SPAWN_DUP2, errors.fileno(), 2)]
-        pid = os.posix_spawn(command[0], list(command), os.environ, file_actions=actions)
-        _, status, usage = os.wait4(pid, 0)
-        errors.seek(0)
-        text = errors.read().decode()
-    return Ended(os.waitstatus_to_exitcode(status), text, usage.ru_maxrss >> 10)
+    launched = subprocess.run(
+        [sys.executable, "-c", _LAUNCHER, *command], capture_output=True, text=True, check=True
+    )
+    code, peak = map(int, launched.stdout.split())
+    return Ended(code, launched.stderr, peak)

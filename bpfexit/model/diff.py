@@ -268,8 +268,12 @@ class _Part:
         )
 
     def _latencies(self, tests: int) -> Iterable[Latency]:
-        hists = (self.before.hist.dense(), self.after.hist.dense())
-        larger, p = (column.tolist() for column in rank_sum(*hists))
+        larger: list[float] = []
+        p: list[float] = []
+        for before, after in zip(self.before.blocks(), self.after.blocks(), strict=True):
+            columns = rank_sum(before.hist.dense(), after.hist.dense())
+            larger += columns[0].tolist()
+            p += columns[1].tolist()
         timed = [np.where(self.idle, 0, rows["timed"]) for rows in (self.before, self.after)]
         for at, counts in enumerate(zip(*(column.tolist() for column in timed), strict=True)):
             means = (_mean(rows, at) for rows in (self.before, self.after))

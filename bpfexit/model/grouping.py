@@ -116,19 +116,13 @@ def measures(sums: Rows, seconds: float) -> dict[str, NDArray[np.float64]]:
         }
 
 
-_HISTOGRAMS_AT_ONCE = 4096
-"""Histograms that all have their buckets in memory at a time: a kilobyte each."""
-
-
 def _quantiles(sums: Rows, wanted: Sequence[float]) -> NDArray[np.float64]:
     """Return these quantiles of each sum, shape (len(wanted), n)."""
-    found = np.empty((len(wanted), len(sums)))
-    for first in range(0, len(sums), _HISTOGRAMS_AT_ONCE):
-        part = sums.part(first, first + _HISTOGRAMS_AT_ONCE)
-        hist = part.hist.dense()
-        for at, quantile in enumerate(wanted):
-            found[at, first : first + len(part)] = quantiles(hist, quantile, part["max_ns"])
-    return found
+    found = [np.empty((len(wanted), 0))]
+    for block in sums.blocks():
+        hist, max_ns = block.hist.dense(), block["max_ns"]
+        found.append(np.stack([quantiles(hist, each, max_ns) for each in wanted]))
+    return np.concatenate(found, axis=1)
 
 
 def without_idle_time(rows: Rows, idle: NDArray[np.bool_]) -> Rows:

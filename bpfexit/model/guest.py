@@ -85,3 +85,11 @@ def known_guests(guests: Iterable[Guest]) -> KnownGuests:
     by_name = {(guest.pid, guest.name): guest for guest in guests}
     last = {guest.pid: guest for guest in by_name.values()}
     return lambda pid, name: by_name.get((pid, name)) or last.get(pid) or Guest(pid, name)
+
+
+def newcomers(guests: tuple[Guest, ...], before: tuple[Guest, ...]) -> list[Guest]:
+    """Return the guests that are not the same objects as before: nearly always none, or few."""
+    if guests is before:
+        return []
+    known = set(map(id, before))
+    return [guest for guest in guests if id(guest) not in known]

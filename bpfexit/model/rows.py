@@ -6,7 +6,7 @@ the histograms, so that adding up is a sort and a `reduceat`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,9 @@ FIELDS = np.dtype(
 )
 
 
+_BLOCK = 4096
+
+
 @dataclass(frozen=True)
 class Rows:
     """`fields`: structured, dtype `FIELDS`, shape (n,); `hist`: as many histograms."""
@@ -89,6 +92,11 @@ class Rows:
         """Return the rows from `first` to before `end`, or the last."""
         end = min(end, len(self))
         return Rows(self.fields[first:end], self.hist.part(first, end))
+
+    def blocks(self) -> Iterator[Rows]:
+        """Yield the rows some at a time, few enough for all their buckets: a kilobyte each."""
+        for first in range(0, len(self), _BLOCK):
+            yield self.part(first, first + _BLOCK)
 
     def summed_by(self, names: Sequence[str]) -> tuple[Rows, NDArray[np.intp]]:
         """Add up the rows that agree in the named fields.

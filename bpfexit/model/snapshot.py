@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.model.guest import Guest
+from bpfexit.model.guest import Guest, newcomers
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost
@@ -162,16 +162,14 @@ def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
 
 
 def _latest(snapshots: Iterable[Snapshot]) -> tuple[Guest, ...]:
-    """Return what was said last of each guest; a PID's next process is another one.
-
-    Nearly always a snapshot has the guests of the one before it.
-    """
+    """Return what was said last of each guest; a PID's next process is another one, and later."""
     last: dict[tuple[int, str], Guest] = {}
     before: tuple[Guest, ...] = ()
     for snapshot in snapshots:
-        if snapshot.guests is not before:
-            for guest in snapshot.guests:
-                last.pop((guest.pid, guest.name), None)  # who has the PID now is the last
+        changed = {guest.pid for guest in newcomers(snapshot.guests, before)}
+        for guest in snapshot.guests if changed else ():
+            if guest.pid in changed:
+                last.pop((guest.pid, guest.name), None)
                 last[guest.pid, guest.name] = guest
         before = snapshot.guests
     return tuple(last.values())

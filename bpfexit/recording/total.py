@@ -10,7 +10,7 @@ from bpfexit.errors import BpfexitError
 from bpfexit.formats.json.snapshot import MEMORY
 from bpfexit.model.ended import with_fewer_ended
 from bpfexit.model.filter import Filter
-from bpfexit.model.guest import Guest, guests_size
+from bpfexit.model.guest import Guest, guests_size, newcomers
 from bpfexit.model.snapshot import Snapshot, merged
 from bpfexit.recording.reader import RecordingSource
 
@@ -87,10 +87,8 @@ class Adding:
         Raises `BpfexitError` when the sum takes more memory than it may.
         """
         self.intervals += 1
-        size = snapshot.size
-        if snapshot.guests is not self._guests:
-            size += guests_size(snapshot.guests)
-            self._guests = snapshot.guests
+        size = snapshot.size + guests_size(newcomers(snapshot.guests, self._guests))
+        self._guests = snapshot.guests
         if self._waiting and self._waiting_size + size > max(_LEAST_WAITING, self._sum_size // 2):
             self.sum()
         self._waiting.append(snapshot)

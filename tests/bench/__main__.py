@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from tests.bench import instructions, memory, reading, startup, throughput
+from tests.bench import instructions, memory, reading, recordings, startup, throughput
 from tests.bench.report import Report, machine_line, show
 
 TABLES: dict[str, Callable[[], Report]] = {
@@ -13,6 +13,7 @@ TABLES: dict[str, Callable[[], Report]] = {
     "throughput": throughput.report,
     "reading": reading.report,
     "top": reading.top_report,
+    "recordings": recordings.report,
     "start": startup.report,
     "memory": memory.report,
 }

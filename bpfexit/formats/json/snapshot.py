@@ -53,6 +53,7 @@ MEMORY = 96 << 20
 
 _ROWS_A_PIECE = 1024
 _NAMES_KEPT = 4096
+_ENDED_KEPT = 1024
 _A_SLOW_EXIT = 1000
 """Bytes that one takes; its names are short."""
 
@@ -264,10 +265,14 @@ def _ended(
         for pid, vm in zip(of_ended["pid"].tolist(), of_ended["vm"].tolist(), strict=True):
             names[pid][vms[vm]] = None
     return tuple(
-        Guest(pid, name, ended=True)
-        for pid, those in names.items()
-        for name in those or [f"pid:{pid}"]
+        _ended_guest(pid, name) for pid, those in names.items() for name in those or [f"pid:{pid}"]
     )
+
+
+@lru_cache(_ENDED_KEPT)
+def _ended_guest(pid: int, name: str) -> Guest:
+    """Return a guest that has ended; each interval after that tells of it once more."""
+    return Guest(pid, name, ended=True)
 
 
 def _decoded_cost(cost: dict[str, Any] | None) -> OwnCost:

@@ -1,11 +1,13 @@
 """Merging keeps every count, in whatever order; times say where it all went."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpfexit.model.guest import Guest
 from bpfexit.model.losses import Lost
 from bpfexit.model.rows import NO_REASON
 from bpfexit.model.snapshot import Snapshot, merged, times
@@ -129,3 +131,13 @@ def test_times_add_up_to_what_the_rows_hold(of: Snapshot) -> None:
     found = times(of)
     assert found.exits + found.idle == int(of.rows["total_ns"].sum())
     assert found.guest == int(of.vcpus["guest_ns"].sum())
+
+
+def test_who_has_a_pid_now_is_the_last_of_its_guests_in_a_sum() -> None:
+    old, new = Guest(100, "old"), Guest(100, "new")
+    gone = [replace(each, ended=True) for each in (old, new)]
+    said = [(old,), (gone[0], new), (gone[1], old), (gone[1], old)]
+    of = [snapshot(guests=each) for each in said]
+    assert merged(of).guests == said[-1]
+    assert merged([merged(of[:2]), *of[2:]]).guests == said[-1]
+    assert merged(of).ended == {(100, "new")}
