@@ -163,16 +163,17 @@ def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
 
 def _latest(snapshots: Iterable[Snapshot]) -> tuple[Guest, ...]:
     """Return what was said last of each guest; a PID's next process is another one, and later."""
-    last: dict[tuple[int, str], Guest] = {}
+    last: dict[int, dict[str, Guest]] = {}
     before: tuple[Guest, ...] = ()
     for snapshot in snapshots:
         changed = {guest.pid for guest in newcomers(snapshot.guests, before)}
         for guest in snapshot.guests if changed else ():
             if guest.pid in changed:
-                last.pop((guest.pid, guest.name), None)
-                last[guest.pid, guest.name] = guest
+                of_pid = last.setdefault(guest.pid, {})
+                of_pid.pop(guest.name, None)
+                of_pid[guest.name] = guest
         before = snapshot.guests
-    return tuple(last.values())
+    return tuple(guest for of_pid in last.values() for guest in of_pid.values())
 
 
 def with_common_names(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
