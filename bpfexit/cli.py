@@ -16,6 +16,7 @@ COMMANDS = {
     "diff": "Compare two recordings: what a change saved or cost, line by line.",
     "doctor": "Say what this host offers and what is missing.",
     "guest": "Run a tiny KVM guest that takes exits of known kinds and numbers.",
+    "guests": "List the KVM guests that are running.",
     "hist": "Print how long exits took, as histograms that other tools read.",
     "record": "Write what top would show to a file, for hours or while a command runs.",
     "report": "Show what was recorded: all of it, a window, or its course over time.",

@@ -5,7 +5,7 @@ finds none. A name is the guest owner's text: not to be trusted.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
@@ -162,12 +162,16 @@ def _of_platform(value: str) -> str:
 
 
 def _option(arguments: tuple[str, ...], *names: str) -> str:
-    """Return the value of the first of these options, as `--option VALUE` or `--option=VALUE`."""
+    """Return the value of the first of these options; "" when none is there."""
+    return next(option_values(arguments, *names), "")
+
+
+def option_values(arguments: tuple[str, ...], *names: str) -> Iterator[str]:
+    """Yield the values of these options, as `--option VALUE` or `--option=VALUE`, in order."""
     for option, value in pairwise((*arguments[1:], "")):
         name, equals, same = option.partition("=")
         if name in names and (equals or value):
-            return same if equals else value
-    return ""
+            yield same if equals else value
 
 
 READERS: dict[str, Reader] = {

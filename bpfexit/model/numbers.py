@@ -3,6 +3,8 @@
 from math import isnan
 
 _TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
+_MEMORY_UNITS = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+_DAY_S = 86400
 
 
 def duration(ns: float) -> str:
@@ -49,6 +51,22 @@ def rate(per_second: float) -> str:
 def count(number: float) -> str:
     """Format a count, whole."""
     return f"{number:,.0f}"
+
+
+def memory(size: int) -> str:
+    """Format bytes in powers of 1,024 with three digits and their unit: `64.0MiB`, `4.00GiB`."""
+    for unit, name in _MEMORY_UNITS:
+        if size >= unit:
+            return f"{_three_digits(size / unit)}{name}"
+    return f"{size}B"
+
+
+def elapsed(seconds: float) -> str:
+    """Format how long something has lasted, whole seconds: `0:00:05`, `3d 04:12:09`."""
+    days, rest = divmod(int(seconds), _DAY_S)
+    hours, minutes, second = rest // 3600, rest // 60 % 60, rest % 60
+    clock = f"{minutes:02}:{second:02}"
+    return f"{days}d {hours:02}:{clock}" if days else f"{hours}:{clock}"
 
 
 def _three_digits(value: float) -> str:

@@ -18,6 +18,7 @@ Default_Ignorable_Code_Point that are assigned and are not format characters, an
 
 _MARKS = 3
 """Combining marks on one letter, as polytonic Greek has them; more of them cover other lines."""
+from collections.abc import Callable
 
 LIMIT = 128
 """Characters of a name that are shown."""
@@ -52,3 +53,33 @@ def _visible(text: str) -> Iterator[str]:
         marks = marks + 1 if unicodedata.category(each) in ("Mn", "Me") else 0
         harmless = each.isprintable() and each not in _INVISIBLE and marks <= _MARKS
         yield each if harmless else each.encode("unicode_escape").decode()
+
+
+def keep_ends(text: str, width: int, measure: Callable[[str], int] = len) -> str:
+    """Return a text that fits into `width`: a longer one loses its middle to an ellipsis.
+
+    Names of guests often differ at their end, `prod-postgres-web-3`, hence a third of
+    the width is for it. `measure` returns the width of a text; on a terminal some
+    characters take two columns.
+    """
+    if measure(text) <= width:
+        return text
+    if width < 1:
+        return ""
+    tail = width // 3
+    head = width - 1 - tail
+    return _longest_prefix(text, head, measure) + "…" + _longest_suffix(text, tail, measure)
+
+
+def _longest_prefix(text: str, width: int, measure: Callable[[str], int]) -> str:
+    end = min(len(text), width)
+    while measure(text[:end]) > width:
+        end -= 1
+    return text[:end]
+
+
+def _longest_suffix(text: str, width: int, measure: Callable[[str], int]) -> str:
+    start = max(0, len(text) - width)
+    while measure(text[start:]) > width:
+        start += 1
+    return text[start:]

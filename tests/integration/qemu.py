@@ -89,7 +89,7 @@ def _u32(number: int) -> str:
 
 @contextmanager
 def running(
-    folder: Path, name: str, *options: str, reads_timer: bool = True
+    folder: Path, name: str, *options: str, reads_timer: bool = True, stdout: int | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run QEMU on KVM with two legacy virtio disks; port 0xc050 is the notify of the second.
 
@@ -107,7 +107,7 @@ def running(
         *("-device", f"{disk},drive=d0,addr=5", "-device", f"{disk},drive=d1,addr=6"),
         *options,
     ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE) as process:
         try:
             yield process
         finally:

@@ -26,3 +26,11 @@ def put(
     (folder / "stat").write_text(f"{pid} (a) b) {state} {' '.join(map(str, fields[1:]))}\n")
     if cgroup is not None:
         (folder / "cgroup").write_text(cgroup)
+
+
+def open_files(root: Path, pid: int, *targets: str) -> None:
+    """Let a process hold files open, numbered on from those it has."""
+    folder = root / "proc" / str(pid) / "fd"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, target in enumerate(targets, len(os.listdir(folder))):
+        (folder / str(number)).symlink_to(target)

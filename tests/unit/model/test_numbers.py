@@ -99,3 +99,34 @@ def test_rates(per_second: float, text: str) -> None:
 def test_counts_are_whole() -> None:
     assert numbers.count(1234567.0) == "1,234,567"
     assert numbers.count(0) == "0"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0B"),
+        (1023, "1023B"),
+        (1024, "1.00KiB"),
+        (64 << 20, "64.0MiB"),
+        (4 << 30, "4.00GiB"),
+        (768 << 30, "768GiB"),
+        (3 << 39, "1.50TiB"),
+    ],
+)
+def test_memory_is_in_powers_of_1024(size: int, text: str) -> None:
+    assert numbers.memory(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0:00:00"),
+        (59.99, "0:00:59"),
+        (3600, "1:00:00"),
+        (86399, "23:59:59"),
+        (86400, "1d 00:00:00"),
+        (273_909, "3d 04:05:09"),
+    ],
+)
+def test_elapsed_time_has_days_from_the_first_on(seconds: float, text: str) -> None:
+    assert numbers.elapsed(seconds) == text

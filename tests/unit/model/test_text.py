@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpfexit.model.text import LIMIT, clean
+from bpfexit.model.text import LIMIT, clean, keep_ends
 
 
 @given(st.text(st.characters(codec="utf-16"), max_size=3 * LIMIT))
@@ -50,3 +50,30 @@ def test_marks_without_a_letter_and_stacked_ones_are_escaped() -> None:
     assert clean("\u0301vm") == "\\u0301vm"
     assert clean("a" + "\u0301" * 5 + "b") == "a" + "\u0301" * 3 + "\\u0301" * 2 + "b"
     assert clean("a\u20dd\u0301\u0489\u0301b") == "a\u20dd\u0301\u0489\\u0301b"
+
+
+def test_a_long_name_keeps_both_its_ends() -> None:
+    assert keep_ends("prod-postgres-web-3", 18) == "prod-postgr…-web-3"
+    assert keep_ends("prod-postgres-web-3", 19) == "prod-postgres-web-3"
+    assert [keep_ends("abcdef", width) for width in range(6)] == [
+        *("", "…", "a…", "a…f", "ab…f", "abc…f")
+    ]
+
+
+@given(st.text(max_size=LIMIT), st.integers(0, LIMIT))
+def test_what_keeps_its_ends_fits_and_is_as_long_as_it_can_be(text: str, width: int) -> None:
+    shown = keep_ends(text, width)
+    assert len(shown) == min(len(text), width)
+    head, _, tail = shown.partition("…")
+    assert text.startswith(head)
+    assert text.endswith(tail)
+
+
+@given(st.text("a客", max_size=LIMIT), st.integers(0, LIMIT))
+def test_the_width_is_what_is_measured(text: str, width: int) -> None:
+    def measure(part: str) -> int:
+        return len(part) + part.count("客")
+
+    shown = keep_ends(text, width, measure)
+    assert measure(shown) <= width
+    assert measure(text) > width or shown == text

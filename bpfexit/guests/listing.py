@@ -1,0 +1,119 @@
+"""The guests that are running, with what `/proc` reports of each."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bpfexit.errors import BpfexitError
+from bpfexit.guests.configured import configured_memory, configured_uuid
+from bpfexit.guests.guests import Guests
+from bpfexit.host.processes import Process, command_line, process
+from bpfexit.model.guest import Guest
+from bpfexit.model.running_guest import RunningGuest
+
+_VM = "anon_inode:kvm-vm"
+_VCPU = re.compile(r"anon_inode:kvm-vcpu:([0-9]+)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The guests in order of name, and how many processes could not be examined for one."""
+
+    guests: tuple[RunningGuest, ...] = ()
+    not_examined: int = 0
+
+
+def list_guests(root: Path = Path("/")) -> Listing:
+    """Examine every process. Raises `BpfexitError` where processes cannot be listed."""
+    vcpus: dict[int, int] = {}
+    not_examined = 0
+    for pid in _processes(root):
+        try:
+            links = _descriptors(pid, root)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended since it was listed
+        except OSError:
+            not_examined += 1
+            continue
+        if _VM in links:
+            vcpus[pid] = _number_of_vcpus(links)
+    guests = Guests(root=root).update(vcpus)
+    uptime_s = _uptime_s(root)
+    running = (_running(each, vcpus[each.pid], uptime_s, root) for each in guests)
+    return Listing(tuple(sorted(filter(None, running), key=_order)), not_examined)
+
+
+def _processes(root: Path) -> list[int]:
+    folder = root / "proc"
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise BpfexitError(
+            f"cannot list the processes in {folder}: {error.strerror}; mount procfs there"
+        ) from None
+    return [int(name) for name in names if name.isdecimal()]
+
+
+def _descriptors(pid: int, root: Path) -> set[str]:
+    """Return the targets of a process's file descriptors. Raises `OSError`."""
+    folder = root / "proc" / str(pid) / "fd"
+    return {_target(folder / name) for name in os.listdir(folder)}
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:  # closed since it was listed
+        return ""
+
+
+def _number_of_vcpus(links: set[str]) -> int:
+    """Count vCPU IDs, not descriptors: a VMM may duplicate them, as Python's mmap does."""
+    return len({match[1] for link in links if (match := _VCPU.fullmatch(link))})
+
+
+def _running(guest: Guest, vcpus: int, uptime_s: float | None, root: Path) -> RunningGuest | None:
+    """Describe a guest; None for one that has ended since it was found."""
+    about = process(guest.pid, root)
+    if about is None or about.ended:
+        return None
+    arguments = command_line(guest.pid, root)
+    return RunningGuest(
+        guest,
+        vcpus,
+        memory_bytes=configured_memory(guest, arguments),
+        resident_bytes=_resident_bytes(guest.pid, root),
+        running_s=_running_s(about, uptime_s),
+        uuid=configured_uuid(guest, arguments),
+    )
+
+
+def _order(running: RunningGuest) -> tuple[str, int]:
+    return running.guest.name, running.guest.pid
+
+
+def _resident_bytes(pid: int, root: Path) -> int | None:
+    pages = _field(root / "proc" / str(pid) / "statm", 1)
+    return None if pages is None else int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _running_s(about: Process, uptime_s: float | None) -> float | None:
+    """Return the age of a process, to the clock tick (10 ms) that its start is known to."""
+    if uptime_s is None:
+        return None
+    return max(0.0, round(uptime_s - about.started / os.sysconf("SC_CLK_TCK"), 2))
+
+
+def _uptime_s(root: Path) -> float | None:
+    return _field(root / "proc" / "uptime", 0)
+
+
+def _field(path: Path, index: int) -> float | None:
+    """Return a number of a file that holds a line of them; None where it is not there."""
+    try:
+        return float(path.read_text().split()[index])
+    except (OSError, ValueError, IndexError):
+        return None
