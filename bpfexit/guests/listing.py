@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bpfexit.errors import BpfexitError
 from bpfexit.guests.configured import configured_memory, configured_uuid
-from bpfexit.guests.guests import Guests
+from bpfexit.guests.guests import guests_of
 from bpfexit.host.processes import Process, command_line, process
 from bpfexit.model.guest import Guest
 from bpfexit.model.running_guest import RunningGuest
@@ -40,7 +40,7 @@ def list_guests(root: Path = Path("/")) -> Listing:
             continue
         if _VM in links:
             vcpus[pid] = _number_of_vcpus(links)
-    guests = Guests(root=root).update(vcpus)
+    guests = guests_of(vcpus, root)
     uptime_s = _uptime_s(root)
     running = (_running(each, vcpus[each.pid], uptime_s, root) for each in guests)
     return Listing(tuple(sorted(filter(None, running), key=_order)), not_examined)

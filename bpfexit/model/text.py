@@ -1,7 +1,7 @@
 """Text that others wrote, made harmless: names of guests and what recordings say."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _INVISIBLE = frozenset(
     map(
@@ -18,7 +18,6 @@ Default_Ignorable_Code_Point that are assigned and are not format characters, an
 
 _MARKS = 3
 """Combining marks on one letter, as polytonic Greek has them; more of them cover other lines."""
-from collections.abc import Callable
 
 LIMIT = 128
 """Characters of a name that are shown."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bpfexit.guests.configured import configured_memory, configured_uuid
-from bpfexit.guests.guests import Guests
+from bpfexit.guests.guests import guests_of
 from bpfexit.host.processes import command_line
 from tests.unit.fake_processes import put
 
@@ -17,7 +17,7 @@ PID = 4711
 
 def read(root: Path, *arguments: str) -> tuple[int | None, str | None]:
     put(root, PID, *arguments)
-    (guest,) = Guests(root=root).update([PID])
+    (guest,) = guests_of([PID], root)
     found = command_line(PID, root)
     return configured_memory(guest, found), configured_uuid(guest, found)
 
