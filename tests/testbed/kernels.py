@@ -5,6 +5,7 @@ machine's lists and caches stay as they are. A kernel appears in the cache by
 one rename, when it is complete: whoever is cut off leaves nothing half done.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -24,10 +25,12 @@ METAPACKAGE = "linux-image-amd64"
 SUITES = {"bullseye": "5.10.", "bookworm": "6.1.", "trixie": "6.12.", "sid": ""}
 DEFAULT_SUITE = "bookworm"
 
-# What a guest on a shared file system and the emulated SVM need; their dependencies follow.
+# What the hosts of the testbed need; their dependencies follow.
 MODULES = frozenset(
     {
-        *("kvm", "kvm_amd"),
+        *("kvm", "kvm_amd", "kvm_intel"),
+        # Of Bochs. ext4 asks for the checksum by name, so no dependency leads to it.
+        *("ata_piix", "sd_mod", "ext4", "crc32c_generic"),
         *("9p", "9pnet_virtio", "virtiofs", "overlay"),
         *("virtio_console", "virtio_mmio", "virtio_pci"),
         *("atkbd", "i8042", "unix"),
@@ -66,8 +69,18 @@ def cache_dir() -> Path:
 
 def cached(suite: str) -> Kernel | None:
     """Return the suite's kernel if it was fetched before."""
-    root = cache_dir() / "kernels" / suite
+    root = _place(suite)
     return Kernel(suite, root) if root.is_dir() else None
+
+
+def _place(suite: str) -> Path:
+    """Return the kernel's folder, named after its modules: a checkout with others fetches anew."""
+    return cache_dir() / "kernels" / f"{suite}-{digest(sorted(MODULES))}"
+
+
+def digest(words: Iterable[str]) -> str:
+    """Return a short name for what is made of these words."""
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
 
 
 def fetch(suite: str) -> Kernel:
@@ -77,19 +90,19 @@ def fetch(suite: str) -> Kernel:
     kernel = cached(suite)
     if kernel:
         return kernel
-    target = cache_dir() / "kernels" / suite
+    target = _place(suite)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache_dir(), prefix=f"{suite}-") as work:
-        _move(_assemble(suite, Path(work)), target)
+        move(_assemble(suite, Path(work)), target)
     return Kernel(suite, target)
 
 
-def _move(finished: Path, target: Path) -> None:
-    """Put the finished folder in place; another fetch may have been quicker."""
+def move(finished: Path, target: Path) -> None:
+    """Put the finished file or folder in place; another fetch may have been quicker."""
     try:
         finished.rename(target)
     except OSError:
-        if not target.is_dir():
+        if not target.exists():
             raise
 
 
@@ -99,7 +112,7 @@ def _assemble(suite: str, work: Path) -> Path:
     apt.update()
     unpacked = work / "unpacked"
     for package in apt.download(_kernel_packages(apt)):
-        _run(["dpkg", "-x", str(package), str(unpacked)])
+        run(["dpkg", "-x", str(package), str(unpacked)])
     finished = work / "kernel"
     modules = _lay_out(unpacked, finished)
     _trim(finished, modules)
@@ -133,21 +146,37 @@ def _lay_out(unpacked: Path, finished: Path) -> Path:
 
 def _trim(root: Path, modules: Path) -> None:
     """Delete the modules nobody loads: 10 MB stay of 400, and depmod takes no time."""
-    _run(["depmod", "-b", str(root), modules.name])
+    run(["depmod", "-b", str(root), modules.name])
     keep = set(_closure(modules / "modules.dep"))
     for module in list(modules.rglob("*.ko*")):
         if str(module.relative_to(modules)) not in keep:
             module.unlink()
-    _run(["depmod", "-b", str(root), modules.name])
+    run(["depmod", "-b", str(root), modules.name])
 
 
 def _closure(dep_file: Path) -> Iterator[str]:
     """Yield the wanted modules' files and those they need (modules.dep lists these in full)."""
+    for name, files in _dependencies(dep_file):
+        if name in MODULES:
+            yield from files
+
+
+def _dependencies(dep_file: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each module's name, and its file with those it needs, to be loaded from the last on."""
     for line in dep_file.read_text().splitlines():
         module, _, needs = line.partition(":")
-        if Path(module).name.split(".")[0].replace("-", "_") in MODULES:
-            yield module
-            yield from needs.split()
+        yield Path(module).name.split(".")[0].replace("-", "_"), [module, *needs.split()]
+
+
+def insertion_order(kernel: Kernel, names: Iterable[str]) -> list[Path]:
+    """Return the files of these modules and of what they need, in an order they load in.
+
+    What the kernel has built in is not among them.
+    """
+    folder = kernel.root / "lib/modules" / kernel.release
+    files = dict(_dependencies(folder / "modules.dep"))
+    ordered = [file for name in names for file in reversed(files.get(name, []))]
+    return [folder / file for file in dict.fromkeys(ordered)]
 
 
 class PrivateApt:
@@ -176,35 +205,41 @@ class PrivateApt:
 
     def update(self) -> None:
         """Download the suite's lists; a list that fails to verify is an error."""
-        _run(["apt-get", *self._options, "-q", "--error-on=any", "update"])
+        run(["apt-get", *self._options, "-q", "--error-on=any", "update"])
 
     def depends(self, package: str) -> list[str]:
         """Return what the newest version of the package depends on directly."""
-        text = _run(["apt-cache", *self._options, "depends", "--important", package])
+        text = run(["apt-cache", *self._options, "depends", "--important", package])
         return re.findall(r"^ .?Depends: (\S+)$", text, re.MULTILINE)
 
     def download(self, packages: Iterable[str]) -> list[Path]:
         """Download and verify the packages; return the files."""
-        _run(["apt-get", *self._options, "-q", "download", *packages], cwd=self.archives)
+        run(["apt-get", *self._options, "-q", "download", *packages], cwd=self.archives)
         return sorted(self.archives.glob("*.deb"))
 
 
 def _source_lines(suite: str, lists: Path) -> Iterator[str]:
     """Yield a sources.list for the suite: the main archive and, where there is one, security."""
-    if not KEYRING.exists():
-        raise TestbedError(f"{KEYRING} is missing: kernels are fetched on Debian only")
-    mirrors = _mirrors([]) or _mirrors(_fresh_lists(lists))
-    if "Debian" not in mirrors:
-        raise TestbedError("the machine's apt sources name no Debian mirror")
+    mirrors = debian_mirrors(lists)
     yield f"deb [signed-by={KEYRING}] {mirrors['Debian']} {suite} main\n"
     if "Debian-Security" in mirrors and suite != "sid":
         yield f"deb [signed-by={KEYRING}] {mirrors['Debian-Security']} {suite}-security main\n"
 
 
+def debian_mirrors(lists: Path) -> dict[str, str]:
+    """Return the machine's mirrors by label, `Debian` among them; `lists` may take new lists."""
+    if not KEYRING.exists():
+        raise TestbedError(f"{KEYRING} is missing: kernels are fetched on Debian only")
+    mirrors = _mirrors([]) or _mirrors(_fresh_lists(lists))
+    if "Debian" not in mirrors:
+        raise TestbedError("the machine's apt sources name no Debian mirror")
+    return mirrors
+
+
 def _mirrors(options: list[str]) -> dict[str, str]:
     """Return the addresses of the machine's apt sources by the label their archive carries."""
     targets = ["--format", "$(LABEL)|$(REPO_URI)", "Created-By: Packages"]
-    text = _run(["apt-get", *options, "indextargets", *targets])
+    text = run(["apt-get", *options, "indextargets", *targets])
     return dict(line.split("|", 1) for line in text.splitlines())
 
 
@@ -212,7 +247,7 @@ def _fresh_lists(lists: Path) -> list[str]:
     """Download the machine's lists aside (images of containers come without); return options."""
     (lists / "partial").mkdir(parents=True)
     options = _options({"Dir::State::lists": lists, "APT::Sandbox::User": "root"})
-    _run(["apt-get", *options, "-q", "update"])
+    run(["apt-get", *options, "-q", "update"])
     return options
 
 
@@ -220,7 +255,7 @@ def _options(settings: dict[str, str | Path]) -> list[str]:
     return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
 
 
-def _run(command: list[str], cwd: Path | None = None) -> str:
+def run(command: list[str], cwd: Path | None = None) -> str:
     """Run the command and return its output; a failure carries the end of what it said."""
     environment = dict(os.environ, PATH=TOOL_PATH)
     try:

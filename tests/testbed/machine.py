@@ -39,9 +39,7 @@ ICOUNT = "-icount shift=0"
 CONSOLE_TAIL = 4000  # characters of the console log that an error quotes
 POLL_S = 0.1
 
-# Runs inside, around the caller's script, whose time ends here too: should this side be killed,
-# a guest that nobody waits for still comes to its end.
-PRELUDE = """\
+MOUNTS = """\
 set -eu
 cd /
 mkdir -p {cached_root}
@@ -50,8 +48,13 @@ for folder in {folders}; do
     mkdir -p "$folder"
     mount --bind "{cached_root}$folder" "$folder"
 done
+"""
+
+# Runs inside, around the caller's script, whose time ends here too: should this side be killed,
+# a guest that nobody waits for still comes to its end.
+SESSION = """\
 mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
-modprobe kvm_amd
+modprobe {module}
 export PYTHON={python} SHARE={share} PATH={bin}:$PATH PYTHONDONTWRITEBYTECODE=1 {environment}
 cd {checkout}
 set +e
@@ -121,35 +124,39 @@ def boot(
     if reason:
         raise TestbedError(reason)
     share = share.resolve()
-    _prepare(share, command, _prelude(kernel, share, timeout, environment or {}))
+    prepare(share, command)
+    session = session_script("kvm_amd", share, timeout, environment or {})
+    (share / "boot").write_text(f"#!/bin/bash\n{_mounts(kernel)}{session}")
+    (share / "boot").chmod(0o755)
     vng = _vng_command(kernel, share, 1 if icount else cpus, memory, icount)
-    _run(vng, share, timeout, on_output)
-    return _result(share)
+    run_to_end(vng, share, share / "console", timeout, on_output)
+    return result(share)
 
 
 def _vng() -> Path:
     return Path(sys.executable).parent / "vng"
 
 
-def _prepare(share: Path, command: Sequence[str] | str, prelude: str) -> None:
-    """Write the scripts to `share` and remove what an earlier run left there."""
+def prepare(share: Path, command: Sequence[str] | str) -> None:
+    """Write the script to `share` and remove what an earlier run left there."""
     if share.is_relative_to(CHECKOUT):
         raise TestbedError(f"{share} lies in the checkout, which is read-only inside")
     for name in ("stdout", "stderr", "status", "console"):
         (share / name).unlink(missing_ok=True)
     (share / "script").write_text(command if isinstance(command, str) else shlex.join(command))
-    (share / "boot").write_text(f"#!/bin/bash\n{prelude}")
-    (share / "boot").chmod(0o755)
 
 
-def _prelude(kernel: Kernel, share: Path, timeout: float, environment: dict[str, str]) -> str:
+def _mounts(kernel: Kernel) -> str:
     # The guest hides /var/tmp, /run and some more: what it needs is mounted wherever it lies.
     venv = [sys.prefix] if sys.prefix != sys.base_prefix else []
     folders = [*filter(os.path.isdir, CACHED), *venv, str(kernel.root), str(CHECKOUT)]
-    return PRELUDE.format(
-        cached_root=CACHED_ROOT,
-        tag=CACHED_TAG,
-        folders=shlex.join(folders),
+    return MOUNTS.format(cached_root=CACHED_ROOT, tag=CACHED_TAG, folders=shlex.join(folders))
+
+
+def session_script(module: str, share: Path, timeout: float, environment: dict[str, str]) -> str:
+    """Return what runs the script in `share` inside, and leaves there what it did."""
+    return SESSION.format(
+        module=module,
         python=shlex.quote(sys.executable),
         bin=shlex.quote(str(Path(sys.executable).parent)),
         share=shlex.quote(str(share)),
@@ -175,18 +182,26 @@ def _vng_command(kernel: Kernel, share: Path, cpus: int, memory: str, icount: bo
     ]
 
 
-def _run(
-    vng: list[str], share: Path, timeout: float, on_output: Callable[[str], None] | None
+def run_to_end(
+    emulator: list[str],
+    share: Path,
+    screen: Path,
+    timeout: float,
+    on_output: Callable[[str], None] | None = None,
+    environment: dict[str, str] | None = None,
 ) -> None:
-    """Run vng to its end, or kill it and QEMU with it when its time is up."""
-    environment = dict(os.environ, PATH=f"{_vng().parent}:{TOOL_PATH}")
-    with (share / "console").open("wb") as console:
+    """Run the emulator to its end, or kill it and its children when its time is up.
+
+    What it prints goes to the file `screen`.
+    """
+    path = f"{_vng().parent}:{TOOL_PATH}"
+    with screen.open("wb") as output:
         process = subprocess.Popen(
-            vng,
+            emulator,
             stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-            env=environment,
+            stdout=output,
+            stderr=output,
+            env=os.environ | {"PATH": path} | (environment or {}),
             start_new_session=True,  # a process group of its own, to end QEMU by
         )
     ended = threading.Event()
@@ -224,7 +239,7 @@ def _follow(path: Path, ended: threading.Event, on_output: Callable[[str], None]
             on_output(file.read())
 
 
-def _result(share: Path) -> Result:
+def result(share: Path) -> Result:
     """Read the files the guest left; without an exit status it died on the way."""
     if not (share / "status").exists():
         raise TestbedError(f"the guest ended before its script did; {_console_tail(share)}")
