@@ -18,6 +18,7 @@ from bpfexit.model.filter import Filter
 from bpfexit.recording.reader import RecordingSource
 
 BPFEXIT = (sys.executable, "-m", "bpfexit")
+GUEST = (*BPFEXIT, "guest", "--json", "--wait", "--linger")
 CONTROL_PORT = 0xF4
 HLT_TIMER_REGISTERS = (0xFEE00380, 0xFEE000B0)
 """What a halt takes besides: the timer's initial count and the end of interrupt."""
@@ -84,20 +85,22 @@ def count(
     top: Sequence[str] = (),
     *,
     during: Callable[[dict[str, Any]], object] | None = None,
+    program: Sequence[str] = GUEST,
 ) -> Counted:
     """Start the guest, attach `top -j`, let the guest run to its end, end top by Ctrl-C.
 
     `during` is called with the guest's ready line when both are set up, and
-    what it returns is called, if it can be, when the guest has ended.
+    what it returns is called, if it can be, when the guest has ended. `program`
+    is what runs the guest; it keeps to the lines of `bpfexit guest`.
     """
-    result, output = _under(["top", "--json", *top], guest, during)
+    result, output = _under(["top", "--json", *top], [*program, *guest], during)
     return Counted(result, [json.loads(line) for line in output.splitlines()])
 
 
-def record(guest: Sequence[str], path: Path, options: Sequence[str]) -> Counted:
-    """Do the same with `record` into a file, and read that again."""
-    result, _ = _under(["record", "-o", str(path), *options], guest)
-    return Counted(result, recorded(path))
+def record(guest: Sequence[str], path: Path, options: Sequence[str]) -> dict[str, Any]:
+    """Do the same with `record` into a file; return what the guest says it did."""
+    result, _ = _under(["record", "-o", str(path), *options], [*GUEST, *guest])
+    return result
 
 
 def recorded(path: Path) -> list[dict[str, Any]]:
@@ -115,7 +118,7 @@ def _under(
     during: Callable[[dict[str, Any]], object] | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Run the guest under a command of bpfexit; return its result and what that printed."""
-    with started([*BPFEXIT, "guest", "--json", "--wait", "--linger", *guest]) as machine:
+    with started(guest) as machine:
         ready = json.loads(next_line(machine))
         command = [*BPFEXIT, *tracer, "-p", str(ready["pid"])]
         with started(command, stderr=subprocess.PIPE) as running:

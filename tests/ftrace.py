@@ -1,30 +1,35 @@
 """The kernel's own record of KVM's events: the ground truth that counts and latencies are held to.
 
 The events go to an ftrace instance of their own, on the clock the programs use,
-and trace-cmd, which shares nothing with bpfexit, decodes the buffer.
+and trace-cmd, which shares nothing with bpfexit, decodes the buffer: anywhere, as
+its file describes the events' records. An emulated host would take a minute for it.
 """
 
 import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 TRACEFS = Path("/sys/kernel/tracing")
-_LINE = re.compile(r"-(\d+)\s+\[\d+\]\s+(\d+)\.(\d{9}):\s+(\w+):\s+(.*)$")
+INSTANCE = "bpfexit-truth"
+# trace-cmd extracts the top buffer, too; a line of an instance's begins with its name.
+_LINE = re.compile(INSTANCE + r":.*-(\d+)\s+\[\d+\]\s+(\d+)\.(\d{9}):\s+(\w+):\s+(.*)$")
 _FIELD = re.compile(r"(\w+)=(0x[0-9a-f]+|-?[0-9a-f]+)\b")
 _BARE_HEX = "ecx"
 """trace-cmd prints this field in hexadecimal without a prefix."""
 _WANTED = frozenset(
     {
         "exit_reason",
+        "isa",
         "guest_rip",
         "port",
         "gpa",
         "ecx",
         "rw",
         "size",
+        "len",
         "type",
         "write",
         "load",
@@ -43,35 +48,29 @@ class Event:
     fields: dict[str, int]
 
 
-@dataclass
-class Recorded:
-    """What was recorded; filled when the recording ends."""
-
-    events: list[Event] = field(default_factory=list)
-
-
 @contextmanager
-def recording(names: tuple[str, ...], folder: Path, buffer_kb: int = 65536) -> Iterator[Recorded]:
-    """Record these `kvm` events while the context lasts. Fails when one was lost."""
-    instance = TRACEFS / "instances" / "bpfexit-truth"
+def recording(names: tuple[str, ...], data: Path, buffer_kb: int = 65536) -> Iterator[None]:
+    """Record these `kvm` events to a file while the context lasts. Fails when one was lost."""
+    instance = TRACEFS / "instances" / INSTANCE
     instance.mkdir()
-    recorded = Recorded()
-    data = folder / "truth.dat"
     try:
         (instance / "trace_clock").write_text("mono")
         (instance / "buffer_size_kb").write_text(str(buffer_kb))
         for name in names:
             (instance / "events/kvm" / name / "enable").write_text("1")
-        yield recorded
+        yield
         (instance / "tracing_on").write_text("0")
         _check_nothing_lost(instance)
         # This removes the instance, too.
         _trace_cmd("extract", "-B", instance.name, "-o", str(data))
-        recorded.events = _events(_trace_cmd("report", "-t", "-R", "-N", "-i", str(data)))
     finally:
-        data.unlink(missing_ok=True)
         if instance.exists():
             instance.rmdir()
+
+
+def recorded(data: Path) -> list[Event]:
+    """Return the events of such a file, in their order."""
+    return _events(_trace_cmd("report", "-t", "-R", "-N", "-i", str(data)))
 
 
 def _check_nothing_lost(instance: Path) -> None:
@@ -89,7 +88,7 @@ def _trace_cmd(*arguments: str) -> str:
 def _events(report: str) -> list[Event]:
     events = []
     for line in report.splitlines():
-        found = _LINE.search(line)
+        found = _LINE.match(line)
         if found:
             tid, seconds, fraction, name, fields = found.groups()
             ns = int(seconds) * 10**9 + int(fraction)

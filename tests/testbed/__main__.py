@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.testbed import kernels, machine
+from tests.testbed import bochs_disks, kernels
+from tests.testbed.hosts import HOSTS, SVM, VMX
 from tests.testbed.waiting import waiting
 
 
@@ -28,12 +29,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.testbed", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
     fetch = actions.add_parser("fetch", help="download kernels that are not there yet")
+    fetch.add_argument("--host", choices=HOSTS, default=SVM.name, help="with what it boots from")
     fetch.add_argument("suite", nargs="+", choices=kernels.SUITES)
     run = actions.add_parser("run", help="boot a kernel and run a command inside, as root")
     run.add_argument("--kernel", choices=kernels.SUITES, default=kernels.DEFAULT_SUITE)
-    run.add_argument("--icount", action="store_true", help="one CPU, 1 ns an instruction")
-    run.add_argument("--cpus", type=int, default=2)
-    run.add_argument("--memory", default="2G")
+    run.add_argument("--host", choices=HOSTS, default=SVM.name, help="whose KVM it has")
+    for_svm = run.add_argument_group("for svm; vmx has one CPU, 2 GiB and 10 ns an instruction")
+    unset = argparse.SUPPRESS
+    for_svm.add_argument(
+        "--icount", action="store_true", default=unset, help="one CPU, 1 ns an instruction"
+    )
+    for_svm.add_argument("--cpus", type=int, default=unset)
+    for_svm.add_argument("--memory", default=unset)
     run.add_argument(
         "--tty",
         action="store_true",
@@ -45,12 +52,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
+    if arguments.host == VMX.name:
+        print(f"root: {bochs_disks.base_disk().stem}", flush=True)
     for suite in arguments.suite:
         print(f"{suite}: {kernels.fetch(suite).release}", flush=True)
     return 0
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    given = vars(arguments)
+    options = {name: given[name] for name in ("cpus", "memory", "icount") if name in given}
+    if options and arguments.host != SVM.name:
+        raise kernels.TestbedError(f"--{next(iter(options))} is for the host {SVM.name} only")
     kernel = kernels.fetch(arguments.kernel)
 
     def show(text: str) -> None:
@@ -61,15 +74,13 @@ def _run(arguments: argparse.Namespace) -> int:
         tempfile.TemporaryDirectory(prefix="bpfexit-testbed-") as share,
         waiting(kernel.release, _tell) as booted,
     ):
-        result = machine.boot(
+        result = HOSTS[arguments.host].boot(
             kernel,
             _in_terminal(arguments.command) if arguments.tty else arguments.command,
             share=Path(share),
-            cpus=arguments.cpus,
-            memory=arguments.memory,
-            icount=arguments.icount,
             timeout=arguments.timeout,
             on_output=show,
+            **options,
         )
     sys.stderr.write(result.stderr)
     return result.status

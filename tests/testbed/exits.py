@@ -3,17 +3,17 @@
 import itertools
 import json
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from bpfexit.host import preflight
+from bpfexit.names.reasons import Isa
 from tests.costing import MIX, beside_perf, measured
 from tests.counting import BPFEXIT, Counted, count, keep_moving, record, tids
 from tests.ftrace import recording
 from tests.slow_guest import record_slow_guest
-from tests.testbed.truth import EVENTS, exits
+from tests.testbed.truth import EVENTS, leaving, left
 
 PRIMES = (
     "pio-read-kernel=997,pio-write-kernel=1009,pio-read-user=503,pio-write-user=509,"
@@ -24,6 +24,11 @@ RECORDED = (
     "pio-read-kernel=9973,pio-write-kernel=5003,pio-read-user=3001,pio-write-user=2003,"
     "mmio-read-kernel=3011,mmio-write-user=2011,apic-read=3019,cpuid=9967,msr-read=4999,"
     "msr-write=4993,hlt=503"
+)
+FEW = (
+    "pio-read-kernel=97,pio-write-kernel=89,pio-read-user=53,pio-write-user=59,"
+    "mmio-read-kernel=71,mmio-write-kernel=73,mmio-read-user=37,mmio-write-user=31,"
+    "apic-read=79,cpuid=103,msr-read=107,msr-write=109,hlt=11"
 )
 MOVED = "pio-read-kernel=9973,pio-read-user=1999,cpuid=1997,hlt=101"
 SLOW = "pio-read-user=13,pio-write-user=7,mmio-read-user=11,pio-read-kernel=97,cpuid=23,hlt=5"
@@ -42,37 +47,45 @@ def _as_json(result: Counted) -> dict[str, Any]:
 
 def primes() -> dict[str, Any]:
     """Take a prime number of exits of each kind, in short intervals, under ftrace as well."""
-    threads: set[int] = set()
-    with TemporaryDirectory() as folder, recording(EVENTS, Path(folder)) as truth:
-        result = count(
-            ["--mix", PRIMES, "--rounds", "1"],
-            ["-i", "0.3"],
-            during=lambda ready: threads.update(tids(ready)),
-        )
-    found, unended = exits(truth.events, threads)
-    return _as_json(result) | {"exits": [asdict(each) for each in found], "unended": unended}
+    with leaving("primes.dat") as data, recording(EVENTS, data):
+        result = count(["--mix", PRIMES, "--rounds", "1"], ["-i", "0.3"])
+    return _as_json(result) | {"trace": left("primes.dat")}
 
 
 def slow() -> dict[str, Any]:
     """Take exits that are slow, and some that are not, under ftrace as well."""
-    threads: set[int] = set()
-    with TemporaryDirectory() as name, recording(EVENTS, Path(name)) as truth:
-        path = Path(name) / "slow.jsonl.gz"
-        record_slow_guest(SLOW, path, during=lambda ready: threads.update(tids(ready)))
+    threads: list[int] = []
+    with TemporaryDirectory() as folder, leaving("slow.dat") as data, recording(EVENTS, data):
+        path = Path(folder) / "slow.jsonl.gz"
+        record_slow_guest(SLOW, path, during=lambda ready: threads.extend(tids(ready)))
         lines = subprocess.run(
             [*BPFEXIT, "slow", "--input", str(path), "-j"], check=True, stdout=subprocess.PIPE
         ).stdout
-    found, _ = exits(truth.events, threads)
     told = [json.loads(line) for line in lines.splitlines()]
-    return {"told": told, "exits": [asdict(each) for each in found]}
+    return {"told": told, "tids": threads, "trace": left("slow.dat")}
+
+
+def one_by_one() -> dict[str, Any]:
+    """Take every exit for a slow one, so that each is told of by itself, under ftrace as well."""
+    options = ["--events", "slow", "--than", "1ns", "--rate", "1000000", "-i", "0.2"]
+    with (
+        leaving("one_by_one.jsonl") as path,
+        leaving("one_by_one.dat") as data,
+        recording(EVENTS, data),
+    ):
+        guest = record(["--mix", FEW, "--rounds", "1"], path, options)
+    return {
+        "guest": guest,
+        "recording": left("one_by_one.jsonl"),
+        "trace": left("one_by_one.dat"),
+    }
 
 
 def borders() -> dict[str, Any]:
     """Record prime numbers of exits in the shortest of intervals, so that many borders cut them."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "exits.jsonl"
-        result = record(["--mix", RECORDED, "--rounds", "1"], path, ["-i", "0.1"])
-        return _as_json(result) | {"file": path.read_text()}
+    with leaving("borders.jsonl") as path:
+        guest = record(["--mix", RECORDED, "--rounds", "1"], path, ["-i", "0.1"])
+    return {"guest": guest, "recording": left("borders.jsonl")}
 
 
 def moved() -> dict[str, Any]:
@@ -84,8 +97,9 @@ def moved() -> dict[str, Any]:
 
 
 def by_reason() -> dict[str, Any]:
-    """Count exits of two reasons only."""
-    return _counted(["--mix", FILTERED], ["--reason", "CPUID,io"])
+    """Count exits of two reasons only; their names are not case-sensitive."""
+    names = {Isa.SVM: "CPUID,io", Isa.VMX: "cpuid,IO_instruction"}
+    return _counted(["--mix", FILTERED], ["--reason", names[preflight.ready().backend.isa]])
 
 
 def by_vcpu() -> dict[str, Any]:

@@ -1,21 +1,22 @@
 """The session inside the guest: every scenario once, its results as JSON for the tests outside.
 
 A boot costs seconds, so a kernel is booted once for many scenarios: `python -m
-tests.testbed.inside FILE NAME...` runs those of these names, or all but the
-timed, and writes FILE; the tests assert on what it says. A scenario is a
-function that returns JSON. One that fails takes no other with it.
+tests.testbed.inside FOLDER NAME...` runs those of these names, and writes a file
+of each, NAME.json; the tests assert on what it says. A scenario is a function that
+returns JSON. One that fails takes no other with it.
 """
 
 import json
 import os
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.testbed import diagnoses, exits
+from tests.testbed import diagnoses, exits, intel
 
 TRACEFS = Path("/sys/kernel/tracing")
 
@@ -63,8 +64,13 @@ for each in (
 ):
     scenario(each)
 
-TIMED = {"primes": exits.primes, "diagnosed": diagnoses.diagnosed}
+TIMED = {each.__name__: each for each in (exits.primes, exits.one_by_one, diagnoses.diagnosed)}
 """Scenarios whose latencies or rates are looked at: for a machine that counts instructions."""
+
+INTEL = {each.__name__: each for each in (intel.apic, intel.real_mode, intel.refused, intel.notify)}
+"""Scenarios of what only Intel's KVM does."""
+
+KNOWN = SCENARIOS | TIMED | INTEL
 
 
 def _bpfexit(*arguments: str, trace: tuple[str, ...]) -> str:
@@ -86,17 +92,20 @@ def _bpfexit(*arguments: str, trace: tuple[str, ...]) -> str:
 
 
 def _outcome(function: Callable[[], Any]) -> dict[str, Any]:
+    begun = time.monotonic()
     try:
-        return {"result": function()}
+        outcome = {"result": function()}
     except Exception:  # the tests show it
-        return {"error": traceback.format_exc()}
+        outcome = {"error": traceback.format_exc()}
+    return outcome | {"seconds": time.monotonic() - begun}
 
 
-def main(file: str, names: list[str]) -> None:
-    """Run the scenarios and write their outcomes to the file."""
-    known = SCENARIOS | TIMED
-    outcomes = {name: _outcome(known[name]) for name in names or SCENARIOS}
-    Path(file).write_text(json.dumps(outcomes))
+def main(folder: str, names: list[str]) -> None:
+    """Run the scenarios and write the outcome of each to a file in the folder."""
+    for name in names:
+        outcome = _outcome(KNOWN[name])
+        print(f"{name}: {outcome['seconds']:.1f} s", flush=True)
+        Path(folder, f"{name}.json").write_text(json.dumps(outcome))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
 """Exits as ftrace recorded them: paired, attributed and timed by other code than bpfexit's."""
 
+import os
+import shutil
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.counting import Place
 from tests.ftrace import Event
@@ -17,6 +22,21 @@ EVENTS = (
     "kvm_fpu",
 )
 MMIO_WRITE = 2
+VMX, SVM = 1, 2
+VMX_NAMES = {
+    0: "EXCEPTION_NMI",
+    1: "EXTERNAL_INTERRUPT",
+    7: "INTERRUPT_WINDOW",
+    10: "CPUID",
+    12: "HLT",
+    30: "IO_INSTRUCTION",
+    31: "MSR_READ",
+    32: "MSR_WRITE",
+    44: "APIC_ACCESS",
+    48: "EPT_VIOLATION",
+    49: "EPT_MISCONFIG",
+    52: "PREEMPTION_TIMER",
+}
 SVM_NAMES = {
     0x60: "interrupt",
     0x61: "nmi",
@@ -28,7 +48,11 @@ SVM_NAMES = {
     0x7F: "shutdown",
     0x400: "npf",
 }
-"""The reasons the guest can have, as the kernel's `svm.h` numbers and names them."""
+NAMES = {VMX: VMX_NAMES, SVM: SVM_NAMES}
+"""The reasons the guest can have, as the kernel's `vmx.h` and `svm.h` number and name them."""
+
+
+NOWHERE = Place(None, None, None)
 
 
 @dataclass(frozen=True)
@@ -38,9 +62,27 @@ class Exit:
     tid: int
     reason: str
     place: Place
+    size: int | None
     ns: int
     user_ns: int
     rip: int
+
+
+def left(name: str) -> str:
+    """Return the path of a file that a scenario leaves for the tests outside."""
+    return str(Path(os.environ["SHARE"], name))
+
+
+@contextmanager
+def leaving(name: str) -> Iterator[Path]:
+    """Yield a place for such a file in memory; it is copied to the share when it is complete.
+
+    Small writes to the emulated disk of VMX take a minute for a megabyte.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        yield path
+        shutil.copyfile(path, left(name))
 
 
 def exits(events: Iterable[Event], tids: set[int]) -> tuple[list[Exit], int]:
@@ -76,11 +118,12 @@ def _paired(events: list[Event]) -> tuple[list[Exit], bool]:
 
 def _exit(events: list[Event], entry: Event) -> Exit:
     first = events[0]
-    places = [place for event in events if (place := _place(event))]
+    accesses = [event for event in events if _place(event)]
     return Exit(
         first.tid,
-        SVM_NAMES[first.fields["exit_reason"]],
-        places[0] if places else Place(None, None, None),
+        NAMES[first.fields["isa"]][first.fields["exit_reason"]],
+        _place(accesses[0]) or NOWHERE if accesses else NOWHERE,
+        _size(accesses[0]) if accesses else None,
         entry.ns - first.ns,
         _user_ns(events),
         first.fields["guest_rip"],
@@ -96,6 +139,11 @@ def _place(event: Event) -> Place | None:
     if event.name == "kvm_msr":
         return Place("msr", "write" if fields["write"] else "read", fields["ecx"])
     return None
+
+
+def _size(event: Event) -> int | None:
+    """Return the bytes of an access; of an MSR they are not told."""
+    return event.fields.get("size", event.fields.get("len"))
 
 
 def _user_ns(events: list[Event]) -> int:
