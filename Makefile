@@ -1,6 +1,7 @@
 # Everything a person does with a checkout; each target sets up what it needs.
 .DELETE_ON_ERROR:
-.PHONY: setup demo demo-svm demo-recording testbed test test-kernels bench lint docs clean
+.PHONY: setup demo demo-svm demo-recording testbed testbed-vmx test test-kernels test-vmx bench \
+	lint docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +13,10 @@ BENCH_PACKAGES := trace-cmd bpftrace bpfcc-tools
 # The kernels that `testbed` fetches, by Debian's names, and those of `test-kernels`.
 KERNELS := bookworm
 OTHER_KERNELS := bullseye trixie sid
+# A second testbed, and which of its tests to run: all, or `vmx and not kernels`, on two kernels.
+TESTBED_VMX_PACKAGES := bochs bochs-term bochsbios vgabios isolinux syslinux-common \
+	syslinux-utils xorriso debootstrap e2fsprogs cpio busybox-static kmod trace-cmd
+VMX := vmx
 
 setup: $(STAMP)
 
@@ -54,15 +59,25 @@ testbed: setup
 	@.ci/packages $(TESTBED_PACKAGES)
 	$(BIN)/python -m tests.testbed fetch $(KERNELS)
 
+# The second testbed: Bochs, whose emulated Intel VMX is a real kvm_intel's.
+testbed-vmx: setup
+	@.ci/packages $(TESTBED_VMX_PACKAGES)
+	$(BIN)/python -m tests.testbed fetch --host vmx $(KERNELS)
+
 # A machine that cannot have the testbed still runs the other tests: these skip, and say why.
 test: setup
 	-@.ci/packages $(TEST_PACKAGES)
 	-@$(MAKE) --no-print-directory testbed
-	$(BIN)/pytest tests/unit tests/integration tests/testbed -m "not kernels"
+	$(BIN)/pytest tests/unit tests/integration tests/testbed -m "not kernels and not vmx"
 
 test-kernels: setup
 	-@$(MAKE) --no-print-directory testbed KERNELS="$(OTHER_KERNELS)"
-	$(BIN)/pytest tests/testbed -m kernels
+	$(BIN)/pytest tests/testbed -m "kernels and not vmx"
+
+# Apart from `test`: a boot takes five minutes.
+test-vmx: setup
+	-@$(MAKE) --no-print-directory testbed-vmx KERNELS="$(KERNELS) $(OTHER_KERNELS)"
+	$(BIN)/pytest tests/testbed -m "$(VMX)"
 
 # All tables, or those named: make bench TABLES="reading start".
 bench: testbed
