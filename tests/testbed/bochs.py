@@ -83,6 +83,7 @@ TOOLS = (
     ("depmod", "kmod"),
     ("isohybrid", "syslinux-utils"),
     ("mke2fs", "e2fsprogs"),
+    ("trace-cmd", "trace-cmd"),
     ("xorriso", "xorriso"),
 )
 FILES = (

@@ -90,6 +90,7 @@ def missing() -> str | None:
         ("busybox", "busybox-static"),
         ("depmod", "kmod"),
         ("file", "file"),
+        ("trace-cmd", "trace-cmd"),
     ):
         if not shutil.which(tool, path=TOOL_PATH):
             return f"{tool} is not installed (Debian: {package}; `make testbed` installs it)"
