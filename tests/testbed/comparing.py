@@ -14,6 +14,15 @@ from tests.ftrace import recorded as traced
 from tests.testbed.truth import Exit, exits
 from tests.testbed.vendors import Key, Vendor, place_of
 
+PROBE_SLACK = 60
+"""How far, in instructions, the distance of the two probes may stray from its median."""
+
+EXITS_A_PAGE = 27
+PAGE_TURN = 6000
+"""ftrace turns a page of its buffer at every 80th event or so. When that falls between its clock
+and ours, up to so many instructions are in its latency of that exit, and not in ours: mostly some
+hundred, rarely thousands."""
+
 SizedKey = tuple[str, Place, int | None]
 
 
@@ -89,3 +98,8 @@ def probe_distance_ns(result: Counted, truth: Iterable[Exit]) -> float:
         ours = sum(row["total_ns"] for row in rows) / sum(row["count"] for row in rows)
         distances.append(ours - np.mean([each.ns for each in group]))
     return float(np.median(distances))
+
+
+def slack_of_mean(exits: int, vendor: Vendor) -> float:
+    """Return how far the mean of so many latencies may be off, with two slow page turns."""
+    return (PROBE_SLACK + 2 * PAGE_TURN / exits) * vendor.instruction_ns

@@ -57,6 +57,11 @@ class Kernel:
         return self.image.name.removeprefix("vmlinuz-")
 
     @property
+    def version(self) -> tuple[int, ...]:
+        """The release's first two numbers."""
+        return tuple(int(number) for number in self.release.split(".")[:2])
+
+    @property
     def image(self) -> Path:
         """The bootable image."""
         return next((self.root / "boot").glob("vmlinuz-*"))

@@ -10,47 +10,40 @@ import pytest
 from click.testing import CliRunner
 
 from bpfexit.commands.report import report
+from bpfexit.host.kernel import PREEMPTIBLE_TRACEPOINTS
 from bpfexit.model.filter import Filter
 from bpfexit.model.histogram import bucket_of
 from bpfexit.model.snapshot import merged
 from bpfexit.recording.total import total
 from tests.costing import ENDED, expected_runs, runs
 from tests.counting import Counted
-from tests.slow_guest import DELAY_US
 from tests.testbed.comparing import (
+    EXITS_A_PAGE,
+    PROBE_SLACK,
     by_key,
     check_exact,
     counted,
     histogram,
-    key_of,
     of,
     probe_distance_ns,
     rows_of,
     sized,
+    slack_of_mean,
     truth_of,
 )
 from tests.testbed.conftest import Findings
+from tests.testbed.kernels import Kernel
 from tests.testbed.truth import Exit
 from tests.testbed.vendors import Vendor
 from tests.unit.builders import tally
 
 pytestmark = pytest.mark.hosts("svm", "vmx")
 
-PROBE_SLACK = 60
-"""How far, in instructions, the distance of the two probes may stray from its median."""
-
-EXITS_A_PAGE = 27
-PAGE_TURN = 6000
-"""ftrace turns a page of its buffer at every 80th event or so. When that falls between its clock
-and ours, up to so many instructions are in its latency of that exit, and not in ours: mostly some
-hundred, rarely thousands."""
+SLICES_NS = 10_000_000
+"""Two time slices, for which the vCPU's thread may wait between ftrace's probe and ours, where the
+kernel can preempt it there: a host with one CPU has other threads to run."""
 
 IN_ALL = re.compile(r"exits/s  ([0-9,]+) in ")
-
-
-def slack_of_mean(exits: int, vendor: Vendor) -> float:
-    """Return how far the mean of so many latencies may be off, with two slow page turns."""
-    return (PROBE_SLACK + 2 * PAGE_TURN / exits) * vendor.instruction_ns
 
 
 @pytest.fixture(scope="session")
@@ -138,33 +131,17 @@ def test_maxima_are_those_of_ftrace_but_for_the_probes(
 
 
 def test_time_in_user_space_is_that_of_ftrace(
-    result: Counted, truth: list[Exit], done: Counter[Any], vendor: Vendor
+    result: Counted, truth: list[Exit], done: Counter[Any], vendor: Vendor, kernel: Kernel
 ) -> None:
     groups = by_key(truth)
+    waited = SLICES_NS if kernel.version >= PREEMPTIBLE_TRACEPOINTS else 0
     for key in done:
         exits, rows = groups[key], rows_of(result, key)
         ours = sum(row["user_ns"] for row in rows) / len(exits)
         mean = sum(each.user_ns for each in exits) / len(exits)
-        assert ours == pytest.approx(mean, abs=slack_of_mean(len(exits), vendor)), key
+        slack = slack_of_mean(len(exits), vendor) + waited / len(exits)
+        assert ours == pytest.approx(mean, abs=slack), key
         assert sum(row["user_count"] for row in rows) == sum(e.user_ns > 0 for e in exits), key
-
-
-def test_every_single_exit_is_that_of_ftrace(timed_findings: Findings, vendor: Vendor) -> None:
-    found = timed_findings("one_by_one")
-    result = of(found)
-    check_exact(result, vendor)
-    lost = [(each["slow"]["limited"], each["slow"]["dropped"]) for each in result.snapshots]
-    assert set(lost) == {(0, 0)}
-    # A halt is never slow.
-    truth = [each for each in truth_of(found)[0] if each.reason != vendor.halt]
-    told = [each for snapshot in result.snapshots for each in snapshot["slow"]["exits"]]
-    assert [(*key_of(each), each["size"], each["rip"]) for each in told] == [
-        (each.reason, each.place, each.size, each.rip) for each in truth
-    ]
-    off = np.array([ours["ns"] - each.ns for ours, each in zip(told, truth, strict=True)])
-    off = np.abs(off - np.median(off)) / vendor.instruction_ns
-    assert np.max(off) < PAGE_TURN
-    assert np.count_nonzero(off > PROBE_SLACK) <= len(truth) / EXITS_A_PAGE + 1
 
 
 @pytest.mark.hosts("svm")
@@ -250,23 +227,6 @@ def test_what_finds_no_room_is_counted_as_lost(findings: Findings, vendor: Vendo
     taken = sum(operation["count"] for operation in result.operations())
     # What got no row besides is the host's interrupts and the page faults of the start.
     assert taken <= sum(seen.values()) - besides + result.lost["map_full"] <= taken + 10
-
-
-def test_slow_exits_are_told_of_one_by_one_and_no_halt_is(
-    findings: Findings, vendor: Vendor
-) -> None:
-    result = findings("slow")
-    exits, _ = truth_of(result)
-    told = Counter(
-        (*key_of(each), each["rip"])
-        for each in result["told"]
-        if each["user_ns"] >= DELAY_US * 1000
-    )
-    truth = [each for each in exits if each.user_ns >= DELAY_US * 1000]
-    assert sorted(Counter(each.place for each in truth).values()) == [7, 11, 13]
-    assert told == Counter((each.reason, each.place, each.rip) for each in truth)
-    assert all(each["ns"] >= each["user_ns"] for each in result["told"])
-    assert vendor.halt not in {each["reason"] for each in result["told"]}
 
 
 def test_guest_time_and_exit_time_fill_the_clock(result: Counted) -> None:
