@@ -12,7 +12,7 @@ import pytest
 from tests.requirements import lacking
 from tests.testbed import kernels, vendors
 from tests.testbed.hosts import HOSTS, SVM, VMX, Host, Session
-from tests.testbed.kernels import SUITES, Kernel, TestbedError
+from tests.testbed.kernels import DEFAULT_SUITE, SUITES, Kernel, TestbedError
 from tests.testbed.machine import Result
 from tests.testbed.vendors import Vendor
 
@@ -57,9 +57,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _parameters(host: Host) -> Iterator[Any]:
     for suite in SUITES:
-        marks = [pytest.mark.kernels] if suite in host.others else []
-        marks += [pytest.mark.vmx] if host is VMX else []
-        yield pytest.param((host, suite), marks=marks, id=f"{host.name}-{suite}")
+        marks = [pytest.mark.vmx] if host is VMX else [pytest.mark.kernels]
+        usual = host is SVM and suite == DEFAULT_SUITE
+        yield pytest.param((host, suite), marks=[] if usual else marks, id=f"{host.name}-{suite}")
 
 
 @pytest.fixture(scope="session")

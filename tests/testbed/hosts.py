@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.testbed import bochs, inside, machine
-from tests.testbed.kernels import DEFAULT_SUITE, SUITES
 from tests.testbed.machine import Result
 
 
@@ -22,8 +21,7 @@ class Host:
     """An emulated machine whose KVM has exits.
 
     `requirement` is its name in BPFEXIT_REQUIRE. `missing` returns what keeps it from running
-    here. `boot` takes what `machine.boot` takes, as far as the host has it. `others` are the
-    suites whose kernels are left to a longer run of the tests.
+    here. `boot` takes what `machine.boot` takes, as far as the host has it.
     """
 
     name: str
@@ -32,7 +30,6 @@ class Host:
     missing: Callable[[], str | None]
     boot: Callable[..., Result]
     sessions: tuple[Session, ...]
-    others: frozenset[str]
 
     def session_of(self, scenario: str) -> Session | None:
         """Return the session that the scenario is in; None where this host does not run it."""
@@ -49,11 +46,10 @@ SVM = Host(
         Session(tuple(inside.SCENARIOS)),
         Session(tuple(inside.TIMED), {"icount": True}),
     ),
-    others=frozenset(SUITES) - {DEFAULT_SUITE},
 )
 
 # One boot, on a clock that counts instructions anyway. Left out are what needs two CPUs, a real
-# QEMU, whose firmware takes minutes, and what no vendor has a part in: filters by vCPU, full maps.
+# QEMU, whose firmware takes minutes, and what no vendor has a part in: half a minute each.
 VMX = Host(
     name="vmx",
     requirement="vmx",
@@ -64,13 +60,12 @@ VMX = Host(
         Session(
             (
                 *("machine", "ftrace", "primes", "one_by_one", "borders"),
-                *("by_reason", "many", "slow", "own_cost"),
+                *("by_reason", "own_cost"),
                 *inside.INTEL,
             ),
             {"timeout": 3000},
         ),
     ),
-    others=frozenset({"bullseye", "trixie"}),
 )
 
 HOSTS = {host.name: host for host in (SVM, VMX)}

@@ -52,6 +52,7 @@ def differences(told: list[Any], truth: list[Exit], name: str) -> NDArray[np.flo
     return np.array([ours[name] - getattr(each, name) for ours, each in pairs], np.float64)
 
 
+@pytest.mark.hosts("svm")
 def test_slow_exits_are_told_of_one_by_one_and_no_halt_is(
     findings: Findings, vendor: Vendor
 ) -> None:
