@@ -238,9 +238,9 @@ def _weight(line: Line) -> tuple[float, float]:
 
 
 def gather(snapshot: Snapshot) -> Iterable[Evidence]:
-    """Yield the evidence of each guest that was seen."""
+    """Yield the evidence of each guest that was seen: rules are about exits alone."""
     known = known_guests(snapshot.guests)
-    rows, vcpus = snapshot.rows, snapshot.vcpus
+    rows, vcpus = snapshot.rows.take(~snapshot.outside_exits), snapshot.vcpus
     (row_order, rows_of), (vcpu_order, vcpus_of) = map(_by_guest, (rows.fields, vcpus))
     rows, vcpus = rows.take(row_order), vcpus[vcpu_order]
     for owner in dict.fromkeys((*rows_of, *vcpus_of)):

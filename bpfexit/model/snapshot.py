@@ -67,10 +67,16 @@ class Snapshot:
         return int(self.rows["count"].sum())
 
     @property
+    def outside_exits(self) -> NDArray[np.bool_]:
+        """Which rows are accesses without an exit, on a back end that has exits, shape (n,)."""
+        outside: NDArray[np.bool_] = self.rows["reason"] == NO_REASON
+        outside &= self.rows["isa"] != Isa.NONE
+        return outside
+
+    @property
     def without_exit(self) -> int:
-        """Accesses among them that KVM emulated outside any exit, on a back end that has exits."""
-        outside = (self.rows["reason"] == NO_REASON) & (self.rows["isa"] != Isa.NONE)
-        return int(self.rows["count"][outside].sum())
+        """How many accesses took no exit; `exits` includes them."""
+        return int(self.rows["count"][self.outside_exits].sum())
 
     @cached_property
     def ended(self) -> frozenset[tuple[int, str]]:

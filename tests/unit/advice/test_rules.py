@@ -151,3 +151,10 @@ def test_other_mmio_explains_no_faults() -> None:
     read = Exits(reason="EPT_VIOLATION", **mmio(0xD0000000), ns=(ns,) * 5000)
     fault = Exits(reason="EPT_VIOLATION", ns=(ns,) * 5000)
     assert findings(seen(read, fault))["memory-faults"].exits.count == 5000
+
+
+def test_no_rule_takes_accesses_without_an_exit_for_exits() -> None:
+    count, _ = threshold("debug-port")
+    assert "debug-port" in findings(made("debug-port", VMX, count, enough_ns("debug-port")))
+    emulated = Exits(None, untimed=count, **CASES["debug-port"].about)
+    assert findings(seen(emulated)) == {}
