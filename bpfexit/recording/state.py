@@ -7,7 +7,7 @@ its line tells of. Guests that ended long before are in none, or each would cost
 from dataclasses import replace
 
 from bpfexit.events.region import Region
-from bpfexit.formats.json.values import TooLargeError
+from bpfexit.formats.json.values import TooLargeError, shortened
 from bpfexit.model.guest import Guest, guests_size, map_size
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Snapshot
@@ -67,7 +67,8 @@ class Known:
     def _name(self, snapshot: Snapshot) -> None:
         """Note what the processes of its vCPUs are called; those seen first are forgotten first."""
         pids, vms = (snapshot.vcpus[name].tolist() for name in ("pid", "vm"))
-        self._names.update((pid, snapshot.vms[vm]) for pid, vm in zip(pids, vms, strict=True))
+        names = [*map(shortened, snapshot.vms)]
+        self._names.update((pid, names[vm]) for pid, vm in zip(pids, vms, strict=True))
         for pid in [*self._names][: max(0, len(self._names) - MOST_NAMES)]:
             del self._names[pid]
 

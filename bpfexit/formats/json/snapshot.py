@@ -33,6 +33,7 @@ from bpfexit.formats.json.values import (
     refusing,
     seconds,
     short_text,
+    shortened,
     thread,
     whole,
 )
@@ -55,7 +56,7 @@ _ROWS_A_PIECE = 1024
 _NAMES_KEPT = 4096
 _ENDED_KEPT = 1024
 _A_SLOW_EXIT = 1000
-"""Bytes that one takes; its names are short."""
+"""Bytes that one takes beside its names."""
 
 
 def encode(snapshot: Snapshot, naming: Naming | None = None) -> str:
@@ -229,8 +230,10 @@ class _Lists:
         self._vcpus.append(vcpus)
 
     def _take_slow(self, entries: list[Any]) -> None:
-        self._budget.take(_A_SLOW_EXIT * len(entries))
-        self.slow += map(slow_json.decoded_exit, entries)
+        for entry in entries:
+            slow = slow_json.decoded_exit(entry)
+            self._budget.take(_A_SLOW_EXIT + 4 * (len(slow.vm) + len(slow.reason or "")))
+            self.slow.append(slow)
 
 
 def _snapshot(document: dict[str, Any], lists: _Lists) -> Snapshot:
@@ -263,7 +266,7 @@ def _ended(
     for owners in (rows.fields, vcpus) if names else ():
         of_ended = owners[np.isin(owners["pid"], list(names))]
         for pid, vm in zip(of_ended["pid"].tolist(), of_ended["vm"].tolist(), strict=True):
-            names[pid][vms[vm]] = None
+            names[pid][shortened(vms[vm])] = None
     return tuple(
         _ended_guest(pid, name) for pid, those in names.items() for name in those or [f"pid:{pid}"]
     )

@@ -16,8 +16,11 @@ MAX_COUNT = 2**63 - 1
 MAX_ID = 2**32 - 1
 MAX_VCPU = 2**31 - 1
 MAX_ADDRESS = 2**64 - 1
-MAX_NAME = 1024
-"""Characters of a name; bpfexit itself writes up to 256 (`guest_names.NAME_LIMIT`)."""
+MAX_NAME = 1 << 17
+"""Characters of a name: those of an argument on Linux (MAX_ARG_STRLEN)."""
+
+KEPT_NAME = 1024
+"""Characters of a name that is kept beyond its line; bpfexit itself writes up to 256."""
 
 SHORT_LINE = 8 << 20
 """Bytes of a line that is parsed as a whole; a memory map of 1,000 regions has some 50,000."""
@@ -84,6 +87,11 @@ def refusing() -> Iterator[None]:
         raise BpfexitError(f"{_short(error.args[0])} is missing or not known") from None
     except (ValueError, TypeError, OverflowError, IndexError, AttributeError) as error:
         raise BpfexitError(f"it does not parse ({_short(error)})") from None
+
+
+def shortened(name: str) -> str:
+    """Return a name to keep beyond its line; one that is very long ends in an ellipsis."""
+    return name if len(name) <= KEPT_NAME else f"{name[: KEPT_NAME - 1]}…"
 
 
 Line = str | bytes | bytearray

@@ -14,12 +14,25 @@ from bpfexit.events.access import Access
 from bpfexit.events.mmio import MMIO
 from bpfexit.events.msr import MSR
 from bpfexit.events.pio import PIO
+from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.formats.json.snapshot import SCHEMA, decode, encode
+from bpfexit.formats.json.values import KEPT_NAME, MAX_NAME
+from bpfexit.model.guest import Guest
 from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
+from bpfexit.model.slow import Slow
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.names.reasons import Isa
-from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots, tally, vcpu_tally
+from tests.unit.builders import (
+    HOSTILE,
+    SLOW_EXIT,
+    Exits,
+    pio,
+    snapshot,
+    snapshots,
+    tally,
+    vcpu_tally,
+)
 
 DOCUMENT_FIELDS = [
     "schema",
@@ -329,3 +342,25 @@ def test_the_reasons_that_alone_were_counted_come_back() -> None:
     some = replace(snapshot(pio(0x608)), only=("io", "hlt"))
     assert decode(encode(some)).only == ("io", "hlt")
     assert "only" not in json.loads(encode(snapshot(pio(0x608))))
+
+
+def test_a_name_as_long_as_an_argument_is_read() -> None:
+    name = "x" * MAX_NAME
+    of = snapshot(pio(0x70, vm=name))
+    assert decode(encode(of)).vms == (name,)
+    with pytest.raises(BpfexitError, match="name is longer"):
+        decode(encode(of).replace(name, f"{name}x"))
+
+
+def test_a_very_long_name_of_a_guest_that_ended_is_cut() -> None:
+    of = snapshot(pio(0x70, vm="x" * 2000, pid=7), guests=(Guest(7, "x", ended=True),))
+    (guest,) = decode(encode(of)).guests
+    assert guest.name == "x" * (KEPT_NAME - 1) + "…"
+
+
+def test_too_many_slow_exits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = replace(snapshot(), slow=Slow(1, (SLOW_EXIT,) * 20))
+    assert decode(encode(slow)).slow == slow.slow
+    monkeypatch.setattr(snapshot_json, "MEMORY", 20_000)
+    with pytest.raises(BpfexitError, match="takes more than"):
+        decode(encode(slow))
