@@ -4,8 +4,8 @@
  * the next KVM_RUN begins with. Both fire on every back end. Some other ioctls of
  * the vCPU load and unload the FPU as well: that time is not user space's.
  * kvm_userspace_exit(reason, errno), kvm_fpu(load). What a trip counts for is
- * said by user_space_serves(), leaves_again() and add_user_time(), in exits.c or
- * emulation.c.
+ * said by user_space_serves(), leaves_again() and add_user_time(), in
+ * backends/.
  */
 
 int on_kvm_userspace_exit(void *ctx)

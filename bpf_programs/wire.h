@@ -45,9 +45,6 @@
  * row.what: reason << 32 | (slot + 1) << 14 | size << 6 | access << 4 | kind.
  * slot + 1 keeps it from ever being zero, which means "no key yet".
  */
-#define KIND_PIO 1
-#define KIND_MMIO 2
-#define KIND_MSR 3
 #define KIND_MASK 0xf
 #define ACCESS_READ (1 << 4)
 #define ACCESS_WRITE (2 << 4)

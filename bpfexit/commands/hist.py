@@ -17,7 +17,7 @@ from bpfexit.model.filter import Filter
 from bpfexit.model.histogram import POWERS_OF_TWO_NS
 from bpfexit.model.losses import LOSSES, NOT_COUNTED
 from bpfexit.model.snapshot import Origin, Snapshot
-from bpfexit.model.view import ADDRESS_KINDS, DIMENSIONS, Query
+from bpfexit.model.view import DIMENSIONS, Query, default_dimensions, kinds_of
 from bpfexit.recording.total import total
 from bpfexit.run.loop import Run
 from bpfexit.run.session import counted, max_rows_option, tell
@@ -99,7 +99,7 @@ def hist(
     chosen, choice = FORMATS[form], Choice(buckets, weight)
     _check(chosen, choice)
     needs_latencies = chosen.needs_latencies(choice)
-    wanted = Filter(pids, vcpus, reasons)
+    wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()))
     if recording:
         snapshot = _read(recording, wanted)
         _refuse_blind(snapshot.origin, needs_latencies)
@@ -152,7 +152,7 @@ def _refuse_blind(origin: Origin, needs_latencies: bool) -> None:
 
 def _default_by(form: Format, origin: Origin) -> tuple[str, ...]:
     groups = (each for each in form.groups if origin.emits_exits or each != "reason")
-    return (*groups, *ADDRESS_KINDS)
+    return (*groups, *default_dimensions(emits_exits=False))
 
 
 def _cut(found: list[Distribution], limit: int) -> list[Distribution]:

@@ -10,7 +10,7 @@ from bpfexit.commands.values import INTERVAL, SECONDS
 from bpfexit.errors import UsageError
 from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.model.filter import Filter
-from bpfexit.model.view import Query, default_query
+from bpfexit.model.view import Query, default_query, kinds_of
 from bpfexit.recording.reader import RecordingSource
 from bpfexit.run.loop import Run, adding_for, intervals
 from bpfexit.run.session import live_source, max_rows_option, tell
@@ -79,7 +79,7 @@ def top(
     if recording and maps:
         raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
     run = Run(interval or interval_option or 1.0, count, duration)
-    wanted = Filter(pids, vcpus, reasons)
+    wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()))
     with Interrupts() as interrupts:
         source: Source = (
             RecordingSource(recording, wanted)

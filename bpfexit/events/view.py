@@ -22,11 +22,19 @@ class Tracepoint:
 class View:
     """One kind of target: the events that carry it, and the names that targets usually have.
 
-    A guest's own memory map knows the names better than `ranges`; `is_platform` tells
-    that they are those of a usual PC, so a guess where a guest was not asked.
+    `bpf_programs/events/KIND.c`, with the kind's name, has a program for each event. A
+    guest's own memory map knows the names better than `ranges`; `is_platform` tells that
+    they are those of a usual PC, so a guess where a guest was not asked. A view that is not
+    `is_default` is attached only when `--by` asks for it, and costs nothing otherwise.
     """
 
     kind: Kind
     tracepoints: tuple[Tracepoint, ...]
-    ranges: Ranges
+    ranges: Ranges = ()
     is_platform: bool = True
+    is_default: bool = True
+
+    @property
+    def source(self) -> str:
+        """The file with its programs, in `bpf_programs`."""
+        return f"events/{self.kind.name}.c"

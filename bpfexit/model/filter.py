@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.events.kind import Kind
 from bpfexit.model.slow import Slow
 from bpfexit.model.snapshot import Snapshot
 
@@ -17,11 +18,12 @@ class Filter:
     pids: tuple[int, ...] = ()
     vcpus: tuple[int, ...] = ()
     reasons: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()  # to be traced besides those that always are
 
 
 def kept(snapshot: Snapshot, wanted: Filter) -> Snapshot:
     """Return the snapshot with only the rows, vCPUs and guests that are wanted."""
-    if wanted == Filter():
+    if wanted == Filter(kinds=wanted.kinds):
         return snapshot
     rows, vcpus = snapshot.rows, snapshot.vcpus
     keep = _chosen(rows["pid"], wanted.pids) & _chosen(rows["vcpu"], wanted.vcpus)

@@ -32,7 +32,13 @@ _NAME_FIELDS = ("vm", "vcpu", "pid", "tid", "reason", "isa", *ADDRESS_FIELDS)
 
 def default_dimensions(emits_exits: bool) -> tuple[str, ...]:
     """Return what to group by when nobody says: by reason, where the back end gives reasons."""
-    return ("reason", *ADDRESS_KINDS) if emits_exits else tuple(ADDRESS_KINDS)
+    addresses = tuple(view.kind.dimension for view in VIEWS if view.is_default)
+    return ("reason", *addresses) if emits_exits else addresses
+
+
+def kinds_of(by: tuple[str, ...]) -> tuple[Kind, ...]:
+    """Return the kinds of address among some dimensions."""
+    return tuple(ADDRESS_KINDS[name] for name in by if name in ADDRESS_KINDS)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Query:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of address asked for."""
-        return tuple(ADDRESS_KINDS[name] for name in self.by if name in ADDRESS_KINDS)
+        return kinds_of(self.by)
 
 
 def default_query(

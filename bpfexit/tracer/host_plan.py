@@ -1,20 +1,30 @@
 """What to load on this host: its back end, its record layouts, its types and its reasons."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bpfexit.errors import BpfexitError, UsageError
+from bpfexit.events.kind import Kind
+from bpfexit.events.view import View
 from bpfexit.host import btf, kernel, kvm, tracefs
 from bpfexit.host.kvm import Backend
 from bpfexit.names.reasons import Reasons
 from bpfexit.tracer import plan as programs
 
 
-def host_plan(backend: Backend, tracefs_root: Path, max_rows: int, max_vcpus: int) -> programs.Plan:
+def host_plan(
+    backend: Backend,
+    tracefs_root: Path,
+    max_rows: int,
+    max_vcpus: int,
+    kinds: Sequence[Kind] = (),
+) -> programs.Plan:
     """Plan for this kernel, whose record layouts it reads. Raises `BpfexitError`."""
-    records = {event: _record(tracefs_root, event) for event in programs.FIELDS}
+    views = programs.chosen_views(kinds)
+    records = {event: _record(tracefs_root, event) for event in programs.record_fields(views)}
     preempted = kernel.preempts_raw_tracepoints()
     types = [blob for blob in map(btf.read, btf.paths()) if blob]
-    plan = _plan(backend, types, records, preempted, max_rows, max_vcpus)
+    plan = _plan(backend, types, records, preempted, max_rows, max_vcpus, views)
     plan.macros.update(process_macros(types))
     return plan
 
@@ -26,16 +36,17 @@ def _plan(
     preempted: bool,
     max_rows: int,
     max_vcpus: int,
+    views: Sequence[View],
 ) -> programs.Plan:
     if backend.emits_exits:
-        plan = programs.plan_with_exits(records, preempted, max_rows, max_vcpus)
+        plan = programs.plan_with_exits(records, preempted, max_rows, max_vcpus, views)
         if kvm.emulates_real_mode():
             return programs.with_real_mode(plan, records, _vcpu_id_offset(types))
         return plan
     offset = _vcpu_id_offset(types)
     if offset is None:
         raise BpfexitError("the kernel's BTF has no struct kvm_vcpu, by which vCPUs are numbered")
-    return programs.plan_without_exits(records, offset, preempted, max_rows, max_vcpus)
+    return programs.plan_without_exits(records, offset, preempted, max_rows, max_vcpus, views)
 
 
 def _vcpu_id_offset(types: list[bytes]) -> int | None:

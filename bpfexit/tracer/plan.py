@@ -1,6 +1,6 @@
 """The text of the BPF programs, put together for one back end and one filter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,26 +8,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.events.kind import Kind
 from bpfexit.events.registry import VIEWS
+from bpfexit.events.view import View
 from bpfexit.model.slow import Threshold
 from bpfexit.names.reasons import VMX_CODE_MASK, Isa
 
-COMMON = ("wire.h", "maps.h", "vcpu.h", "rows.h", "slow.h")
-WITH_EXITS = (*COMMON, "exits.c", "accesses.c", "userspace.c", "threads.c")
-REAL_MODE = ("vcpu_id.h", "real_mode.c")
-WITHOUT_EXITS = (*COMMON, "vcpu_id.h", "emulation.c", "accesses.c", "userspace.c", "threads.c")
+_BEFORE_BACKEND = ("wire.h", "maps.h", "vcpu.h", "rows.h", "slow.h")
+_WITH_EXITS = (*_BEFORE_BACKEND, "backends/exits.c", "accesses.h")
+_WITHOUT_EXITS = (*_BEFORE_BACKEND, "backends/vcpu_id.h", "backends/emulation.c", "accesses.h")
+_AFTER_EVENTS = ("userspace.c", "threads.c")
+REAL_MODE = ("backends/vcpu_id.h", "backends/real_mode.c")
 
-FIELDS = {
+DEFAULT_VIEWS = tuple(view for view in VIEWS if view.is_default)
+
+_EXIT_FIELDS = {
     "kvm_exit": ("exit_reason", "vcpu_id", "isa", "guest_rip"),
     "kvm_entry": ("vcpu_id",),
-    **{point.event: point.fields for view in VIEWS for point in view.tracepoints},
-    "kvm_userspace_exit": ("reason", "errno"),
-    "kvm_fpu": ("load",),
 }
-"""What is read of an event's record, where its program is attached the classic way."""
+_USER_SPACE_FIELDS = {"kvm_userspace_exit": ("reason", "errno"), "kvm_fpu": ("load",)}
 
-WITHIN_AN_EXIT = tuple(event for event in FIELDS if event not in ("kvm_exit", "kvm_entry"))
-"""Events between an exit and its entry. The kernel may be preempted there."""
+
+def chosen_views(kinds: Sequence[Kind] = ()) -> tuple[View, ...]:
+    """Return the views that are attached: those by default, and those of these kinds."""
+    return tuple(view for view in VIEWS if view.is_default or view.kind in kinds)
+
+
+def record_fields(views: Sequence[View] = DEFAULT_VIEWS) -> dict[str, tuple[str, ...]]:
+    """Return what is read of an event's record, where its program is attached the classic way."""
+    points = (point for view in views for point in view.tracepoints)
+    return _EXIT_FIELDS | {point.event: point.fields for point in points} | _USER_SPACE_FIELDS
+
+
+def within_an_exit(views: Sequence[View] = DEFAULT_VIEWS) -> tuple[str, ...]:
+    """Return the events between an exit and its entry. The kernel may be preempted there."""
+    return tuple(event for event in record_fields(views) if event not in _EXIT_FIELDS)
+
 
 SLOW_PAGES = 256
 """Size of the ring buffer for slow exits: 1 MiB, room for some 13,000 between two readings."""
@@ -98,20 +114,26 @@ def text(files: tuple[str, ...]) -> str:
     return "".join(f'#line 1 "{name}"\n{(folder() / name).read_text()}' for name in files)
 
 
-def plan_with_exits(records: Records, preempted: bool, max_rows: int, max_vcpus: int) -> Plan:
+def plan_with_exits(
+    records: Records,
+    preempted: bool,
+    max_rows: int,
+    max_vcpus: int,
+    views: Sequence[View] = DEFAULT_VIEWS,
+) -> Plan:
     """Plan for VMX and SVM.
 
     `preempted` says that raw programs may be. It spares `kvm_entry`, which
     fires with interrupts off.
     """
     attachments = (
-        *_before_an_exit(preempted),
+        *_before_an_exit(preempted, views),
         Attachment("kvm_entry", classic=False),
         Attachment("kvm_exit", classic=True),
     )
-    macros = _macros(records, attachments) | _sizes(max_rows, max_vcpus)
+    macros = _macros(records, attachments) | _kinds(views) | _sizes(max_rows, max_vcpus)
     # Without kvm_exit, no access is counted.
-    return Plan(WITH_EXITS, macros, attachments, attachments[::-1])
+    return Plan(_files(_WITH_EXITS, views), macros, attachments, attachments[::-1])
 
 
 def with_real_mode(plan: Plan, records: Records, vcpu_id_offset: int | None) -> Plan:
@@ -141,30 +163,45 @@ def _noticing_entries(plan: Plan, records: Records) -> Plan:
 
 
 def plan_without_exits(
-    records: Records, vcpu_id_offset: int, preempted: bool, max_rows: int, max_vcpus: int
+    records: Records,
+    vcpu_id_offset: int,
+    preempted: bool,
+    max_rows: int,
+    max_vcpus: int,
+    views: Sequence[View] = DEFAULT_VIEWS,
 ) -> Plan:
     """Plan for a back end that emits no `kvm_exit`; the offset is that in struct kvm_vcpu."""
     begin = Attachment("kvm_emulate_insn", classic=False)
-    attachments = (*_before_an_exit(preempted), begin)
-    macros = _macros(records, attachments) | _sizes(max_rows, max_vcpus)
+    attachments = (*_before_an_exit(preempted, views), begin)
+    macros = _macros(records, attachments) | _kinds(views) | _sizes(max_rows, max_vcpus)
     macros["VCPU_ID_OFFSET"] = str(vcpu_id_offset)
     # An access of a vCPU that is known is counted without kvm_emulate_insn, too.
     detaching = (*attachments[1:], attachments[0])
-    return Plan(WITHOUT_EXITS, macros, attachments, detaching)
+    return Plan(_files(_WITHOUT_EXITS, views), macros, attachments, detaching)
 
 
-def _before_an_exit(classic: bool) -> tuple[Attachment, ...]:
+def _before_an_exit(classic: bool, views: Sequence[View]) -> tuple[Attachment, ...]:
     end = Attachment("sched_process_exit", classic, "sched")
-    return (end, *(Attachment(event, classic) for event in WITHIN_AN_EXIT))
+    return (end, *(Attachment(event, classic) for event in within_an_exit(views)))
+
+
+def _files(before: tuple[str, ...], views: Sequence[View]) -> tuple[str, ...]:
+    return (*before, *(view.source for view in views), *_AFTER_EVENTS)
+
+
+def _kinds(views: Sequence[View]) -> dict[str, str]:
+    """Return `KIND_PIO` and the like."""
+    return {f"KIND_{view.kind.name.upper()}": str(int(view.kind)) for view in views}
 
 
 def _macros(records: Records, attachments: tuple[Attachment, ...]) -> dict[str, str]:
     """Return `PIO_PORT_OFFSET` and the like, for the records that are read."""
-    classic = [each.event for each in attachments if each.classic and each.event in FIELDS]
+    fields = record_fields(VIEWS)
+    classic = [each.event for each in attachments if each.classic and each.event in fields]
     offsets = {
         f"{event.removeprefix('kvm_')}_{field}_offset".upper(): str(records[event][field])
         for event in classic
-        for field in FIELDS[event]
+        for field in fields[event]
     }
     return offsets | ({"CLASSIC_ACCESSES": "1"} if "kvm_pio" in classic else {})
 

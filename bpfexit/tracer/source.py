@@ -104,7 +104,7 @@ class KernelSource:
         self._backend = backend
         text = tracefs.event_format(tracefs_root, "kvm:kvm_exit")
         self._reasons = parse_format(text) if text else BUILT_IN
-        self._plan = host_plan(backend, tracefs_root, max_rows, max_vcpus)
+        self._plan = host_plan(backend, tracefs_root, max_rows, max_vcpus, wanted.kinds)
         self._plan.macros.update(programs.watched_macro(wanted.pids, wanted.vcpus))
         self._plan.macros.update(reason_filter(backend, self._reasons, wanted.reasons))
         if threshold:

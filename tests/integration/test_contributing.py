@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).parents[2]
 _SECTION = re.compile(r"^## Add a (?:histogram )?(\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```\w+ file=(\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _DIFF = re.compile(r"^```diff\n--- a/(\S+)\n\+\+\+ .*?\n@@ @@\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_MOST = {"column": 3, "format": 2, "rule": 2}
+_MOST = {"column": 3, "format": 2, "rule": 2, "view": 3}
 """Files that an example may touch, its test included."""
 
 SECTIONS = dict(_SECTION.findall((CHECKOUT / "docs" / "contributing.md").read_text()))

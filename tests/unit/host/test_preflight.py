@@ -54,7 +54,9 @@ def test_a_back_end_without_exits_is_warned_of_and_used(pvm: Machine) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_events_looked_for_are_those_attached_to(backend: Backend) -> None:
-    records = {event: dict.fromkeys(fields, 8) for event, fields in programs.FIELDS.items()}
+    records = {
+        event: dict.fromkeys(fields, 8) for event, fields in programs.record_fields().items()
+    }
     if backend.emits_exits:
         plan = programs.plan_with_exits(records, False, 1, 1)
     else:
@@ -62,7 +64,7 @@ def test_the_events_looked_for_are_those_attached_to(backend: Backend) -> None:
     # The format of kvm_exit names the reasons, even if none is ever seen.
     attached = {each.event for each in plan.attachments if each.group == "kvm"} | {"kvm_exit"}
     assert set(preflight.needed_events(backend)) == attached
-    assert set(preflight.EXIT_FIELDS) == set(programs.FIELDS["kvm_exit"])
+    assert set(preflight.EXIT_FIELDS) == set(programs.record_fields()["kvm_exit"])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 
 from bpfexit.events.access import Access
 from bpfexit.events.kind import NO_KIND
+from bpfexit.events.pio import PIO
 from bpfexit.model.guest import Identity
 from bpfexit.model.slow import RECORD, Slow, slow_exits
 from bpfexit.names.reasons import BUILT_IN, Isa
@@ -14,7 +15,7 @@ from tests.unit import wire
 from tests.unit.builders import SLOW_EXIT
 
 C = wire.defines()
-READ_OF_4 = C["ACCESS_READ"] | C["KIND_PIO"] | 4 << C["SIZE_SHIFT"]
+READ_OF_4 = C["ACCESS_READ"] | PIO | 4 << C["SIZE_SHIFT"]
 IO, HLT = 0x7B, 0x78
 
 

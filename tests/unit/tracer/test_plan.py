@@ -15,7 +15,7 @@ from tests.unit import wire
 
 RECORDS = {
     event: {field: 8 + 8 * place for place, field in enumerate(fields)}
-    for event, fields in programs.FIELDS.items()
+    for event, fields in programs.record_fields().items()
 }
 PLANS = {
     "with exits": programs.plan_with_exits(RECORDS, False, 1024, 16),
@@ -65,7 +65,9 @@ def test_no_program_hides_its_event_from_perf(name: str) -> None:
 
 
 def test_every_file_with_programs_is_in_a_plan() -> None:
-    files = {path.name for path in programs.folder().iterdir() if path.is_file()}
+    folder = programs.folder()
+    sources = (path for path in folder.rglob("*.[ch]") if folder / "headers" not in path.parents)
+    files = {str(path.relative_to(folder)) for path in sources}
     assert files == {file for plan in PLANS.values() for file in plan.files}
 
 
@@ -74,7 +76,7 @@ def test_the_text_uses_every_macro_of_its_plan(name: str) -> None:
     plan = PLANS[name]
     text = programs.text(plan.files)
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    used = set(re.findall(r"\b(MAX_\w+|\w+_OFFSET|CLASSIC_ACCESSES)\b", code))
+    used = set(re.findall(r"\b(MAX_\w+|KIND_\w+|\w+_OFFSET|CLASSIC_ACCESSES)\b", code))
     assert set(plan.macros) <= used
     assert "WATCHED(" in text
 
@@ -98,7 +100,7 @@ def test_what_begins_an_exit_is_attached_after_all_that_happens_in_one(name: str
     order = [each.event for each in PLANS[name].attachments]
     last = ["kvm_entry", "kvm_exit"] if name.startswith("with exits") else []
     last += ["kvm_emulate_insn"] if "VCPU_ID_OFFSET" in PLANS[name].macros else []
-    assert order == ["sched_process_exit", *programs.WITHIN_AN_EXIT, *last]
+    assert order == ["sched_process_exit", *programs.within_an_exit(), *last]
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -145,6 +147,9 @@ def test_offsets_and_sizes_become_macros() -> None:
         "EXIT_VCPU_ID_OFFSET": "16",
         "EXIT_ISA_OFFSET": "24",
         "EXIT_GUEST_RIP_OFFSET": "32",
+        "KIND_PIO": "1",
+        "KIND_MMIO": "2",
+        "KIND_MSR": "3",
         "MAX_ROWS": "1024",
         "MAX_VCPUS": "16",
     }

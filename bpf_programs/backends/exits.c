@@ -91,7 +91,7 @@ int on_kvm_entry(void *ctx)
 	u64 now = bpf_ktime_get_ns();
 	struct vcpu *vcpu = current_vcpu();
 #ifdef ENTRY_VCPU_ID_OFFSET
-	/* Linux 5.10 where it emulates real mode: see with_real_mode() in programs.py. */
+	/* Linux 5.10 where it emulates real mode: see with_real_mode() in bpfexit/tracer/plan.py. */
 	if (!vcpu)
 		vcpu = new_vcpu(RECORD(u32, ENTRY_VCPU_ID_OFFSET), ISA_VMX);
 #endif
