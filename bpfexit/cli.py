@@ -15,12 +15,12 @@ COMMANDS = {
     "diagnose": "Say what makes guests slow, what to change and what to expect of it.",
     "diff": "Compare two recordings: what a change saved or cost, line by line.",
     "doctor": "Say what this host offers and what is missing.",
-    "guest": "Run a tiny KVM guest that takes exits of known kinds and numbers.",
     "guests": "List the KVM guests that are running.",
     "hist": "Print how long exits took, as histograms that other tools read.",
     "record": "Write what top would show to a file, for hours or while a command runs.",
     "report": "Show what was recorded: all of it, a window, or its course over time.",
     "slow": "Print single slow exits: the outliers behind a p99.",
+    "testguest": "Run a tiny KVM guest that takes exits of known kinds and numbers.",
     "top": "Show live which exits the guests take, where, and how long each takes.",
 }
 
@@ -54,6 +54,8 @@ class LazyGroup(click.Group):
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             from bpfexit.commands.suggest import unknown  # noqa: PLC0415 - late: rarely needed
 
+            if args[0] == "guest":  # one letter is not to decide between these two
+                ctx.fail("`bpfexit guests` lists KVM guests, `bpfexit testguest` runs a tiny one")
             ctx.fail(unknown("command", args[0], COMMANDS))
         return super().resolve_command(ctx, args)
 

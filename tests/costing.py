@@ -61,7 +61,7 @@ def _observed(
     during: Callable[[KernelSource], AbstractContextManager[object]],
 ) -> Counted:
     """Start the guest, attach, and let it run to its end within a context of the source's."""
-    with started([*BPFEXIT, "guest", "--json", "--wait", "--linger", *guest]) as machine:
+    with started([*BPFEXIT, "testguest", "--json", "--wait", "--linger", *guest]) as machine:
         next_line(machine)
         with closing(KernelSource(ready.backend, ready.tracefs, Filter(), Guests())) as source:
             with during(source):

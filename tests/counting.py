@@ -18,7 +18,7 @@ from bpfexit.model.filter import Filter
 from bpfexit.recording.reader import RecordingSource
 
 BPFEXIT = (sys.executable, "-m", "bpfexit")
-GUEST = (*BPFEXIT, "guest", "--json", "--wait", "--linger")
+GUEST = (*BPFEXIT, "testguest", "--json", "--wait", "--linger")
 CONTROL_PORT = 0xF4
 HLT_TIMER_REGISTERS = (0xFEE00380, 0xFEE000B0)
 """What a halt takes besides: the timer's initial count and the end of interrupt."""
@@ -91,7 +91,7 @@ def count(
 
     `during` is called with the guest's ready line when both are set up, and
     what it returns is called, if it can be, when the guest has ended. `program`
-    is what runs the guest; it keeps to the lines of `bpfexit guest`.
+    is what runs the guest; it keeps to the lines of `bpfexit testguest`.
     """
     result, output = _under(["top", "--json", *top], [*program, *guest], during)
     return Counted(result, [json.loads(line) for line in output.splitlines()])

@@ -20,7 +20,7 @@ def waiting_guest(mix: str) -> Iterator[tuple[dict[str, Any], Callable[[], None]
     Its user space takes its time over everything it is asked.
     """
     options = ["--rounds", "1", "--user-delay", str(DELAY_US), "--json", "--wait", "--linger"]
-    with started([*BPFEXIT, "guest", "--mix", mix, *options]) as machine:
+    with started([*BPFEXIT, "testguest", "--mix", mix, *options]) as machine:
         ready = json.loads(next_line(machine))
 
         def run() -> None:

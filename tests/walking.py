@@ -1,6 +1,6 @@
 """A guest that reads very many MMIO addresses, so that there are very many rows.
 
-`python -m tests.walking N` does what `bpfexit guest --wait --linger` does, with a mix that
+`python -m tests.walking N` does what `bpfexit testguest --wait --linger` does, with a mix that
 no command line has room for.
 """
 

@@ -49,10 +49,10 @@ def qemu_name(pid: int, root: Path) -> str:
 
 
 def own_name(pid: int, root: Path) -> str:
-    """Read `--name` of `bpfexit guest`, which Python runs as a script or by `-m`."""
+    """Read `--name` of `bpfexit testguest`, which Python runs as a script or by `-m`."""
     arguments = command_line(pid, root)
     for program, command in pairwise(arguments[1:4]):
-        if (program_name((program,)), command) == ("bpfexit", "guest"):
+        if (program_name((program,)), command) == ("bpfexit", "testguest"):
             return _option(arguments, "--name")
     return ""
 

@@ -178,7 +178,7 @@ def _find(name: str) -> Operation:
     if name in MIXES:
         raise UsageError(f"{name} is a mix, which takes no address, weight or company")
     near = get_close_matches(name, [*OPERATIONS, *MIXES], n=1)
-    hint = f"did you mean {near[0]}?" if near else "see `bpfexit guest --list`"
+    hint = f"did you mean {near[0]}?" if near else "see `bpfexit testguest --list`"
     raise UsageError(f"there is no operation or mix named {name!r}: {hint}")
 
 

@@ -9,17 +9,20 @@ from bpfexit.testguest.session import Result, VcpuResult
 
 Document = dict[str, Any]
 
+SCHEMA = "bpfexit.testguest/2"
+
 
 def ready_document(pid: int, tids: list[int]) -> Document:
     """Return the line that tells a tracer whom to watch before the guest runs."""
     vcpus = [{"vcpu": index, "tid": tid} for index, tid in enumerate(tids)]
-    return {"schema": "bpfexit.guest.ready/1", "pid": pid, "vcpus": vcpus}
+    return {"schema": SCHEMA, "about": "ready", "pid": pid, "vcpus": vcpus}
 
 
 def result_document(mix: Mix, result: Result) -> Document:
     """Return the result with every vCPU's counts; addresses are numbers, times are seconds."""
     return {
-        "schema": "bpfexit.guest/1",
+        "schema": SCHEMA,
+        "about": "result",
         "pid": result.pid,
         "vcpus": [_vcpu_document(mix, vcpu) for vcpu in result.vcpus],
         "duration_s": result.duration_s,

@@ -65,7 +65,7 @@ def _of_exits(snapshot: Snapshot, cost: ProgramsCost) -> str:
 def _of_none(snapshot: Snapshot, cost: ProgramsCost) -> str:
     return (
         f"no {_unit(snapshot.origin)} in {cost.duration_s:.2f} s: let a guest run, such as "
-        "`bpfexit guest` in another terminal, and measure again"
+        "`bpfexit testguest` in another terminal, and measure again"
     )
 
 

@@ -50,7 +50,7 @@ def report() -> Report:
         ("tracer", "exits/s", "lowest", "highest", "of untraced", "lost"),
         [_row(each, runs[0]) for each in runs if not each.failure],
         (
-            f"guest: bpfexit guest --mix {MIX} -d {DURATION_S}",
+            f"guest: bpfexit testguest --mix {MIX} -d {DURATION_S}",
             *(each.tracer.described(each.failure) for each in runs[1:]),
         ),
     )
@@ -64,7 +64,7 @@ def _run(runs: Runs) -> None:
     with tempfile.TemporaryDirectory() as work:
         folder, result, script = Path(work), Path(work) / "guest.json", Path(work) / "guest.sh"
         script.write_text(
-            f"exec {sys.executable} -m bpfexit guest --mix {MIX} -d {DURATION_S} -j >{result}\n"
+            f"exec {sys.executable} -m bpfexit testguest --mix {MIX} -d {DURATION_S} -j >{result}\n"
         )
         command = runs.tracer.wrap(["/bin/sh", str(script)], folder)
         try:

@@ -27,7 +27,7 @@ def beside_guest(command: str, mix: str = "clock") -> subprocess.CompletedProces
 
 
 def test_other_guests_are_not_in_the_demo() -> None:
-    with started([BPFEXIT, "guest", "--name", "somebody", "--rate", "500", "--wait"]) as other:
+    with started([BPFEXIT, "testguest", "--name", "somebody", "--rate", "500", "--wait"]) as other:
         next_line(other)
         write(other, "\n")
         done = run("make", "demo", "DEMO_S=1", f"VENV={sys.prefix}")
@@ -42,7 +42,7 @@ def test_the_guest_is_there_before_the_command_and_until_its_end() -> None:
     done = beside_guest('tr "\\0" " " </proc/$guest/cmdline; echo; echo $guest')
     assert done.returncode == 0, done.stderr
     arguments, pid = done.stdout.splitlines()
-    assert "guest --name demo --mix clock" in arguments
+    assert "testguest --name demo --mix clock" in arguments
     assert not os.path.exists(f"/proc/{pid}")
 
 

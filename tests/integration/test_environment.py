@@ -112,7 +112,7 @@ def test_the_doctor_without_proc_says_nothing_untrue() -> None:
 
 
 def test_a_guest_needs_no_proc(needs_kvm: None) -> None:
-    done = shell("umount --lazy /proc", BPFEXIT, "guest", "-j", "--exits", "100")
+    done = shell("umount --lazy /proc", BPFEXIT, "testguest", "-j", "--exits", "100")
     assert (done.returncode, done.stderr) == (0, "")
     vcpu = json.loads(done.stdout)["vcpus"][0]
     assert sum(each["count"] for each in vcpu["operations"]) == 100

@@ -20,7 +20,7 @@ from bpfexit.testguest.program import APIC_EOI, APIC_TIMER_START, Program, assem
 
 pytestmark = pytest.mark.kvm
 
-GUEST = [sys.executable, "-m", "bpfexit", "guest"]
+GUEST = [sys.executable, "-m", "bpfexit", "testguest"]
 TRACEFS = Path("/sys/kernel/tracing")
 
 Document = dict[str, Any]

@@ -56,7 +56,7 @@ SHOWN = [
 
 def named(name: bytes, *arguments: str) -> list[str | bytes]:
     """Return a command that runs a guest as if it were QEMU with that name."""
-    argv = ["bpfexit", "guest", *arguments]
+    argv = ["bpfexit", "testguest", *arguments]
     code = f"import sys; sys.argv = {argv!r}; from bpfexit.__main__ import main; main()"
     return [sys.executable, "-c", code, "-name", b"guest=" + name]
 

@@ -30,7 +30,7 @@ def guests(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def tiny() -> Iterator[int]:
     """Run a guest of our own that waits, with two vCPUs."""
-    with started([*BPFEXIT, "guest", "--wait", "--vcpus", "2", "--rounds", "1"]) as process:
+    with started([*BPFEXIT, "testguest", "--wait", "--vcpus", "2", "--rounds", "1"]) as process:
         next_line(process)
         yield process.pid
         write(process, "\n")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm", "needs_root")
 
 SHORT, LONG = 1000, 3000
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
-CODE = "import sys; sys.argv = ['bpfexit', 'guest', *{!r}]; import bpfexit.__main__"
+CODE = "import sys; sys.argv = ['bpfexit', 'testguest', *{!r}]; import bpfexit.__main__"
 
 
 def run_guest(name: str, exits: int, pid: int | None = None) -> int:

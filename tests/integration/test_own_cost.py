@@ -66,7 +66,7 @@ def test_the_cost_is_per_exit(primes: Counted, needs_bpf: Ready) -> None:
 @pytest.fixture(scope="module")
 def guest(needs_kvm: None) -> Iterator[int]:
     """Run a guest that takes accesses all the time; return its pid."""
-    command = [*BPFEXIT, "guest", "--rate", "5000", "--mix", "pio-read-kernel"]
+    command = [*BPFEXIT, "testguest", "--rate", "5000", "--mix", "pio-read-kernel"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         yield process.pid
         process.terminate()

@@ -43,7 +43,7 @@ def checks(*capabilities: str) -> dict[str, dict[str, str]]:
 @pytest.fixture
 def guest() -> Iterator[int]:
     """Run a guest, as root; return its process."""
-    with started([*BPFEXIT, "guest", "--rate", "500", "--wait"]) as process:
+    with started([*BPFEXIT, "testguest", "--rate", "500", "--wait"]) as process:
         next_line(process)
         write(process, "\n")
         yield process.pid

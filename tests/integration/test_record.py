@@ -30,7 +30,7 @@ ENOUGH_S = 120.0
 @contextmanager
 def guest(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """Start a guest that waits for a line before each of its rounds; yield its ready line, too."""
-    command = [*BPFEXIT, "guest", "--json", "--wait", "--linger", *arguments]
+    command = [*BPFEXIT, "testguest", "--json", "--wait", "--linger", *arguments]
     with started(command) as machine:
         try:
             yield machine, json.loads(next_line(machine))

@@ -104,7 +104,7 @@ def test_nothing_is_lost_while_the_vcpus_move_between_cpus(
 def test_what_is_counted_as_the_programs_are_detached_has_its_time(
     needs_bpf: Ready, needs_kvm: None, duration: str
 ) -> None:
-    with started([*BPFEXIT, "guest", "--mix", "pio-read-user=3,mmio-read-user=1"]) as guest:
+    with started([*BPFEXIT, "testguest", "--mix", "pio-read-user=3,mmio-read-user=1"]) as guest:
         top = [*BPFEXIT, "top", "-j", "-p", str(guest.pid), "-d", duration]
         done = subprocess.run(top, check=False, capture_output=True, text=True)
         guest.send_signal(signal.SIGINT)

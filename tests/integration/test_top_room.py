@@ -27,7 +27,17 @@ VCPU = 3
 
 def ended_guest() -> dict[str, Any]:
     """Run a guest to its end; return what it says."""
-    command = [*BPFEXIT, "guest", "--json", "--mix", MIX, "--rounds", "1", "--vcpus", str(VCPU + 1)]
+    command = [
+        *BPFEXIT,
+        "testguest",
+        "--json",
+        "--mix",
+        MIX,
+        "--rounds",
+        "1",
+        "--vcpus",
+        str(VCPU + 1),
+    ]
     found: dict[str, Any] = json.loads(subprocess.check_output(command))
     return found
 

@@ -68,7 +68,7 @@ class Terminal:
 @pytest.fixture(scope="module")
 def guest(needs_bpf: Ready, needs_kvm: None) -> Iterator[int]:
     """Run a guest that reads the PM timer; return its pid."""
-    command = [*BPFEXIT, "guest", "--rate", "2000", "--mix", "pio-read-user=20,msr-read=3"]
+    command = [*BPFEXIT, "testguest", "--rate", "2000", "--mix", "pio-read-user=20,msr-read=3"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         yield process.pid
         process.terminate()
@@ -170,7 +170,7 @@ def test_the_end_of_the_guest_is_no_end_of_the_count(needs_bpf: Ready, needs_kvm
         env=os.environ | {"COLUMNS": "160"},  # other guests may make the header long
     ) as top:
         subprocess.run(
-            [*BPFEXIT, "guest", "--mix", "pio-write-user=97", "--rounds", "1"],
+            [*BPFEXIT, "testguest", "--mix", "pio-write-user=97", "--rounds", "1"],
             check=True,
             capture_output=True,
         )

@@ -44,7 +44,9 @@ def machine() -> dict[str, Any]:
 def ftrace() -> dict[str, Any]:
     """Count a guest's events by ftrace, which knows nothing of bpfexit."""
     events = ("kvm_exit", "kvm_entry", "kvm_pio")
-    guest = _bpfexit("guest", "--mix", "pio-read-kernel=997", "--rounds", "1", "-j", trace=events)
+    guest = _bpfexit(
+        "testguest", "--mix", "pio-read-kernel=997", "--rounds", "1", "-j", trace=events
+    )
     lines = (TRACEFS / "trace").read_text().splitlines()
     counts = {event: sum(f" {event}: " in line for line in lines) for event in events}
     reads = sum("kvm_pio: pio_read at 0x21 " in line for line in lines)

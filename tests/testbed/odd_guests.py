@@ -1,6 +1,6 @@
 """`python -m tests.testbed.odd_guests NAME`: guests whose exits only Intel's KVM takes so.
 
-They keep to the lines of `bpfexit guest --json --wait --linger`: ready, a line to
+They keep to the lines of `bpfexit testguest --json --wait --linger`: ready, a line to
 start by, a result, and the end of input.
 """
 

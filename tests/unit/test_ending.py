@@ -37,7 +37,7 @@ COMMANDS = [
     "diagnose --explain pm-timer",
     "doctor",
     "doctor -j",
-    "guest --list",
+    "testguest --list",
 ]
 TALKING = [
     ("top --nonsense", 2),

@@ -71,13 +71,15 @@ def test_a_strange_number_is_within_bounds_or_refused(parameter: click.Parameter
     ],
 )
 def test_the_guest_refuses_it_before_anything_runs(arguments: tuple[str, str]) -> None:
-    result = CliRunner().invoke(cli, ["guest", *arguments])
+    result = CliRunner().invoke(cli, ["testguest", *arguments])
     assert result.exit_code == 2, result.output
     assert f"Invalid value for '{arguments[0]}'" in result.output.replace(" / '--duration'", "")
 
 
 def largest(name: str) -> int:
-    (kind,) = (each.type for command, each in numeric() if (command, each.name) == ("guest", name))
+    (kind,) = (
+        each.type for command, each in numeric() if (command, each.name) == ("testguest", name)
+    )
     assert isinstance(kind, click.IntRange)
     assert kind.max is not None
     return int(kind.max)
@@ -94,7 +96,7 @@ def test_a_guest_is_made_for_the_largest_numbers(text: str) -> None:
 
 def test_rounds_of_more_exits_than_can_be_counted_are_refused() -> None:
     arguments = ("--mix", "cpuid=4294967295", "--rounds", str(largest("rounds")))
-    result = CliRunner().invoke(cli, ["guest", *arguments])
+    result = CliRunner().invoke(cli, ["testguest", *arguments])
     assert isinstance(result.exception, UsageError)
     assert "this mix allows 2147483648 rounds" in str(result.exception)
 

@@ -213,8 +213,8 @@ def test_no_command_line_and_no_cgroup_breaks_it(
 @pytest.mark.parametrize(
     "command",
     [
-        ("/usr/bin/python3", "/opt/venv/bin/bpfexit", "guest", "--name", "demo"),
-        ("python3", "-m", "bpfexit", "guest", "--mix", "pio", "--name=demo"),
+        ("/usr/bin/python3", "/opt/venv/bin/bpfexit", "testguest", "--name", "demo"),
+        ("python3", "-m", "bpfexit", "testguest", "--mix", "pio", "--name=demo"),
     ],
 )
 def test_a_guest_of_our_own_has_the_name_it_is_given(tmp_path: Path, command: list[str]) -> None:
@@ -222,7 +222,9 @@ def test_a_guest_of_our_own_has_the_name_it_is_given(tmp_path: Path, command: li
     assert guest_name(PID, tmp_path) == ("demo", "bpfexit")
 
 
-@pytest.mark.parametrize("command", [("python3", "bpfexit", "top", "guest"), ("bpfexit", "guest")])
+@pytest.mark.parametrize(
+    "command", [("python3", "bpfexit", "top", "testguest"), ("bpfexit", "testguest")]
+)
 def test_another_command_of_our_own_is_no_guest(tmp_path: Path, command: list[str]) -> None:
     put(tmp_path, PID, *command, "--id", "demo")
     assert guest_name(PID, tmp_path) == (f"pid:{PID}", "")

@@ -71,7 +71,7 @@ def test_where_the_vcpus_time_is_not_known_no_share_of_it_is_said() -> None:
 
 def test_without_a_guest_it_says_what_to_do() -> None:
     text = rendered(snapshot(cost=HALF_A_CORE), SILENT)
-    assert "no exit in 0.50 s: let a guest run, such as `bpfexit guest`" in text
+    assert "no exit in 0.50 s: let a guest run, such as `bpfexit testguest`" in text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`bpfexit guest`: run a tiny guest of our own that takes known exits."""
+"""`bpfexit testguest`: run a tiny guest of our own that takes known exits."""
 
 import json
 import os
@@ -82,7 +82,7 @@ _LONGEST_DELAY_US = 60 * 10**6
 @click.option("--linger", is_flag=True, help="Stay, after the result, until stdin ends.")
 @click.option("--list", "list_", is_flag=True, help="List the operations and the named mixes.")
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print the result as a line of JSON.")
-def guest(
+def testguest(
     *,
     mix_text: str,
     name: str | None,
@@ -109,9 +109,9 @@ def guest(
     the first touch of memory; and the host's own interrupts.
 
     \b
-    bpfexit guest                                        the clock-reading guest
-    bpfexit guest --mix pio -d 10                        the cheapest exit, flat out
-    bpfexit guest --mix pio-read-user@0x70=5,cpuid=2 --rounds 100
+    bpfexit testguest                                        the clock-reading guest
+    bpfexit testguest --mix pio -d 10                        the cheapest exit, flat out
+    bpfexit testguest --mix pio-read-user@0x70=5,cpuid=2 --rounds 100
     """  # noqa: D301 - click's mark for lines to be left alone
     del name  # it is on the command line, where every guest's name is read
     console = PlainConsole(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
