@@ -93,7 +93,7 @@ struct vcpu {
 	u64 owner;    /* tgid << 32 | tid; written last: 0 until all else is set */
 	u64 unpaired; /* exits counted, but without a latency: their entry was not seen */
 	u64 map_full; /* exits in no row */
-	u64 folded;   /* accesses beyond the first of an exit: it is counted under the first */
+	u64 extra_accesses;   /* accesses beyond the first of an exit: it is counted under the first */
 	u64 rows;     /* rows this vCPU has taken, the one it is about to take included */
 	u32 vcpu_id;
 	u32 isa; /* ISA_VMX, 2 SVM as in kvm_exit; 0: this back end emits no kvm_exit */

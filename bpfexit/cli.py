@@ -19,6 +19,7 @@ COMMANDS = {
     "hist": "Print how long exits took, as histograms that other tools read.",
     "record": "Write what top would show to a file, for hours or while a command runs.",
     "report": "Show what was recorded: all of it, a window, or its course over time.",
+    "schema": "Print the JSON Schema of what bpfexit writes.",
     "slow": "Print single slow exits: the outliers behind a p99.",
     "testguest": "Run a tiny KVM guest that takes exits of known kinds and numbers.",
     "top": "Show live which exits the guests take, where, and how long each takes.",

@@ -111,7 +111,7 @@ int on_kvm_entry(void *ctx)
 
 /*
  * An exit is counted under its first access; more of them (movs, rep) are counted
- * as folded. An access outside an exit waits for what comes next. If that is
+ * as extra accesses. An access outside an exit waits for what comes next. If that is
  * kvm_exit, the access is that exit's: SVM before 6.6 serves the write of some MSRs
  * before it fires kvm_exit. If that is another access or kvm_entry (before 5.11, VMX
  * fires kvm_entry before it emulates, too), it was without an exit.
@@ -120,7 +120,7 @@ static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 addre
 {
 	if (vcpu->what & ACCESS_MASK) {
 		if (vcpu->exit_ns) {
-			vcpu->folded += 1;
+			vcpu->extra_accesses += 1;
 			return;
 		}
 		count_without_exit(vcpu);

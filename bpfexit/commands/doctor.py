@@ -104,7 +104,7 @@ def _programs(report: preflight.Report, binding: Check) -> Check:
 
 def _print_json(checks: Iterable[Check]) -> None:
     for check in checks:
-        click.echo(json.dumps({"schema": "bpfexit.check/1", **asdict(check)}))
+        click.echo(json.dumps({"schema": "bpfexit.check/2", **asdict(check)}))
 
 
 def _print(checks: list[Check]) -> None:

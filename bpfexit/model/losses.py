@@ -20,7 +20,7 @@ class Lost:
     vcpus_full: int = _loss("exits of vCPUs beyond the map's size", undercounts=True)
     missed: int = _loss("program runs skipped by the kernel", undercounts=True)
     unpaired: int = _loss("exits without a latency, no entry was seen")
-    folded: int = _loss("accesses beyond the first of their exit")
+    extra_accesses: int = _loss("accesses beyond the first of their exit")
     unended: int = _loss("exits in which their vCPU ended")
 
     def __add__(self, other: Lost) -> Lost:

@@ -385,7 +385,7 @@ def _lost_in(vcpus: NDArray[Any], exits_only: bool) -> Lost:
     return Lost(
         map_full=int(vcpus["map_full"].sum()),
         unpaired=int(vcpus["unpaired"].sum()),
-        folded=int(vcpus["folded"].sum()),
+        extra_accesses=int(vcpus["extra_accesses"].sum()),
         unended=int(_unfinished(vcpus, exits_only, ended=True).sum()),
     )
 

@@ -32,5 +32,5 @@ def assert_bounded(tracer: Tracer) -> None:
     before = 0
     for document in tracer.snapshots:
         pids = {vcpu["pid"] for vcpu in document["vcpus"]}
-        assert len(document["ended"]) <= MOST_ENDED + before + len(pids)
+        assert len(document["ended_pids"]) <= MOST_ENDED + before + len(pids)
         before = len(pids)

@@ -60,7 +60,7 @@ def test_the_pm_timer_is_first_and_has_the_name_that_qemu_gives_it(
     rule, first = next(iter(findings(documents).items()))
     assert rule == "pm-timer"
     assert (first["confidence"], first["cost_of"]) == ("high", "user")
-    (seen,) = first["seen"]
+    (seen,) = first["evidence"]
     assert (seen["address"], seen["name"], seen["named_by"]) == (qemu.PM_TIMER, "acpi-tmr", "qmp")
 
 
@@ -68,7 +68,7 @@ def test_a_hyperv_clock_is_advised_for_libvirt_and_for_qemu(
     documents: list[dict[str, Any]],
 ) -> None:
     finding = findings(documents)["pm-timer"]
-    changes = {each["where"]: each["text"] for each in finding["changes"]}
+    changes = {each["where"]: each["text"] for each in finding["fixes"]}
     assert "<timer name='hypervclock' present='yes'/>" in changes["libvirt"]
     assert "hv-time=on" in changes["QEMU"]
     assert finding["context"] == ["hv-time off"]
@@ -78,17 +78,17 @@ def test_the_apic_page_and_the_hpet_are_found_by_their_registers(
     documents: list[dict[str, Any]],
 ) -> None:
     found = findings(documents)
-    apic = {each["address"]: each["name"] for each in found["local-apic"]["seen"]}
+    apic = {each["address"]: each["name"] for each in found["local-apic"]["evidence"]}
     assert apic.keys() == {qemu.APIC_VERSION, qemu.APIC_EOI}
     assert "EOI" in apic[qemu.APIC_EOI]
     assert found["local-apic"]["cost_of"] in ("unknown", "exits")
-    assert found["hpet"]["seen"][0]["address"] == qemu.HPET_COUNTER
+    assert found["hpet"]["evidence"][0]["address"] == qemu.HPET_COUNTER
 
 
 def test_the_virtio_notify_is_expected(documents: list[dict[str, Any]]) -> None:
     (expected,) = (each for each in documents if each["about"] == "expected")
     assert expected["rule"] == "virtio-notify"
-    (seen,) = expected["seen"]
+    (seen,) = expected["evidence"]
     assert seen["address"] == qemu.VIRTIO_NOTIFY
     assert seen["name"] == "virtio-pci notify"
 

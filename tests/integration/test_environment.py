@@ -40,7 +40,7 @@ def shell(script: str, *command: str) -> subprocess.CompletedProcess[str]:
 
 def assert_counted(done: subprocess.CompletedProcess[str]) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
-    assert json.loads(done.stdout)["schema"] == "bpfexit.snapshot/1"
+    assert json.loads(done.stdout)["schema"] == "bpfexit.snapshot/2"
 
 
 def assert_one_sentence(done: subprocess.CompletedProcess[str], says: str) -> None:

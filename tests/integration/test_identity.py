@@ -64,7 +64,7 @@ def test_each_has_its_own_exits_within_an_interval() -> None:
     (line,) = output.splitlines()
     document = json.loads(line)
     assert exits(document["rows"], pid) == {"first": SHORT, "second": LONG}
-    assert pid in document["ended"]
+    assert pid in document["ended_pids"]
 
 
 def test_histograms_name_guests_that_have_ended() -> None:

@@ -102,7 +102,7 @@ def test_a_recording_keeps_it_for_the_report(guest: int, tmp_path: Path) -> None
 def test_doctor_says_what_each_program_took(guest: int) -> None:
     documents = run("doctor", "--overhead", "-j", "-d", "0.3").stdout.splitlines()
     whole, *programs = map(json.loads, documents)
-    assert whole["schema"] == "bpfexit.cost/1"
+    assert whole["schema"] == "bpfexit.cost/2"
     assert whole["runs"] == sum(each["runs"] for each in programs)
     assert whole["ns"] == sum(each["ns"] for each in programs)
     assert whole["ns_per_exit"] == whole["ns"] / whole["exits"] > 0

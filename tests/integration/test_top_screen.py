@@ -157,7 +157,7 @@ def test_a_reader_that_goes_away_is_no_error(guest: int) -> None:
     )
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     first, status = done.stdout.splitlines()
-    assert first.startswith('{"schema":"bpfexit.snapshot/1"')
+    assert first.startswith('{"schema":"bpfexit.snapshot/2"')
     assert status == "0"
     assert "Traceback" not in done.stderr
 

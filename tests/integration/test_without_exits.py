@@ -39,7 +39,7 @@ def test_none_has_a_reason_or_a_latency(found: Counted) -> None:
     assert {(row["isa"], row["reason"], row["total_ns"]) for row in found.rows} == {
         ("vmx", None, None)
     }
-    assert all(row["untimed"] == row["count"] for row in found.rows)
+    assert all(row["no_latency"] == row["count"] for row in found.rows)
 
 
 def test_the_last_one_waits_for_what_comes_next(found: Counted) -> None:

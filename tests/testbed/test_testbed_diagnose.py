@@ -20,7 +20,7 @@ def findings(documents: list[dict[str, Any]], vm: str) -> dict[str, dict[str, An
 
 
 def advised(finding: dict[str, Any]) -> str:
-    return " ".join(each["text"] for each in finding["changes"])
+    return " ".join(each["text"] for each in finding["fixes"])
 
 
 @pytest.mark.parametrize("vm", ["plain", "clocked"])
@@ -33,7 +33,7 @@ def test_the_pm_timer_costs_most_and_latencies_are_known(
         "exits",
         {"plain": "high", "clocked": "medium"}[vm],
     )
-    (seen,) = first["seen"]
+    (seen,) = first["evidence"]
     assert (seen["address"], seen["name"], seen["reason"]) == (qemu.PM_TIMER, "acpi-tmr", "io")
     assert seen["mean_ns"] > seen["user_mean_ns"] > 0
     assert first["cost_ns_per_s"] == pytest.approx(seen["per_s"] * seen["mean_ns"], rel=0.01)
@@ -53,8 +53,8 @@ def test_avic_is_advised_for_the_apic_page_since_it_is_off(
     documents: list[dict[str, Any]],
 ) -> None:
     found = findings(documents, "plain")["local-apic"]
-    assert {each["address"] for each in found["seen"]} == {qemu.APIC_VERSION, qemu.APIC_EOI}
-    assert {each["reason"] for each in found["seen"]} == {"npf"}
+    assert {each["address"] for each in found["evidence"]} == {qemu.APIC_VERSION, qemu.APIC_EOI}
+    assert {each["reason"] for each in found["evidence"]} == {"npf"}
     assert "avic=1" in advised(found)
     # Linux 5.10 has a number there.
     assert found["context"][0] in {f"kvm_amd.avic is {off} on this host" for off in ("N", "0")}
@@ -64,7 +64,9 @@ def test_the_notify_is_expected(documents: list[dict[str, Any]]) -> None:
     expected = [each for each in documents if each["about"] == "expected"]
     assert {each["vm"] for each in expected} == {"plain", "clocked"}
     assert {each["rule"] for each in expected} == {"virtio-notify"}
-    assert {seen["address"] for each in expected for seen in each["seen"]} == {qemu.VIRTIO_NOTIFY}
+    assert {seen["address"] for each in expected for seen in each["evidence"]} == {
+        qemu.VIRTIO_NOTIFY
+    }
 
 
 def test_the_time_of_a_vcpu_is_all_accounted_for(documents: list[dict[str, Any]]) -> None:

@@ -30,7 +30,7 @@ def test_every_single_exit_is_that_of_ftrace(timed_findings: Findings, vendor: V
     found = timed_findings("one_by_one")
     result = of(found)
     check_exact(result, vendor)
-    lost = [(each["slow"]["limited"], each["slow"]["dropped"]) for each in result.snapshots]
+    lost = [(each["slow"]["rate_limited"], each["slow"]["dropped"]) for each in result.snapshots]
     assert set(lost) == {(0, 0)}
     # A halt is never slow.
     truth = [each for each in truth_of(found)[0] if each.reason != vendor.halt]

@@ -1,7 +1,7 @@
-"""`bpfexit.hist/1`: one histogram, one line of JSON.
+"""`bpfexit.hist/2`: one histogram, one line of JSON.
 
 Each has the labels it was grouped by, null for what is not known, and `buckets`:
-`[lower ns, upper ns (exclusive), count]` for each in use, as in `bpfexit.snapshot/1`.
+`[lower ns, upper ns (exclusive), count]` for each in use, as in `bpfexit.snapshot/2`.
 """
 
 import json
@@ -11,7 +11,7 @@ from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.formats.names import named
 from bpfexit.model.distribution import Distribution
 
-SCHEMA = "bpfexit.hist/1"
+SCHEMA = "bpfexit.hist/2"
 
 
 def encode(distributions: Sequence[Distribution]) -> str:
@@ -25,7 +25,7 @@ def _line(each: Distribution) -> str:
         **each.labels,
         **(named(each.name) if "address" in each.labels else {}),
         "count": each.count,
-        "untimed": each.exits - each.count,
+        "no_latency": each.exits - each.count,
         "total_ns": each.total_ns if each.count else None,
         "max_ns": each.max_ns if each.count else None,
         "buckets": each.used,

@@ -1,4 +1,4 @@
-"""`bpfexit.cost/1`: what bpfexit itself costs as JSON lines: the whole, then each program.
+"""`bpfexit.cost/2`: what bpfexit itself costs as JSON lines: the whole, then each program.
 
 Times are ns; what is not known, or makes no sense, is null.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from bpfexit.model.own_cost import ProgramRuns, ProgramsCost
 from bpfexit.model.snapshot import Snapshot, times
 
-SCHEMA = "bpfexit.cost/1"
+SCHEMA = "bpfexit.cost/2"
 
 
 def encode(snapshot: Snapshot, cost: ProgramsCost) -> Iterator[str]:

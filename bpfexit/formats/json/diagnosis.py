@@ -1,4 +1,4 @@
-"""`bpfexit.diagnosis/1`: a diagnosis as JSON lines.
+"""`bpfexit.diagnosis/2`: a diagnosis as JSON lines.
 
 The first is on the whole (`about` `all`); then for each guest one on the guest
 (`guest`) and one for each `finding` and each thing that is `expected`, in the
@@ -17,10 +17,11 @@ from bpfexit.advice.finding import Finding
 from bpfexit.events.access import Access
 from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.names import named
+from bpfexit.model.columns import COLUMNS
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.view import Line
 
-SCHEMA = "bpfexit.diagnosis/1"
+SCHEMA = "bpfexit.diagnosis/2"
 
 
 def encode(found: Diagnosis) -> Iterator[str]:
@@ -86,31 +87,25 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "cost_ns_per_s": _number(finding.cost),
         "cost_of": finding.cost_of.value,
         "per_s": _number(finding.exits.per_s),
-        "seen": [_line(line) for line in finding.lines],
+        "evidence": [_line(line) for line in finding.lines],
         "context": list(advice.context),
-        "why": finding.why,
-        "changes": [{"where": each.where.value, "text": each.text} for each in advice.changes],
+        "cause": finding.why,
+        "fixes": [{"where": each.where.value, "text": each.text} for each in advice.changes],
         "expect": advice.expect,
         "confidence": None if advice.expected else advice.confidence.value,
-        "because": advice.because,
+        "rationale": advice.because,
         "references": list(finding.references),
     }
 
 
 def _line(line: Line) -> dict[str, Any]:
-    numbers = line.numbers
     return {
         "reason": line.reason,
         "kind": line.kind.json_name,
         "access": None if line.access is Access.NONE else line.access.name.lower(),
         "address": line.address,
         **named(line.name),
-        "count": int(numbers["count"]),
-        "per_s": _number(numbers["rate"]),
-        "mean_ns": _number(numbers["mean"]),
-        "p99_ns": _number(numbers["p99"]),
-        "user": _number(numbers["user"]),
-        "user_mean_ns": _number(numbers["user_mean"]),
+        **{each.json_name: _number(line.numbers[each.key]) for each in COLUMNS},
     }
 
 

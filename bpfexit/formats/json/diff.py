@@ -1,4 +1,4 @@
-"""`bpfexit.diff/1`: a comparison as JSON lines: one on the whole, then one for each line.
+"""`bpfexit.diff/2`: a comparison as JSON lines: one on the whole, then one for each line.
 
 Times are ns, rates and times spent are those of a second; what is not known, or
 makes no sense, is null.
@@ -17,7 +17,7 @@ from bpfexit.model.diff import Diff, Line, Side, per_second
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.snapshot import Snapshot
 
-SCHEMA = "bpfexit.diff/1"
+SCHEMA = "bpfexit.diff/2"
 
 
 def encode(diff: Diff) -> Iterator[str]:

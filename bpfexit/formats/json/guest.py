@@ -1,4 +1,4 @@
-"""`bpfexit.guest/1`: what is known of a guest, a line of a recording.
+"""`bpfexit.guest/2`: what is known of a guest, a line of a recording.
 
 It stands before the first interval in which the guest is seen, and again when
 something of it has changed. Regions are `[kind, first, last, name]`.
@@ -20,7 +20,7 @@ from bpfexit.formats.json.values import (
 )
 from bpfexit.model.guest import Guest, Layer
 
-SCHEMA = "bpfexit.guest/1"
+SCHEMA = "bpfexit.guest/2"
 
 
 def encode(guest: Guest) -> str:

@@ -12,7 +12,7 @@ def document(origin: Origin) -> dict[str, Any]:
         "host": origin.host,
         "kernel": origin.kernel,
         "backend": origin.backend,
-        "emits_exits": origin.emits_exits,
+        "has_exit_events": origin.emits_exits,
     }
 
 
@@ -22,6 +22,6 @@ def decoded(document: dict[str, Any], facts: HostFacts | None = None) -> Origin:
         str(document.get("host", "")),
         str(document.get("kernel", "")),
         str(document.get("backend", "")),
-        bool(document.get("emits_exits", True)),
+        bool(document.get("has_exit_events", True)),
         facts or HostFacts(),
     )

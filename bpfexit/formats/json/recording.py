@@ -1,6 +1,6 @@
-"""`bpfexit.recording/1`: the line a recording begins with.
+"""`bpfexit.recording/2`: the line a recording begins with.
 
-`bpfexit.guest/1` and `bpfexit.snapshot/1` lines follow.
+`bpfexit.guest/2` and `bpfexit.snapshot/2` lines follow.
 """
 
 import json
@@ -14,7 +14,7 @@ from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin
 
-SCHEMA = "bpfexit.recording/1"
+SCHEMA = "bpfexit.recording/2"
 
 
 @dataclass(frozen=True)

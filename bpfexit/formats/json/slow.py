@@ -22,7 +22,7 @@ from bpfexit.model.address_names import AddressName
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.slow import Slow, SlowExit
 
-SCHEMA = "bpfexit.slow/1"
+SCHEMA = "bpfexit.slow/2"
 
 _ACCESSES = {each: None if each is Access.NONE else each.name.lower() for each in Access}
 _ACCESS_OF = {name: access for access, name in _ACCESSES.items()}
@@ -38,7 +38,7 @@ def document(slow: Slow) -> dict[str, Any]:
     """Return what stands under `slow` in a snapshot."""
     return {
         "than_ns": slow.than_ns,
-        "limited": slow.limited,
+        "rate_limited": slow.limited,
         "dropped": slow.dropped,
         "exits": [_exit(each) for each in slow.exits],
     }
@@ -51,7 +51,7 @@ def decoded(document: dict[str, Any] | None, exits: Iterable[SlowExit] = ()) -> 
     return Slow(
         than_ns=count(document["than_ns"]),
         exits=tuple(exits),
-        limited=count(document["limited"]),
+        limited=count(document["rate_limited"]),
         dropped=count(document["dropped"]),
     )
 

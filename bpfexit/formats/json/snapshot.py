@@ -1,6 +1,6 @@
-"""`bpfexit.snapshot/1`: one snapshot, one line of JSON; what `top -j` prints and replays.
+"""`bpfexit.snapshot/2`: one snapshot, one line of JSON; what `top -j` prints and replays.
 
-`ended` are the processes of guests that have ended, in that interval or before.
+`ended_pids` are the processes of guests that have ended, in that interval or before.
 A number that is not known is null: `reason` where the back end gives none,
 `total_ns` and `max_ns` of a row in which no exit has a latency, `guest_ns`
 where no `kvm_entry` is emitted; `programs` of `cost` in an interval in which it
@@ -37,6 +37,7 @@ from bpfexit.formats.json.values import (
     thread,
     whole,
 )
+from bpfexit.formats.json.version1 import translated
 from bpfexit.formats.names import named
 from bpfexit.model.grouping import Naming
 from bpfexit.model.guest import Guest
@@ -47,7 +48,7 @@ from bpfexit.model.slow import SlowExit
 from bpfexit.model.snapshot import VCPU_FIELDS, Snapshot
 from bpfexit.model.totals import check_totals
 
-SCHEMA = "bpfexit.snapshot/1"
+SCHEMA = "bpfexit.snapshot/2"
 
 MEMORY = 96 << 20
 """Bytes that a snapshot read may take; 200,000 rows with 14 buckets in use each take 52 MB."""
@@ -73,12 +74,12 @@ def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
         **origin_json.document(snapshot.origin),
         "lost": asdict(snapshot.lost),
         "in_flight": snapshot.in_flight,
-        "ended": _ended_pids(snapshot),
+        "ended_pids": _ended_pids(snapshot),
         "cost": _cost(snapshot.cost),
         "vcpus": [_vcpu(each, snapshot) for each in snapshot.vcpus.tolist()],
     }
     if snapshot.only:
-        document["only"] = snapshot.only
+        document["only_reasons"] = snapshot.only
     if snapshot.slow:
         document["slow"] = slow_json.document(snapshot.slow)
     yield _json(document).removesuffix("}") + ',"rows":['
@@ -144,7 +145,7 @@ def _rows(
             "user_count": user_count,
             "user_ns": user_ns,
         }
-        row["untimed"] = exits - timed
+        row["no_latency"] = exits - timed
         row |= name(kind, address, vm, pid)
         row["hist"] = buckets[first:end]
         yield row
@@ -172,7 +173,7 @@ def decode(line: Line) -> Snapshot:
     """Read a line back. Raises `BpfexitError` for whatever is not such a line."""
     with refusing():
         lists = _Lists()
-        document = json_lists.parse(as_bytes(line), lists.takers)
+        document = translated(json_lists.parse(as_bytes(line), lists.takers))
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise BpfexitError(f"it is not of the schema {SCHEMA}")
         lists.check_places(document)
@@ -249,9 +250,9 @@ def _snapshot(document: dict[str, Any], lists: _Lists) -> Snapshot:
         lost=Lost(**{name: lost.get(name, 0) for name in asdict(Lost())}),
         in_flight=count(document.get("in_flight", 0)),
         origin=origin_json.decoded(document),
-        guests=_ended(document.get("ended", []), rows, vcpus, vms),
+        guests=_ended(document.get("ended_pids", []), rows, vcpus, vms),
         slow=slow_json.decoded(document.get("slow"), lists.slow),
-        only=tuple(map(short_text, document.get("only", ()))),
+        only=tuple(map(short_text, document.get("only_reasons", ()))),
         cost=_decoded_cost(document.get("cost")),
     )
     check_totals([snapshot.rows], snapshot.vcpus)

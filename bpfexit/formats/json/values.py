@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.errors import BpfexitError
+from bpfexit.formats.json.version1 import translated
 from bpfexit.model.rows import NO_VCPU
 
 MAX_COUNT = 2**63 - 1
@@ -110,13 +111,14 @@ def document_of(line: Line, schema: str) -> dict[str, Any] | None:
     """
     line = as_bytes(line)
     found = _SCHEMA.search(line)
-    if not found or found[1] != schema.encode():
+    name = schema.partition("/")[0].encode()
+    if not found or found[1].partition(b"/")[0] != name:
         return None
     if len(line) > SHORT_LINE:
         raise TooLargeError(
             f"it is longer than {SHORT_LINE >> 20} MiB, of {schema}: bpfexit writes no such line"
         )
-    document = json.loads(str(line, "utf-8"))
+    document = translated(json.loads(str(line, "utf-8")))
     if not isinstance(document, dict) or document.get("schema") != schema:
         return None
     return document

@@ -68,7 +68,7 @@ def test_what_is_not_shown_is_said(path: Path) -> None:
 
 
 def test_what_is_lost_is_said(path: Path) -> None:
-    lossy = snapshot(Exits(ns=(5,)), lost=Lost(map_full=7, folded=3))
+    lossy = snapshot(Exits(ns=(5,)), lost=Lost(map_full=7, extra_accesses=3))
     output = run(path, lossy).output
     assert "7 exits in no row, the map is full (map_full)" in output
     assert "accesses beyond" not in output

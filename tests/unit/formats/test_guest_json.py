@@ -30,7 +30,7 @@ WEB = Guest(
 
 def test_the_line() -> None:
     assert json.loads(encode(WEB)) == {
-        "schema": "bpfexit.guest/1",
+        "schema": "bpfexit.guest/2",
         "pid": 4711,
         "name": "web",
         "named_by": "qemu",
@@ -54,7 +54,7 @@ def test_regions_are_put_in_order() -> None:
     assert decode(encode(replace(WEB, regions=WEB.regions[::-1]))) == WEB
 
 
-@pytest.mark.parametrize("line", ["", "x", "{}", '{"schema":"other"}', '["bpfexit.guest/1"]'])
+@pytest.mark.parametrize("line", ["", "x", "{}", '{"schema":"other"}', '["bpfexit.guest/2"]'])
 def test_another_line_is_none(line: str) -> None:
     assert decode(line) is None
 

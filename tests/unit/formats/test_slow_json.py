@@ -69,9 +69,9 @@ def test_a_line_is_one_line_and_has_every_field(each: SlowExit) -> None:
     "broken",
     [
         {"than_ns": 1},
-        {"than_ns": 1, "limited": -1, "dropped": 0, "exits": []},
-        {"than_ns": 1, "limited": 0, "dropped": 0, "exits": [{}]},
-        {"than_ns": 1, "limited": 0, "dropped": 0, "exits": 5},
+        {"than_ns": 1, "rate_limited": -1, "dropped": 0, "exits": []},
+        {"than_ns": 1, "rate_limited": 0, "dropped": 0, "exits": [{}]},
+        {"than_ns": 1, "rate_limited": 0, "dropped": 0, "exits": 5},
         [1],
         "text",
     ],

@@ -41,15 +41,15 @@ DOCUMENT_FIELDS = [
     "host",
     "kernel",
     "backend",
-    "emits_exits",
+    "has_exit_events",
     "lost",
     "in_flight",
-    "ended",
+    "ended_pids",
     "cost",
     "vcpus",
     "rows",
 ]
-LOST_FIELDS = ["map_full", "vcpus_full", "missed", "unpaired", "folded", "unended"]
+LOST_FIELDS = ["map_full", "vcpus_full", "missed", "unpaired", "extra_accesses", "unended"]
 VCPU_FIELDS = ["vm", "pid", "tid", "vcpu", "guest_ns"]
 ROW_FIELDS = [
     "vm",
@@ -67,7 +67,7 @@ ROW_FIELDS = [
     "max_ns",
     "user_count",
     "user_ns",
-    "untimed",
+    "no_latency",
     "hist",
 ]
 PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
@@ -120,7 +120,7 @@ def test_a_hostile_name_is_kept_and_does_no_harm(name: str) -> None:
 
 def test_the_fields_are_those_of_the_schema() -> None:
     found = document(small())
-    assert found["schema"] == SCHEMA == "bpfexit.snapshot/1"
+    assert found["schema"] == SCHEMA == "bpfexit.snapshot/2"
     assert list(found) == DOCUMENT_FIELDS
     assert list(found["lost"]) == LOST_FIELDS
     assert [list(each) for each in found["vcpus"]] == [VCPU_FIELDS] * 2
@@ -145,7 +145,7 @@ def test_a_row_says_it_all() -> None:
         "max_ns": 3000,
         "user_count": 1,
         "user_ns": 2000,
-        "untimed": 1,
+        "no_latency": 1,
         "hist": [[96, 112, 1], [2560, 3072, 1]],
     }
     assert [idle[name] for name in ("kind", "access", "size", "address")] == [None] * 4
@@ -179,10 +179,10 @@ def test_what_is_not_known_is_null() -> None:
     (line,) = found["rows"]
     for name in ("isa", "reason", "total_ns", "max_ns", "vcpu"):
         assert line[name] is None
-    assert (line["count"], line["untimed"], line["user_ns"], line["hist"]) == (2, 2, 5, [])
+    assert (line["count"], line["no_latency"], line["user_ns"], line["hist"]) == (2, 2, 5, [])
     assert found["vcpus"][0]["guest_ns"] is None
     assert found["vcpus"][0]["vcpu"] is None
-    assert found["emits_exits"] is False
+    assert found["has_exit_events"] is False
 
 
 def test_a_number_that_is_no_number_is_never_written() -> None:
@@ -292,7 +292,7 @@ def test_deep_nesting_in_a_name_is_read_or_refused() -> None:
         read_or_refused(line)
 
 
-@pytest.mark.parametrize("other", ["bpfexit.snapshot/2", "", None, 1, ["bpfexit.snapshot/1"]])
+@pytest.mark.parametrize("other", ["bpfexit.snapshot/3", "", None, 1, ["bpfexit.snapshot/2"]])
 def test_another_schema_is_refused_by_its_name(other: Any) -> None:
     with pytest.raises(BpfexitError, match="schema"):
         decode(json.dumps(document(small()) | {"schema": other}))

@@ -75,7 +75,8 @@ def test_a_member_that_was_cut_and_appended_to_costs_itself(tmp_path: Path, gone
     damaged = [parts[0], parts[1], parts[2][:-gone], parts[3]]
     found, notes = starts(tmp_path / "exits.gz", b"".join(damaged))
     assert found == [1000.0, 1001.0, 1003.0]
-    assert len(notes) == 1
+    # What follows a cut member may decode to garbage before it is noticed: that is skipped, too.
+    assert any(" is damaged in " in note for note in notes)
 
 
 def test_zeros_between_members_are_told_of(tmp_path: Path) -> None:

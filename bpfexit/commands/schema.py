@@ -1,0 +1,29 @@
+"""`bpfexit schema`."""
+
+from importlib.resources import files
+
+import click
+
+from bpfexit.commands.suggest import unknown
+from bpfexit.errors import UsageError
+
+_FOLDER = files("bpfexit") / "schemas"
+
+EPILOG = """\b
+Examples:
+  bpfexit schema                 the names
+  bpfexit schema snapshot        of the lines that `top -j` and `record` write
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("name", required=False)
+def schema(name: str | None) -> None:
+    """Print the JSON Schema of a document that bpfexit writes, or the names of all of them."""
+    names = sorted(each.name.removesuffix(".json") for each in _FOLDER.iterdir())
+    if name is None:
+        click.echo("\n".join(names))
+    elif name in names:
+        click.echo((_FOLDER / f"{name}.json").read_text(), nl=False)
+    else:
+        raise UsageError(unknown("schema", name, names))

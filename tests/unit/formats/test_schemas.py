@@ -1,0 +1,95 @@
+"""Whatever bpfexit writes is valid by its JSON Schema, and old recordings read as before."""
+
+import gzip
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from jsonschema import Draft202012Validator
+
+from bpfexit.advice.diagnosis import diagnose
+from bpfexit.formats.hist.format import Choice
+from bpfexit.formats.hist.registry import FORMATS
+from bpfexit.formats.json import diagnosis as diagnosis_json
+from bpfexit.formats.json import diff as diff_json
+from bpfexit.formats.json import guest as guest_json
+from bpfexit.formats.json import recording as recording_json
+from bpfexit.formats.json import slow as slow_json
+from bpfexit.formats.json import snapshot as snapshot_json
+from bpfexit.formats.json.schemas import SCHEMAS
+from bpfexit.model.diff import compare
+from bpfexit.model.distribution import distributions
+from bpfexit.model.filter import Filter
+from bpfexit.model.guest import Guest
+from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.view import DIMENSIONS, Query
+from bpfexit.recording.reader import RecordingSource
+from bpfexit.recording.total import total
+from tests.unit.builders import guests, snapshots
+
+VALIDATORS = {name: Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
+OLD = sorted((Path(__file__).parents[2] / "data").glob("*.jsonl.gz"))
+
+
+def check(lines: Iterable[str]) -> None:
+    """Validate each document by the schema that it names."""
+    for line in lines:
+        document = json.loads(line)
+        name, _, version = document["schema"].removeprefix("bpfexit.").partition("/")
+        assert version == "2"
+        VALIDATORS[name].validate(document)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_one_itself(name: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[name])
+    with pytest.raises(Exception, match="required"):
+        VALIDATORS[name].validate({"schema": f"bpfexit.{name}/2"})
+
+
+@given(snapshots(), snapshots())
+def test_documents_are_valid(before: Snapshot, after: Snapshot) -> None:
+    check([snapshot_json.encode(before)])
+    check(diagnosis_json.encode(diagnose(before)))
+    check(diff_json.encode(compare(before, after, Query(DIMENSIONS))))
+    found = distributions(before, Query(DIMENSIONS))
+    check(FORMATS["json"].encode(found, Choice()).splitlines())
+    check(slow_json.encode_line(each) for each in (before.slow.exits if before.slow else ()))
+
+
+@given(guests())
+def test_lines_of_recordings_are_valid(guest: Guest) -> None:
+    check([guest_json.encode(guest)])
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    with gzip.open(path, "rt") as file:
+        return [json.loads(line) for line in file]
+
+
+@pytest.mark.parametrize("path", OLD, ids=lambda path: path.name)
+def test_a_recording_of_version_1_reads_as_it_was_written(path: Path) -> None:
+    old = [each for each in lines_of(path) if each["schema"] == "bpfexit.snapshot/1"]
+    assert old
+    whole = total(path, Filter()).snapshot
+    assert whole.exits == sum(row["count"] for each in old for row in each["rows"])
+    assert whole.lost.extra_accesses == sum(each["lost"]["folded"] for each in old)
+    assert whole.origin.emits_exits == old[0]["emits_exits"]
+
+
+def test_a_header_and_slow_exits_of_version_1_are_read() -> None:
+    path = next(each for each in OLD if each.name == "recording-v1.jsonl.gz")
+    old = [each["slow"] for each in lines_of(path) if "slow" in each]
+    source = RecordingSource(path, Filter())
+    assert source.header is not None
+    check([recording_json.encode(source.header)])
+    found = []
+    while snapshot := source.next():
+        assert snapshot.slow
+        found.append(snapshot.slow)
+        assert snapshot.guests
+    assert [each.limited for each in found] == [each["limited"] for each in old]
+    assert sum(len(each.exits) for each in found) == sum(len(each["exits"]) for each in old) > 0
