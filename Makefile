@@ -1,7 +1,7 @@
 # Everything a person does with a checkout; each target sets up what it needs.
 .DELETE_ON_ERROR:
 .PHONY: setup demo demo-svm demo-recording testbed testbed-vmx test test-kernels test-vmx bench \
-	fetch-vmx lint docs clean
+	fetch-vmx lint docs picture clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -55,6 +55,13 @@ demo-recording: testbed
 	mkdir -p $(dir $(DEMO_RECORDING))
 	$(BIN)/python -m tests.testbed run -- \
 		$(BESIDE_GUEST) '$(BIN)/bpfexit top -p "$$guest" -j 1 $(DEMO_S)' | gzip -9n > $(DEMO_RECORDING)
+
+# The screen of a real run in the testbed.
+picture: testbed
+	@mkdir -p build
+	$(BIN)/python -m tests.testbed run -- \
+		$(BESIDE_GUEST) '$(BIN)/bpfexit top -p "$$guest" -j 1 4' >build/picture.jsonl
+	$(BIN)/python docs/picture.py build/picture.jsonl docs/top.svg
 
 testbed: setup
 	@.ci/packages $(TESTBED_PACKAGES)
