@@ -4,7 +4,8 @@ import io
 import sys
 from pathlib import Path
 
-from rich.console import CONSOLE_SVG_FORMAT, Console
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
 from bpfexit.model.filter import Filter

@@ -7,7 +7,7 @@ import pytest
 
 from bpfexit.errors import BpfexitError
 from bpfexit.host import preflight
-from bpfexit.tracer.source import binding_version
+from bpfexit.tracer.binding import binding_version
 from tests.requirements import demanded, lacking
 
 

@@ -17,7 +17,8 @@ from bpfexit.host.check import Check, Status
 from bpfexit.model.filter import Filter
 from bpfexit.run.session import live_source
 from bpfexit.run.signals import Interrupts
-from bpfexit.tracer.source import KernelSource, binding_version
+from bpfexit.tracer.binding import binding_version
+from bpfexit.tracer.source import KernelSource
 from bpfexit.ui.checks import lines
 from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.cost import overhead_table

@@ -8,7 +8,9 @@ from bpfexit.events.kind import Kind
 from bpfexit.events.view import View
 from bpfexit.host import btf, kernel, kvm, tracefs
 from bpfexit.host.kvm import Backend
-from bpfexit.names.reasons import Reasons
+from bpfexit.model.filter import Filter
+from bpfexit.model.slow import Threshold
+from bpfexit.names.reasons import IDLE, Reasons
 from bpfexit.tracer import plan as programs
 
 
@@ -81,3 +83,15 @@ def reason_filter(backend: Backend, reasons: Reasons, names: tuple[str, ...]) ->
             raise UsageError(f"--reason {name!r} is none of this back end's: {known}")
         codes += found
     return programs.reason_macro(backend.isa, codes)
+
+
+def choice_macros(
+    backend: Backend, reasons: Reasons, wanted: Filter, threshold: Threshold | None
+) -> dict[str, str]:
+    """Return the macros for what is counted and reported at all. Raises `UsageError`."""
+    macros = programs.watched_macro(wanted.pids, wanted.vcpus)
+    macros |= reason_filter(backend, reasons, wanted.reasons)
+    if threshold:
+        idle = [code for name in IDLE for code in reasons.codes(backend.isa, name)]
+        macros |= programs.slow_macros(threshold, backend.isa, idle)
+    return macros

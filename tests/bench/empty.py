@@ -6,8 +6,8 @@
 import signal
 
 from bpfexit.host import preflight
-from bpfexit.tracer import source as kernel
 from bpfexit.tracer.attaching import attach
+from bpfexit.tracer.binding import import_bcc
 from bpfexit.tracer.compiler import shielded
 from bpfexit.tracer.host_plan import host_plan
 from bpfexit.tracer.plan import Attachment
@@ -21,7 +21,7 @@ def main() -> None:
     ready = preflight.ready()
     plan = host_plan(ready.backend, ready.tracefs, _ROOM, _ROOM)
     with shielded():
-        bpf = kernel.import_bcc().BPF(text="\n".join(map(_program, plan.attachments)))
+        bpf = import_bcc().BPF(text="\n".join(map(_program, plan.attachments)))
     for each in plan.attachments:
         attach(bpf, each)
     print("attached", ", ".join(map(_how, plan.attachments)), flush=True)

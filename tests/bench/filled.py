@@ -62,7 +62,9 @@ class FilledSource(KernelSource):
         ready = preflight.ready()
         rows = len(owners) * keys
         super().__init__(ready.backend, ready.tracefs, Filter(), Guests(), rows)
-        self._shared = mapped_array(self._bpf["rows"].map_fd, self._rows.dtype, rows)
+        table = self._programs.bpf["rows"]
+        self._vcpus = self._programs.vcpus
+        self._shared = mapped_array(table.map_fd, np.dtype(table.Leaf), rows)
         assert len(owners) <= len(self._vcpus)
         self._take_slots(owners, keys)
         self._take_rows(keys)

@@ -25,9 +25,9 @@ LINES, WIDTH = 50, 120
 PARTS = ("map read", "delta", "aggregation", "table", "JSON")
 READ = (
     "bpfexit.tracer.mmap_rows.mapped_array",
-    "bpfexit.tracer.source.copied_changes",
-    "bpfexit.tracer.source.restart_maxima",
-    "bpfexit.tracer.source.KernelSource._sample",
+    "bpfexit.tracer.counters.copied_changes",
+    "bpfexit.tracer.counters.restart_maxima",
+    "bpfexit.tracer.counters.Counters.sample",
 )
 
 TOP_S = 20

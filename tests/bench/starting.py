@@ -11,9 +11,9 @@ _RUNNING = time.monotonic()  # before any import of what it measures
 PARTS = {
     "checks of the host": ("bpfexit.run.session.preflight.ready",),
     "import of bcc": ("bpfexit.tracer.source.import_bcc",),
-    "compiling (clang)": ("bpfexit.tracer.source.compiled",),
-    "loading (verifier)": ("bpfexit.tracer.source.KernelSource._load",),
-    "attaching": ("bpfexit.tracer.source.KernelSource._attach",),
+    "compiling (clang)": ("bpfexit.tracer.loader.compiled",),
+    "loading (verifier)": ("bpfexit.tracer.loader.Programs.load",),
+    "attaching": ("bpfexit.tracer.loader.Programs.attach",),
 }
 
 
@@ -25,8 +25,8 @@ def main() -> None:
     from bpfexit.commands import top  # noqa: F401, PLC0415
     from bpfexit.model.filter import Filter  # noqa: PLC0415
     from bpfexit.run.session import live_source  # noqa: PLC0415
+    from bpfexit.tracer.binding import import_bcc  # noqa: PLC0415
     from bpfexit.tracer.compiler import shielded  # noqa: PLC0415
-    from bpfexit.tracer.source import import_bcc  # noqa: PLC0415
 
     imported = time.monotonic()
     from tests.bench.stopwatch import timing  # noqa: PLC0415

@@ -17,7 +17,10 @@ pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm", "needs_root")
 
 SHORT, LONG = 1000, 3000
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
-CODE = "import sys; sys.argv = ['bpfexit', 'testguest', *{!r}]; import bpfexit.__main__"
+CODE = (
+    "import sys; sys.argv = ['bpfexit', 'testguest', *{!r}]; "
+    "from bpfexit.__main__ import main; main()"
+)
 
 
 def run_guest(name: str, exits: int, pid: int | None = None) -> int:
@@ -41,10 +44,12 @@ def beside_two_guests(arguments: Sequence[str]) -> tuple[int, str]:
     with subprocess.Popen(
         [*BPFEXIT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as tracer:
-        until_counting(tracer)
-        pid = run_guest("first", SHORT)
-        assert run_guest("second", LONG, pid) == pid
-        tracer.send_signal(signal.SIGINT)
+        try:
+            until_counting(tracer)
+            pid = run_guest("first", SHORT)
+            assert run_guest("second", LONG, pid) == pid
+        finally:
+            tracer.send_signal(signal.SIGINT)
         output, said = tracer.communicate()
         assert tracer.returncode == 0, said
     return pid, output

@@ -12,9 +12,9 @@ import pytest
 from bpfexit.host import kernel
 from bpfexit.host.preflight import Ready
 from bpfexit.tracer.attaching import attach, detach
+from bpfexit.tracer.binding import import_bcc
 from bpfexit.tracer.compiler import shielded
 from bpfexit.tracer.plan import Attachment
-from bpfexit.tracer.source import import_bcc
 from tests.costing import ENDED, MIX, beside_perf, expected_runs
 from tests.requirements import lacking
 

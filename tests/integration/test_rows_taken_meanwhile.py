@@ -22,13 +22,15 @@ class TakingRows(FilledSource):
 
     def __init__(self, owners: list[tuple[int, int]]) -> None:
         super().__init__(owners, KEYS)
-        self._plan = replace(self._plan, detaching=())  # nothing is attached
+        programs = self._programs
+        programs.plan = replace(programs.plan, detaching=())  # nothing is attached
         self._late = self._shared[LATE].copy()
         self._shared[LATE] = np.zeros((), self._shared.dtype)
         self._vcpus["rows"][GOES_ON] = KEYS - len(self._late)
+        counters = self._counters
         # The stacks are full, since no program has taken anything from them.
-        self._free_rows.push = self._take_late  # type: ignore[method-assign]
-        self._free_slots.push = list  # type: ignore[method-assign,assignment]
+        counters._free_rows.push = self._take_late  # type: ignore[method-assign]
+        counters._free_slots.push = list  # type: ignore[method-assign,assignment]
 
     def end_first(self) -> None:
         self._vcpus["task"][ENDS] = 0

@@ -4,17 +4,23 @@ PVM emits neither kvm_exit nor kvm_entry: to the programs for VMX every access o
 that KVM emulates outside any exit.
 """
 
-from dataclasses import replace
+import json
+from contextlib import closing
 
 import pytest
 
+from bpfexit.formats.json import snapshot as snapshot_json
+from bpfexit.guests.guests import Guests
 from bpfexit.host import kvm
 from bpfexit.host.kvm import BACKENDS
 from bpfexit.host.preflight import Ready
+from bpfexit.model.filter import Filter
 from bpfexit.names.reasons import Isa
-from tests.costing import MIX, measured
-from tests.counting import CONTROL_PORT, Counted, Place
+from bpfexit.tracer.source import KernelSource
+from tests.costing import MIX
+from tests.counting import BPFEXIT, CONTROL_PORT, Counted, Place, next_line, started, write
 
+OPTIONS = ("--json", "--wait", "--linger", "--rounds", "1")
 (VMX,) = (backend for backend in BACKENDS if backend.isa is Isa.VMX)
 
 
@@ -24,9 +30,21 @@ def found(needs_bpf: Ready, needs_kvm: None) -> Counted:
         pytest.skip("this back end emits kvm_exit for every access")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kvm, "emulates_real_mode", lambda: True)
-        everything = measured(replace(needs_bpf, backend=VMX), ["--mix", MIX, "--rounds", "1"])
-    rows = [row for row in everything.snapshots[0]["rows"] if row["pid"] == everything.guest["pid"]]
-    return Counted(everything.guest, [everything.snapshots[0] | {"rows": rows}])
+        return until_closed(KernelSource(VMX, needs_bpf.tracefs, Filter(), Guests()))
+
+
+def until_closed(source: KernelSource) -> Counted:
+    """Run the guest to its end, and detach; return what has been counted of it by then."""
+    with closing(source), started([*BPFEXIT, "testguest", *OPTIONS, "--mix", MIX]) as machine:
+        next_line(machine)
+        write(machine, "\n")
+        guest = json.loads(next_line(machine))
+        last = source.close()
+        machine.communicate()
+    assert last
+    snapshot = json.loads(snapshot_json.encode(last))
+    rows = [row for row in snapshot["rows"] if row["pid"] == guest["pid"]]
+    return Counted(guest, [snapshot | {"rows": rows}])
 
 
 def test_each_is_counted_once_at_its_address(found: Counted) -> None:
@@ -42,5 +60,6 @@ def test_none_has_a_reason_or_a_latency(found: Counted) -> None:
     assert all(row["no_latency"] == row["count"] for row in found.rows)
 
 
-def test_the_last_one_waits_for_what_comes_next(found: Counted) -> None:
+def test_the_last_one_is_in_flight_since_it_waits_for_the_next_event(found: Counted) -> None:
+    assert CONTROL_PORT not in {row["address"] for row in found.rows}
     assert found.snapshots[0]["in_flight"] >= 1

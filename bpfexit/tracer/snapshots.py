@@ -1,0 +1,132 @@
+"""Two samples make a snapshot: pure, all names are given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpfexit.model.guest import Guest, Identity
+from bpfexit.model.losses import Lost
+from bpfexit.model.own_cost import OwnCost
+from bpfexit.model.sample import (
+    KIND_MASK,
+    Difference,
+    Sample,
+    name_owners,
+    name_reasons,
+    rows_by_name,
+)
+from bpfexit.model.slow import Slow, Threshold, slow_exits
+from bpfexit.model.snapshot import VCPU_FIELDS, Origin, Snapshot
+from bpfexit.names.reasons import Isa, Reasons
+from bpfexit.tracer.owners import identities, vm_places
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a snapshot's names come from, and what its numbers are of.
+
+    `name_of` gives a guest's name by its process. `threshold` is that of slow exits, None
+    where there are none, and `only` the reasons that alone are counted. `exits_only` tells
+    that accesses outside exits are not counted.
+    """
+
+    reasons: Reasons
+    guests: tuple[Guest, ...]
+    name_of: Callable[[Identity], str]
+    origin: Origin
+    threshold: Threshold | None
+    only: tuple[str, ...]
+    exits_only: bool
+
+
+def make_snapshot(
+    diff: Difference,
+    before: Sample,
+    after: Sample,
+    names: Names,
+    *,
+    start: float,
+    clock_offset_s: float,
+    lost: Lost,
+    cost: OwnCost,
+) -> Snapshot:
+    """Return what happened between two samples; `start` is unix time, s.
+
+    `clock_offset_s` is what CLOCK_MONOTONIC lacks of unix time.
+    """
+    name_owners(diff, after.vcpus)
+    reasons = name_reasons(diff, names.reasons)
+    vms, vm_of_slot = vm_places(identities(after.vcpus), names.name_of)
+    diff.rows.fields["vm"] = vm_of_slot[diff.slots]
+    return Snapshot(
+        start=start,
+        duration_s=(after.taken_ns - before.taken_ns) / 1e9,
+        rows=rows_by_name(diff),
+        vcpus=_seen_vcpus(before.vcpus, after.vcpus, vm_of_slot)[after.vcpus["watched"] != 0],
+        vms=vms,
+        reasons=reasons,
+        lost=lost,
+        in_flight=int(_unfinished(after.vcpus, names.exits_only, ended=False).sum()),
+        origin=names.origin,
+        guests=names.guests,
+        slow=_slow(before, after, names, clock_offset_s),
+        only=names.only,
+        cost=cost,
+    )
+
+
+def lost_so_far(after: Sample, of_ended: Lost, exits_only: bool) -> Lost:
+    """Return all losses since the start; `of_ended` are those of slots that were given back."""
+    lost = of_ended + lost_in(after.vcpus, exits_only)
+    return replace(lost, vcpus_full=after.slots_full, missed=after.missed)
+
+
+def lost_in(vcpus: NDArray[Any], exits_only: bool) -> Lost:
+    """Return what these vCPUs know of: neither what had no slot nor what was missed."""
+    return Lost(
+        map_full=int(vcpus["map_full"].sum()),
+        unpaired=int(vcpus["unpaired"].sum()),
+        extra_accesses=int(vcpus["extra_accesses"].sum()),
+        unended=int(_unfinished(vcpus, exits_only, ended=True).sum()),
+    )
+
+
+def _unfinished(vcpus: NDArray[Any], exits_only: bool, *, ended: bool) -> NDArray[np.bool_]:
+    """Which vCPUs are in an exit, or made an access outside one that is not counted yet."""
+    unfinished: NDArray[np.bool_] = vcpus["exit_ns"] != 0
+    if not exits_only:
+        waits = (vcpus["what"] & KIND_MASK != 0) & (vcpus["isa"] != Isa.NONE)
+        unfinished |= waits & (vcpus["watched"] != 0)
+    unfinished &= (vcpus["task"] == 0) == ended
+    return unfinished
+
+
+def _seen_vcpus(
+    before: NDArray[Any], after: NDArray[Any], vm_of_slot: NDArray[np.uint32]
+) -> NDArray[Any]:
+    seen = np.zeros(len(after), VCPU_FIELDS)
+    seen["vm"] = vm_of_slot
+    seen["pid"] = after["owner"] >> 32
+    seen["tid"] = after["owner"] & 0xFFFFFFFF
+    seen["vcpu"] = after["vcpu_id"]
+    seen["guest_ns"] = after["guest_ns"]
+    seen["guest_ns"][: len(before)] -= before["guest_ns"]
+    return seen
+
+
+def _slow(before: Sample, after: Sample, names: Names, clock_offset_s: float) -> Slow | None:
+    if names.threshold is None or after.slow is None:
+        return None
+    return Slow(
+        names.threshold.than_ns,
+        slow_exits(after.slow, names.reasons, names.name_of, clock_offset_s),
+        limited=_grown(before, after, "slow_limited"),
+        dropped=_grown(before, after, "slow_dropped"),
+    )
+
+
+def _grown(before: Sample, after: Sample, field: str) -> int:
+    return int(after.vcpus[field].sum()) - int(before.vcpus[field].sum())
