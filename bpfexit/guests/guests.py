@@ -1,29 +1,20 @@
 """Guests: who runs one, and what is known of each, by process."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
 
 from bpfexit.errors import BpfexitError
-from bpfexit.events.region import Region
 from bpfexit.guests.guest_names import guest_name, guest_vmm
+from bpfexit.guests.maps.published import GuestKey, Mapped, Maps, NoMaps, guest_key
 from bpfexit.guests.qemu_options import qemu_options
 from bpfexit.host.check import Status
 from bpfexit.host.privileges import process_ids
 from bpfexit.host.processes import Process, process
 from bpfexit.model.ended import MOST_ENDED
-from bpfexit.model.guest import Guest, Identity, Layer
-
-Mapped = tuple[tuple[Region, ...], Layer | None]
-"""A guest's memory map, and who gave it."""
-
-
-def unmapped(guest: Guest) -> Mapped:
-    """Know of no memory map."""
-    del guest
-    return (), None
+from bpfexit.model.guest import Guest, Identity
 
 
 class Guests:
@@ -31,20 +22,13 @@ class Guests:
 
     A process is known by its number and its start (`Identity`): another one with the same number
     is another guest. Where the start is not known, `/proc` alone tells when that has happened.
-    `maps` is asked for the memory map of each living guest at every update: it is to keep what
-    it found, and return the same tuple while nothing changes. `forget` is called once for a
-    guest that has ended.
+    `maps` is handed the living guests at every update. A map that it has by then is the guest's;
+    it returns the same tuple while nothing changes.
     """
 
-    def __init__(
-        self,
-        maps: Callable[[Guest], Mapped] = unmapped,
-        root: Path = Path("/"),
-        forget: Callable[[Guest], object] = unmapped,
-    ) -> None:
-        self._maps = maps
+    def __init__(self, maps: Maps | None = None, root: Path = Path("/")) -> None:
+        self._maps = maps or NoMaps()
         self._root = root
-        self._forget_map = forget
         self._processes: dict[Identity, Process | None] = {}
         self._of: dict[Identity, tuple[Guest, ...]] = {}
         self._noticed: dict[Identity, tuple[Process, Guest]] = {}
@@ -81,6 +65,7 @@ class Guests:
             )
         self._noticed.clear()
         self._forget([identity for identity in told if identity not in seen])
+        self._take_maps()
         guests = tuple(guest for each in self._of.values() for guest in each)
         if guests != self._guests:
             self._guests = guests
@@ -114,7 +99,7 @@ class Guests:
             known = (self._distinct(guest),)
         if not known or (now and not (before and before.is_still(now))):
             self._processes[identity] = now
-            gone = [self._ended(guest) for guest in known[-1:] if before]
+            gone = [_ended(guest) for guest in known[-1:] if before]
             return (*gone, self._first(identity, now, lives))
         in_sight = now is not None and not now.ended
         return self._going_on(known, lives=in_sight if before else lives)
@@ -131,17 +116,10 @@ class Guests:
         another = identity.started and now is None  # has its number, or nobody has
         guest = self._distinct(unnamed(identity.pid) if another else self._read(identity.pid))
         lives = not now.ended if now else lives
-        return self._mapped(guest) if lives else replace(guest, ended=True)
+        return guest if lives else _ended(guest)
 
     def _going_on(self, known: tuple[Guest, ...], lives: bool) -> tuple[Guest, ...]:
-        last = self._mapped(known[-1]) if lives else self._ended(known[-1])
-        return (*known[:-1], last)
-
-    def _ended(self, guest: Guest) -> Guest:
-        if guest.ended:
-            return guest
-        self._forget_map(guest)
-        return replace(guest, ended=True)
+        return known if lives else (*known[:-1], _ended(known[-1]))
 
     def _forget(self, ended: list[Identity]) -> None:
         """Forget those of the ended ones that were seen first."""
@@ -167,13 +145,43 @@ class Guests:
         names = chain([guest.name], (f"{guest.name}#{number}" for number in count(2)))
         return replace(guest, name=next(name for name in names if name not in taken))
 
-    def _mapped(self, guest: Guest) -> Guest:
-        if guest.ended:
-            return guest
-        regions, layer = self._maps(guest)
-        if (regions, layer) == (guest.regions, guest.mapped_by):
-            return guest
-        return replace(guest, regions=regions, mapped_by=layer)
+    def living(self) -> dict[GuestKey, Guest]:
+        """Return the guests that had not ended at the last update."""
+        return {key: self._of[identity][-1] for key, identity in self._living().items()}
+
+    def _living(self) -> dict[GuestKey, Identity]:
+        return {
+            guest_key(known[-1], self._processes[identity]): identity
+            for identity, known in self._of.items()
+            if not known[-1].ended
+        }
+
+    def _take_maps(self) -> None:
+        """Give each living guest the map that is known by now; what it had stays otherwise."""
+        maps = self._maps(self.living())
+        for key, identity in self._living().items():
+            if key in maps:
+                *before, guest = self._of[identity]
+                self._of[identity] = (*before, _mapped(guest, maps[key]))
+
+    def failures(self) -> tuple[str, ...]:
+        """Return what keeps memory maps from being read now, a sentence each."""
+        return self._maps.failures()
+
+    def close(self) -> None:
+        """Read no more memory maps."""
+        self._maps.close()
+
+
+def _ended(guest: Guest) -> Guest:
+    return guest if guest.ended else replace(guest, ended=True)
+
+
+def _mapped(guest: Guest, mapped: Mapped) -> Guest:
+    regions, layer = mapped
+    if (regions, layer) == (guest.regions, guest.mapped_by):
+        return guest
+    return replace(guest, regions=regions, mapped_by=layer)
 
 
 def unnamed(pid: int) -> Guest:
@@ -184,6 +192,13 @@ def unnamed(pid: int) -> Guest:
 def guests_of(pids: Iterable[int], root: Path = Path("/")) -> tuple[Guest, ...]:
     """Return what is known of the guests of these processes as they are now."""
     return Guests(root=root).update({Identity(pid): True for pid in pids})
+
+
+def living_guests(pids: Iterable[int], root: Path = Path("/")) -> dict[GuestKey, Guest]:
+    """Return those of them that have not ended."""
+    known = Guests(root=root)
+    known.update({Identity(pid): True for pid in pids})
+    return known.living()
 
 
 def doubts(pids: Iterable[int], root: Path = Path("/")) -> list[str]:

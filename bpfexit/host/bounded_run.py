@@ -2,11 +2,15 @@
 
 import os
 import selectors
+import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, cast
+
+from bpfexit.host.cancel import Cancel, CancelledError
 
 _PIECE = 1 << 16
 
@@ -21,49 +25,74 @@ class Done:
 
 
 def bounded_run(
-    command: Sequence[str], env: Mapping[str, str], timeout_s: float, most: int
+    command: Sequence[str],
+    env: Mapping[str, str],
+    timeout_s: float,
+    most: int,
+    cancel: Cancel | None = None,
 ) -> Done:
-    """Run a program without input. It is killed when it is not done in time, or prints too much.
+    """Run a program without input, in a session of its own: Ctrl-C does not reach it.
 
-    Raises `OSError` when it cannot be run, `TimeoutError` and, for more than `most` bytes
-    of either stream, `OverflowError`.
+    It is killed, with the children that stay in its session, when it is not done in time,
+    prints too much or is cancelled. Raises `OSError` when it cannot be run, `TimeoutError`,
+    `OverflowError` for more than `most` bytes of either stream, and `CancelledError`.
     """
     end = time.monotonic() + timeout_s
+    with (cancel or Cancel()).readable() as cancelled, _started(command, env) as process:
+        output, errors = _read(process, cancelled, end, most)
+        return Done(process.wait(), output, errors)
+
+
+@contextmanager
+def _started(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program; kill it and its children unless it has been waited for."""
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=env) as process:
-        cast(IO[bytes], process.stdin).close()  # a pipe, so that no /dev/null is needed
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, env=env, start_new_session=True
+    ) as process:
         try:
-            output, errors = _read(process, end, most)
-            return Done(process.wait(max(0, end - time.monotonic())), output, errors)
-        except subprocess.TimeoutExpired:
-            raise TimeoutError from None
+            cast(IO[bytes], process.stdin).close()  # a pipe, so that no /dev/null is needed
+            yield process
         finally:
-            process.kill()  # nothing, when it has ended
+            if process.returncode is None:  # so its number is not another one's yet
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-def _read(process: subprocess.Popen[bytes], end: float, most: int) -> tuple[bytes, bytes]:
-    """Return what it prints until it closes both streams."""
+def _read(
+    process: subprocess.Popen[bytes], cancelled: int, end: float, most: int
+) -> tuple[bytes, bytes]:
+    """Return what a program prints until it closes both streams and ends."""
     streams: list[IO[bytes]] = [each for each in (process.stdout, process.stderr) if each]
     texts = {stream.fileno(): bytearray() for stream in streams}
-    with selectors.DefaultSelector() as selector:
-        for stream in streams:
-            selector.register(stream, selectors.EVENT_READ)
-        while selector.get_map():
-            ready = selector.select(max(0, end - time.monotonic()))
-            if not ready or time.monotonic() > end:
-                raise TimeoutError
-            for key, _ in ready:
-                _take(selector, key, texts[key.fd], most)
+    ended = os.pidfd_open(process.pid)
+    try:
+        with selectors.DefaultSelector() as selector:
+            for fd in (*texts, ended, cancelled):
+                selector.register(fd, selectors.EVENT_READ)
+            while len(selector.get_map()) > 1:  # more than `cancelled`
+                for fd in _ready(selector, cancelled, end):
+                    if fd == ended or _is_last(fd, texts[fd], most):
+                        selector.unregister(fd)
+    finally:
+        os.close(ended)
     output, errors = texts.values()
     return bytes(output), bytes(errors)
 
 
-def _take(
-    selector: selectors.BaseSelector, key: selectors.SelectorKey, text: bytearray, most: int
-) -> None:
-    piece = os.read(key.fd, _PIECE)
-    if not piece:
-        selector.unregister(key.fileobj)
+def _ready(selector: selectors.BaseSelector, cancelled: int, end: float) -> list[int]:
+    """Wait for what can be read. Raises `TimeoutError` and `CancelledError`."""
+    ready = [key.fd for key, _ in selector.select(max(0, end - time.monotonic()))]
+    if cancelled in ready:
+        raise CancelledError
+    if not ready or time.monotonic() > end:
+        raise TimeoutError
+    return ready
+
+
+def _is_last(fd: int, text: bytearray, most: int) -> bool:
+    """Add what can be read; return whether that is the end. Raises `OverflowError`."""
+    piece = os.read(fd, _PIECE)
     text += piece
     if len(text) > most:
         raise OverflowError
+    return not piece

@@ -60,6 +60,7 @@ class Snapshot:
     slow: Slow | None = None  # single slow exits, where they were asked for
     only: tuple[str, ...] = ()  # the reasons that were counted; empty: every one
     cost: OwnCost = field(default_factory=OwnCost)  # of bpfexit itself
+    notices: tuple[str, ...] = ()  # what keeps bpfexit from naming addresses now, a sentence each
 
     @property
     def exits(self) -> int:

@@ -39,22 +39,25 @@ def live_source(
         for note in [*ready.notes, *guests.doubts(wanted.pids)]:
             tell(note)
         known = _mapped_guests(wanted, maps) if maps else Guests()
-        source = KernelSource(
-            ready.backend, ready.tracefs, wanted, known, max_rows, threshold=threshold
-        )
+        try:
+            source = KernelSource(
+                ready.backend, ready.tracefs, wanted, known, max_rows, threshold=threshold
+            )
+        except BaseException:
+            known.close()
+            raise
     tell(f"counting on {ready.backend.module}; Ctrl-C ends")
     return source
 
 
 def _mapped_guests(wanted: Filter, sources: MapSources) -> Guests:
-    """Ask for the memory maps of those guests that run now."""
+    """Begin to read the memory maps of those guests that run now."""
     from bpfexit.guests.maps.memory_maps import MemoryMaps  # noqa: PLC0415 - late: asyncio is slow to load
 
-    maps = MemoryMaps(sources, tell)
-    running = guests.guests_of(guests.candidates())
-    watched = [each for each in running if not wanted.pids or each.pid in wanted.pids]
-    maps.begin(watched, {each.pid for each in running if each not in watched})
-    return Guests(maps, forget=maps.forget)
+    running = guests.living_guests(guests.candidates())
+    watched = {key: running[key] for key in running if not wanted.pids or key.pid in wanted.pids}
+    others = {key.pid for key in running.keys() - watched.keys()}
+    return Guests(MemoryMaps(sources, tell, watched, others))
 
 
 def tell(*notes: str) -> None:

@@ -28,7 +28,8 @@ from bpfexit.tracer.owners import identities, vm_places
 class Names:
     """What a snapshot's names come from, and what its numbers are of.
 
-    `name_of` gives a guest's name by its process. `threshold` is that of slow exits, None
+    `name_of` gives a guest's name by its process, and `notices` tell what keeps addresses from
+    being named. `threshold` is that of slow exits, None
     where there are none, and `only` the reasons that alone are counted. `exits_only` tells
     that accesses outside exits are not counted.
     """
@@ -36,6 +37,7 @@ class Names:
     reasons: Reasons
     guests: tuple[Guest, ...]
     name_of: Callable[[Identity], str]
+    notices: tuple[str, ...]
     origin: Origin
     threshold: Threshold | None
     only: tuple[str, ...]
@@ -75,6 +77,7 @@ def make_snapshot(
         slow=_slow(before, after, names, clock_offset_s),
         only=names.only,
         cost=cost,
+        notices=names.notices,
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,8 @@ class KernelSource:
         keys = self._programs.stop()
         self._programs.detach()
         self._arrivals.close()
-        last = self._next(ended_ns, keys)
+        with closing(self._guests):
+            last = self._next(ended_ns, keys)
         self._programs.close()
         return last
 
@@ -148,6 +149,7 @@ class KernelSource:
             self._reasons,
             self._guests.update(living(after.vcpus, owners)),
             lambda owner: self._guests.guest(owner).name,
+            self._guests.failures(),
             self._origin,
             self._threshold,
             self._wanted.reasons,

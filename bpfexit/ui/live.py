@@ -24,7 +24,7 @@ from bpfexit.ui.tables import NO_EXITS, NO_GUESTS, header, table
 _CHROME = 10
 """Screen lines that are not the table's: 6 of header, headings, hidden lines, who names, keys.
 
-One more says which guests have ended."""
+One more says which guests have ended, and one what keeps addresses from being named."""
 
 _MORE = "a larger window shows more, f filters"
 """How to see the lines that are hidden."""
@@ -136,7 +136,7 @@ class LiveScreen:
         snapshot = self.total if self.state.total else self.snapshot
         if snapshot is None:
             return Group(Text("counting …", style="dim"), Text(), self._footer())
-        room = max(1, self._console.height - _CHROME - bool(snapshot.ended))
+        room = max(1, self._console.height - _CHROME - _extra_lines(snapshot))
         query = self.state.query
         limit = min(query.limit or room, room)
         shown = view(snapshot, replace(query, limit=limit))
@@ -157,6 +157,11 @@ class LiveScreen:
         said = f"[{', '.join(notes)}]  " if notes else ""
         keys = "  ".join(f"{each.keys.split()[0]} {each.word}" for each in help_of(state.replay))
         return Text(said + keys, style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _extra_lines(snapshot: Snapshot) -> int:
+    """Count the lines of a header that are only there at times."""
+    return bool(snapshot.ended) + bool(snapshot.notices)
 
 
 def _help(replay: bool) -> RenderableType:

@@ -39,6 +39,9 @@ _LABEL_ROOM = 24
 NO_EXITS = "no exits to show"
 NO_GUESTS = "No KVM guest is running; guests appear here when they start."
 
+_NOTICE_LIMIT = 512
+"""Characters of a notice; the screen's width cuts all of them together."""
+
 SHOW_ALL = "-n 0 shows all"
 """How to see the lines that are hidden, where there is no end of room."""
 
@@ -68,6 +71,8 @@ def header(snapshot: Snapshot, title: str = "", *, with_cost: bool = False) -> R
     lines = [where(snapshot), how_much(snapshot, title), _time(snapshot), lost(snapshot)]
     if snapshot.ended:
         lines.append(_ended(snapshot))
+    if snapshot.notices:
+        lines.append(_notices(snapshot))
     if snapshot.cost.programs or (with_cost and snapshot.cost.over_s):
         lines.append(_cost(snapshot))
     return Group(*lines, *without_exits(snapshot))
@@ -244,6 +249,11 @@ def _ended(snapshot: Snapshot) -> Text:
     before = f"{numbers.count(snapshot.others)} others, " if snapshot.others else ""
     text = f"ended: {before}{', '.join(names)}"
     return Text(text, "yellow", no_wrap=True, overflow="ellipsis")
+
+
+def _notices(snapshot: Snapshot) -> Text:
+    said = "; ".join(clean(notice, _NOTICE_LIMIT) for notice in snapshot.notices)
+    return Text(said, "yellow", no_wrap=True, overflow="ellipsis")
 
 
 Label = tuple[str, Callable[[Subject], Text]]

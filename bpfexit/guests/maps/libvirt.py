@@ -11,6 +11,7 @@ from bpfexit.events.region import Region
 from bpfexit.guests.maps import mtree
 from bpfexit.guests.maps.qmp import COMMAND
 from bpfexit.host.bounded_run import bounded_run
+from bpfexit.host.cancel import Cancel
 
 TIMEOUT_S = 3.0
 """For one call of virsh; libvirt waits for a QEMU that does not answer without an end."""
@@ -24,32 +25,33 @@ MOST_BYTES = 4 << 20
 _DOMAIN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s+(.+?)\s*")
 
 
-def domains() -> dict[str, str]:
+def domains(cancel: Cancel | None = None) -> dict[str, str]:
     """Return the UUIDs of the running guests by their names. Raises `BpfexitError`."""
-    lines = _virsh("list", "--uuid", "--name").splitlines()
+    lines = _virsh(cancel, "list", "--uuid", "--name").splitlines()
     found = (_DOMAIN.fullmatch(line) for line in lines)
     return {match[2]: match[1] for match in found if match}
 
 
-def memory_map(uuid: str) -> tuple[Region, ...]:
+def memory_map(uuid: str, cancel: Cancel | None = None) -> tuple[Region, ...]:
     """Return what lies where in a guest. Raises `BpfexitError`.
 
     By its UUID, since a name may look like another guest's number, or like an option.
     """
-    text = _virsh("qemu-monitor-command", f"--domain={uuid}", "--hmp", COMMAND)
+    text = _virsh(cancel, "qemu-monitor-command", f"--domain={uuid}", "--hmp", COMMAND)
     found = mtree.regions(text)
     if not found:
         raise BpfexitError(f"--libvirt: the answer to `{COMMAND}` holds no memory map")
     return found
 
 
-def _virsh(*arguments: str) -> str:
+def _virsh(cancel: Cancel | None, *arguments: str) -> str:
     try:
         done = bounded_run(
             [_program(), "--quiet", *arguments],
             os.environ | {"LC_ALL": "C", "PATH": ":".join(FOLDERS)},
             TIMEOUT_S,
             MOST_BYTES,
+            cancel,
         )
     except TimeoutError:
         raise BpfexitError(f"--libvirt: virsh did not answer within {TIMEOUT_S:.0f} s") from None

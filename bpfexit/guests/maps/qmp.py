@@ -23,6 +23,7 @@ from bpfexit.errors import BpfexitError
 from bpfexit.events.region import Region
 from bpfexit.guests.maps import mtree
 from bpfexit.guests.maps.qmp_socket import Socket
+from bpfexit.host.cancel import Cancel, CancelledError
 
 TIMEOUT_S = 3.0
 """For all of it: a QEMU that is busy answers in some ms; sockets are asked at the same time."""
@@ -53,18 +54,27 @@ class Answer:
     regions: tuple[Region, ...]
 
 
-def ask(sockets: Sequence[Socket]) -> list[Answer | BpfexitError]:
-    """Ask all of them at once; return for each its answer, or why there is none."""
+def ask(sockets: Sequence[Socket], cancel: Cancel | None = None) -> list[Answer | BpfexitError]:
+    """Ask all of them at once; return for each its answer, or why there is none.
+
+    Raises `CancelledError` as soon as that is wanted.
+    """
     if not sockets:
         return []
     logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())  # or it writes to stderr
-    return asyncio.run(_ask_all(sockets))
+    try:
+        return asyncio.run(_ask_all(sockets, cancel or Cancel()))
+    except asyncio.CancelledError:
+        raise CancelledError from None
 
 
-async def _ask_all(sockets: Sequence[Socket]) -> list[Answer | BpfexitError]:
+async def _ask_all(sockets: Sequence[Socket], cancel: Cancel) -> list[Answer | BpfexitError]:
+    loop = asyncio.get_running_loop()
     # What a server breaks inside the library comes back as its answer; nobody need print it, too.
-    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-    return list(await asyncio.gather(*(_ask(each.path) for each in sockets)))
+    loop.set_exception_handler(lambda *_: None)
+    answers = asyncio.gather(*(_ask(each.path) for each in sockets))
+    with cancel.ending(lambda: loop.call_soon_threadsafe(answers.cancel)):
+        return list(await answers)
 
 
 async def _ask(path: str) -> Answer | BpfexitError:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from bpfexit.errors import BpfexitError
 from bpfexit.events.pio import PIO
 from bpfexit.events.region import Region
 from bpfexit.guests import guests
-from bpfexit.guests.guests import Guests, Mapped
+from bpfexit.guests.guests import Guests
+from bpfexit.guests.maps.published import GuestKey, Mapped, NoMaps
 from bpfexit.model.ended import MOST_ENDED
 from bpfexit.model.guest import Guest, Identity, Layer
 from tests.unit.fake_processes import put
@@ -192,17 +194,6 @@ def test_a_day_of_guests_that_come_and_go_is_kept_in_part(tmp_path: Path) -> Non
     assert most <= MOST_ENDED + 3
 
 
-def test_a_memory_map_is_forgotten_once_when_its_guest_ends(tmp_path: Path) -> None:
-    put(tmp_path, PID, "qemu", "-name", "web")
-    forgotten: list[Guest] = []
-    known = Guests(root=tmp_path, forget=forgotten.append)
-    known.update(seen(PID))
-    gone(tmp_path)
-    known.update(seen(PID))
-    known.update({})
-    assert forgotten == [WEB]
-
-
 def test_a_process_that_never_was_in_sight_has_not_ended(tmp_path: Path) -> None:
     known = Guests(root=tmp_path)
     assert known.update(seen(PID)) == (Guest(PID, "pid:4711"),)
@@ -216,18 +207,59 @@ def test_one_that_had_ended_before_it_was_seen_first(tmp_path: Path) -> None:
     assert Guests(root=tmp_path).update(seen(PID)) == (Guest(PID, "pid:4711", ended=True),)
 
 
+class Given(NoMaps):
+    """Maps as a test gives them, and the guests that were handed over last."""
+
+    def __init__(self) -> None:
+        self.maps: dict[GuestKey, Mapped] = {}
+        self.handed: list[GuestKey] = []
+
+    def __call__(self, guests: Mapping[GuestKey, Guest], /) -> Mapping[GuestKey, Mapped]:
+        self.handed = list(guests)
+        return self.maps
+
+
+MAPPED: Mapped = ((Region(PIO, 0x608, 0x60B, "acpi-tmr"),), Layer.QMP)
+
+
 def test_memory_maps_come_when_they_are_there_and_stay_after_the_end(tmp_path: Path) -> None:
     put(tmp_path, PID, "qemu", "-name", "web")
-    mapped: list[Mapped] = [((), None)]
-    known = Guests(lambda _: mapped[0], tmp_path)
+    given = Given()
+    known = Guests(given, tmp_path)
     assert known.update(seen(PID)) == (WEB,)
-    region = Region(PIO, 0x608, 0x60B, "acpi-tmr")
-    mapped[0] = ((region,), Layer.QMP)
-    found = replace(WEB, regions=(region,), mapped_by=Layer.QMP)
+    given.maps = dict.fromkeys(given.handed, MAPPED)
+    found = replace(WEB, regions=MAPPED[0], mapped_by=Layer.QMP)
+    assert known.update(seen(PID)) == (found,)
+    assert known.update(seen(PID)) is known.update(seen(PID))
+    given.maps = {}
     assert known.update(seen(PID)) == (found,)
     gone(tmp_path)
-    mapped[0] = ((), None)
     assert known.update(seen(PID)) == (replace(found, ended=True),)
+    assert given.handed == []
+
+
+@pytest.mark.parametrize("new", [{"started": 2000}, {"memory": 0x500000}])
+@pytest.mark.parametrize("identity", [Identity(PID), FIRST])
+def test_the_map_of_a_guest_is_not_that_of_its_namesake_with_the_same_pid(
+    tmp_path: Path, identity: Identity, new: dict[str, int]
+) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web", started=1000)
+    given = Given()
+    known = Guests(given, tmp_path)
+    known.update({identity: True})
+    given.maps = dict.fromkeys(given.handed, MAPPED)
+    put(tmp_path, PID, "qemu", "-name", "web", **new)  # type: ignore[arg-type]
+    after = SECOND if identity.started and "started" in new else identity
+    *_, guest = known.update({after: True})
+    assert (guest.ended, guest.mapped_by) == (False, None)
+    assert given.maps.keys().isdisjoint(given.handed)
+
+
+def test_a_guest_is_the_same_to_its_maps_whoever_reads_of_it_first(tmp_path: Path) -> None:
+    put(tmp_path, PID, "qemu", "-name", "web", started=1000)
+    given = Given()
+    Guests(given, tmp_path).update({FIRST: True})
+    assert given.handed == list(guests.living_guests([PID], tmp_path))
 
 
 @pytest.mark.parametrize("stat", ["", "x", "1 (a", "1 (a) S " + "x " * 60, "1 (a) S " + "1 " * 20])

@@ -1,192 +1,304 @@
-"""Whose map is whose, what is told when there is none, and when it is read again."""
+"""The thread that reads memory maps: no interval waits for it, and it ends when it is told to."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bpfexit.errors import BpfexitError
 from bpfexit.events.pio import PIO
 from bpfexit.events.region import Region
-from bpfexit.guests.maps import libvirt, qmp
-from bpfexit.guests.maps.memory_maps import FIRST_PAUSE_S, LONGEST_PAUSE_S, MemoryMaps
+from bpfexit.guests.guests import Guests, living_guests
+from bpfexit.guests.maps import libvirt, memory_maps, qmp
+from bpfexit.guests.maps.memory_maps import MemoryMaps
+from bpfexit.guests.maps.published import GuestKey, Mapped
 from bpfexit.guests.maps.qmp import Answer
 from bpfexit.guests.maps.qmp_socket import MapSources, Socket
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.host.bounded_run import bounded_run
+from bpfexit.host.cancel import Cancel, CancelledError
+from bpfexit.model.guest import Guest, Identity, Layer
+from tests.unit.fake_processes import put
+from tests.unit.guests.keyed import key, keyed
 
 A, B = Guest(1, "a"), Guest(2, "b")
 MAP = (Region(PIO, 0x70, 0x71, "rtc"),)
-NEW = (Region(PIO, 0x70, 0x7F, "new"),)
-NOTHING = ((), None)
-AnswerT = TypeVar("AnswerT")
+PATIENCE_S = 60.0
+SOCKETS = MapSources((Socket("a", "q"), Socket("b", "q")))
+LIBVIRT = MapSources((), libvirt=True)
 
 
-class World:
-    """QEMUs and libvirt as they answer, a clock, and what was asked and told."""
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    yield
+    assert [thread.name for thread in threading.enumerate() if thread.name == "memory-maps"] == []
+
+
+class Sources:
+    """QMP sockets that answer only when they are let; what went on in the thread."""
 
     def __init__(self) -> None:
-        self.qmp: dict[str, Answer | BpfexitError] = {}
-        self.domains: dict[str, str] | BpfexitError = {}
-        self.maps: dict[str, tuple[Region, ...] | BpfexitError] = {}
-        self.told: list[str] = []
-        self.asked: list[str] = []
-        self.now = 0.0
+        self.may_answer = threading.Event()
+        self.answers: dict[str, Answer | BpfexitError] = {}
+        self.asked = threading.Event()
+        self.mask: set[Any] = set()
 
-    def ask(self, sockets: Sequence[Socket]) -> list[Answer | BpfexitError]:
-        self.asked += [each.path for each in sockets]
-        return [self.qmp[each.path] for each in sockets]
-
-    def listed(self) -> dict[str, str]:
-        self.asked.append("virsh list")
-        return raised(self.domains)
-
-    def memory_map(self, uuid: str) -> tuple[Region, ...]:
-        self.asked.append(uuid)
-        return raised(self.maps[uuid])
-
-    def maps_of(self, *sockets: Socket, with_libvirt: bool = False) -> MemoryMaps:
-        return MemoryMaps(MapSources(sockets, with_libvirt), self.told.append, lambda: self.now)
-
-
-def raised(value: AnswerT | BpfexitError) -> AnswerT:
-    if isinstance(value, BpfexitError):
-        raise value
-    return value
+    def ask(self, sockets: Sequence[Socket], cancel: Cancel) -> list[Answer | BpfexitError]:
+        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        if sockets:
+            self.asked.set()
+            with cancel.ending(self.may_answer.set):
+                assert self.may_answer.wait(PATIENCE_S)
+            if cancel.cancelled:
+                raise CancelledError
+        return [Answer(A.pid if each.guest == "a" else B.pid, "", MAP) for each in sockets]
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World()
+def sources(monkeypatch: pytest.MonkeyPatch) -> Sources:
+    made = Sources()
     monkeypatch.setattr(qmp, "ask", made.ask)
-    monkeypatch.setattr(libvirt, "domains", made.listed)
-    monkeypatch.setattr(libvirt, "memory_map", made.memory_map)
     return made
 
 
-@pytest.mark.parametrize("socket", [Socket("a", "q"), Socket("1", "q"), Socket("", "q")])
-def test_a_guest_is_found_as_the_user_says_or_by_its_process(world: World, socket: Socket) -> None:
-    world.qmp["q"] = Answer(1, "", MAP)
-    maps = world.maps_of(socket)
-    maps.begin([A, B])
-    assert maps(A) == (MAP, Layer.QMP)
-    assert maps(B) == NOTHING
-    assert world.told == []
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_maps, "FIRST_WAIT_S", 0.0)
 
 
-def test_a_socket_that_libvirt_made_is_told_by_qemus_name(world: World) -> None:
-    world.qmp["q"] = Answer(77, "b", MAP)
-    maps = world.maps_of(Socket("", "q"))
-    maps.begin([A, B])
-    assert maps(B) == (MAP, Layer.QMP)
+def seen(*pids: int) -> dict[Identity, bool]:
+    return {Identity(pid): True for pid in pids}
 
 
-def test_a_nameless_qemu_is_the_only_guest_or_nobody(world: World) -> None:
-    world.qmp["q"] = Answer(77, "", MAP)
-    maps = world.maps_of(Socket("", "q"))
-    maps.begin([A])
-    assert maps(A) == (MAP, Layer.QMP)
-    maps = world.maps_of(Socket("", "q"))
-    maps.begin([A, B])
-    assert maps(A) == maps(B) == NOTHING
-    assert len(world.told) == 1
-    assert "2 of the guests" in world.told[0]
+def until(condition: Callable[[], object]) -> None:
+    """Wait until it is true, as long as it may take a busy machine."""
+    wait = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.01)):
+        if condition():
+            return
+        wait.wait(0.01)
+    raise AssertionError("it never became true")
 
 
-def test_the_map_of_a_guest_that_is_not_watched_is_not_another_ones(world: World) -> None:
-    world.qmp["q"] = Answer(2, "", MAP)
-    maps = world.maps_of(Socket("", "q"))
-    maps.begin([A], others={2})
-    assert maps(A) == NOTHING
-    assert "none of the guests" in world.told[0]
+def test_the_first_answers_are_there_at_the_start(sources: Sources) -> None:
+    sources.may_answer.set()
+    maps = MemoryMaps(SOCKETS, print, keyed(A))
+    try:
+        assert maps(keyed(A)) == {key(A): (MAP, Layer.QMP)}
+    finally:
+        maps.close()
 
 
-def test_what_fails_is_told_once_and_not_tried_again(world: World) -> None:
-    world.qmp["q"] = BpfexitError("--qmp q: no")
-    maps = world.maps_of(Socket("a", "q"))
-    maps.begin([A])
-    for world.now in range(1000):
-        assert maps(A) == NOTHING
-    assert world.told == ["--qmp q: no"]
-    assert world.asked == ["q"]
+@pytest.mark.usefixtures("impatient")
+def test_intervals_do_not_wait_and_a_map_appears_in_one_that_follows(sources: Sources) -> None:
+    maps = MemoryMaps(SOCKETS, print, keyed(A))
+    assert sources.asked.wait(PATIENCE_S)
+    for _ in range(1000):
+        assert maps(keyed(A, B)) == {}
+    sources.may_answer.set()
+    until(lambda: len(maps(keyed(A, B))) == 2)
+    maps.close()
 
 
-def test_a_guest_that_starts_later_is_asked_then(world: World) -> None:
-    maps = world.maps_of(Socket("b", "q"))
-    maps.begin([A])
-    assert world.asked == []
-    assert "no guest 'b' runs now" in world.told[0]
-    world.qmp["q"] = Answer(2, "", MAP)
-    assert maps(A) == NOTHING
-    assert maps(B) == (MAP, Layer.QMP)
-    assert maps(Guest(3, "b")) == (MAP, Layer.QMP)
-    assert world.asked == ["q", "q"]
+@pytest.mark.usefixtures("impatient")
+def test_a_guest_that_starts_wakes_the_thread(sources: Sources) -> None:
+    sources.may_answer.set()
+    maps = MemoryMaps(SOCKETS, print, keyed(A))
+    until(lambda: maps(keyed(A)))
+    until(lambda: maps(keyed(A, B)).get(key(B)))
+    maps.close()
 
 
-def test_of_a_guest_that_has_ended_nothing_is_kept(world: World) -> None:
-    path = Socket("a", "/a")
-    world.qmp["/a"] = Answer(1, "a", MAP)
-    maps = world.maps_of(path)
-    assert maps(A) == (MAP, Layer.QMP)
-    assert maps(A) == (MAP, Layer.QMP)
-    assert world.asked == ["/a"]
-    maps.forget(A)
-    maps.forget(A)
-    maps(A)
-    assert world.asked == ["/a", "/a"]
+@pytest.mark.usefixtures("impatient")
+def test_the_end_cancels_what_is_waited_for(sources: Sources) -> None:
+    maps = MemoryMaps(SOCKETS, print, keyed(A))
+    assert sources.asked.wait(PATIENCE_S)
+    maps.close()
+    assert maps(keyed(A)) == {}
 
 
-def test_it_is_read_again_ever_more_seldom(world: World) -> None:
-    world.qmp["q"] = Answer(1, "a", MAP)
-    maps = world.maps_of(Socket("a", "q"))
-    maps.begin([A])
-    first, _ = maps(A)
-    times = []
-    for second in range(5000):
-        world.now = float(second)
-        world.asked.clear()
-        assert maps(A)[0] is first
-        times += [second] * len(world.asked)
-    pauses = [after - before for before, after in zip([0, *times], times, strict=False)]
-    assert pauses == [10, 20, 40, 80, 160, 320, 640, 640, 640, 640, 640, 640]
-    assert (pauses[0], pauses[-1]) == (FIRST_PAUSE_S, LONGEST_PAUSE_S)
+@pytest.mark.usefixtures("impatient")
+def test_no_signal_is_delivered_to_the_thread(sources: Sources) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    maps = MemoryMaps(SOCKETS, print, keyed(A))
+    assert sources.asked.wait(PATIENCE_S)
+    maps.close()
+    assert {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH} <= sources.mask
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
 
 
-def test_what_has_changed_is_seen_and_a_failure_leaves_it_as_it_was(world: World) -> None:
-    world.qmp["q"] = Answer(1, "a", MAP)
-    maps = world.maps_of(Socket("", "q"))
-    maps.begin([A])
-    world.qmp["q"], world.now = Answer(1, "a", NEW), 11.0
-    assert maps(A) == (NEW, Layer.QMP)
-    world.qmp["q"] = BpfexitError("gone")
-    for world.now in range(1000):
-        assert maps(A) == (NEW, Layer.QMP)
-    assert world.told == ["gone; its names stay those of the last time"]
+def test_notes_are_printed_by_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing: dict[str, BpfexitError] = {"q": BpfexitError("--qmp q: no")}
+    monkeypatch.setattr(qmp, "ask", lambda sockets, _: [failing[each.path] for each in sockets])
+    told: list[tuple[str, threading.Thread]] = []
+    maps = MemoryMaps(
+        MapSources((Socket("a", "q"),)),
+        lambda note: told.append((note, threading.current_thread())),
+        keyed(A),
+    )
+    maps(keyed(A))
+    assert told == [("--qmp q: no", threading.main_thread())]
+    assert maps.failures() == ("--qmp q: no",)
+    maps.close()
+    assert len(told) == 1
 
 
-def test_libvirt_is_asked_for_the_guests_it_runs(world: World) -> None:
-    world.domains, world.maps = {"b": "U-B", "c": "U-C"}, {"U-B": MAP}
-    maps = world.maps_of(with_libvirt=True)
-    maps.begin([A, B])
-    assert maps(A) == NOTHING
-    assert maps(B) == (MAP, Layer.LIBVIRT)
-    assert world.asked == ["virsh list", "U-B"]
-    world.now, world.maps["U-B"] = 11.0, NEW
-    assert maps(B) == (NEW, Layer.LIBVIRT)
+def test_a_bug_in_the_thread_costs_no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    crashes: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", crashes.append)
+    monkeypatch.setattr(qmp, "ask", lambda *_: 1 / 0)
+    monkeypatch.setattr(memory_maps, "FIRST_WAIT_S", 1e6)
+    maps = MemoryMaps(SOCKETS, print, keyed(A))
+    assert maps(keyed(A)) == {}
+    maps.close()
+    assert [crash.exc_type for crash in crashes] == [ZeroDivisionError]
 
 
-def test_a_socket_comes_before_libvirt_and_libvirt_after_a_failure(world: World) -> None:
-    world.qmp = {"q": Answer(1, "a", MAP), "dead": BpfexitError("dead")}
-    world.domains, world.maps = {"a": "U-A", "b": "U-B"}, {"U-B": NEW}
-    maps = world.maps_of(Socket("a", "q"), Socket("b", "dead"), with_libvirt=True)
-    maps.begin([A, B])
-    assert maps(A) == (MAP, Layer.QMP)
-    assert maps(B) == (NEW, Layer.LIBVIRT)
+class SilentServer:
+    """Unix sockets that take a client and never say a word."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self.sockets = []
+        self.paths = [folder / f"silent{each}" for each in range(number)]
+        for path in self.paths:
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(str(path))
+            listener.listen(1)
+            self.sockets.append(listener)
+
+    def accept_all(self) -> list[socket.socket]:
+        return [listener.accept()[0] for listener in self.sockets]
+
+    def close(self) -> None:
+        for listener in self.sockets:
+            listener.close()
 
 
-def test_a_libvirt_that_fails_is_told(world: World) -> None:
-    world.domains = BpfexitError("--libvirt: no")
-    maps = world.maps_of(with_libvirt=True)
-    maps.begin([A, B])
-    world.domains, world.maps = {"c": "U-C"}, {"U-C": BpfexitError("--libvirt: c")}
-    assert maps(Guest(3, "c")) == NOTHING
-    assert world.told == ["--libvirt: no", "--libvirt: c"]
+@pytest.mark.usefixtures("impatient")
+def test_intervals_go_on_beside_ten_sockets_that_never_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qmp, "TIMEOUT_S", PATIENCE_S)
+    put(tmp_path, 4711, "qemu", "-name", "web")
+    server = SilentServer(tmp_path, 10)
+    sources = MapSources(tuple(Socket("web", str(path)) for path in server.paths))
+    known = Guests(MemoryMaps(sources, print, living_guests([4711], tmp_path)), tmp_path)
+    clients = server.accept_all()
+    for _ in range(100):
+        (guest,) = known.update(seen(4711))
+        assert guest.mapped_by is None
+    assert known.failures() == ()  # nobody has lost patience yet
+    known.close()  # which closes the connections: the servers read nothing but their end
+    for client in clients:
+        client.settimeout(PATIENCE_S)
+        while client.recv(4096):
+            pass
+        client.close()
+    server.close()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_fifty_guests_of_a_slow_libvirt_get_their_maps_while_intervals_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pids = range(1000, 1050)
+    for pid in pids:
+        put(tmp_path, pid, "qemu", "-name", f"n{pid}")
+    steps = threading.Semaphore(0)
+
+    def memory_map(uuid: str, cancel: Cancel) -> tuple[Region, ...]:
+        with cancel.ending(steps.release):
+            assert steps.acquire(timeout=PATIENCE_S)
+        return MAP
+
+    monkeypatch.setattr(libvirt, "domains", lambda _: {f"n{pid}": str(pid) for pid in pids})
+    monkeypatch.setattr(libvirt, "memory_map", memory_map)
+    known = Guests(MemoryMaps(LIBVIRT, print, {}), tmp_path)
+    for number in range(51):
+        until_mapped(known, pids, number)
+        assert mapped(known.update(seen(*pids))) == number
+        steps.release()
+    known.close()
+
+
+def until_mapped(known: Guests, pids: Sequence[int], number: int) -> None:
+    until(lambda: mapped(known.update(seen(*pids))) == number)
+
+
+def mapped(guests: Sequence[Guest]) -> int:
+    return sum(guest.mapped_by is Layer.LIBVIRT for guest in guests)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_virsh_that_hangs_is_killed_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid_file = tmp_path / "pid"
+    script = f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; sleep 3600 & wait"
+
+    def hang(cancel: Cancel) -> dict[str, str]:
+        bounded_run(["sh", "-c", script], os.environ, 3600.0, 1, cancel)
+        raise AssertionError("it was not cancelled")
+
+    monkeypatch.setattr(libvirt, "domains", hang)
+    told: list[str] = []
+    maps = MemoryMaps(LIBVIRT, told.append, keyed(A))
+    until(pid_file.exists)
+    maps.close()
+    session = int(pid_file.read_text())
+    until(lambda: not running_in_session(session))
+    assert told == []
+
+
+def running_in_session(session: int) -> list[str]:
+    done = subprocess.run(
+        ["ps", "-o", "pid=,stat=", "-s", str(session)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [line for line in done.stdout.splitlines() if "Z" not in line.split()[1]]
+
+
+def test_a_socket_is_not_even_asked_once_cancelled() -> None:
+    cancel = Cancel()
+    cancel.cancel()
+    with pytest.raises(CancelledError):
+        qmp.ask([Socket("", "q")], cancel)
+
+
+class Given:
+    """Has no map, and keeps what it is handed."""
+
+    def __init__(self) -> None:
+        self.handed: list[list[str]] = []
+        self.closed = False
+
+    def __call__(self, guests: Mapping[GuestKey, Guest], /) -> Mapping[GuestKey, Mapped]:
+        self.handed.append([guest.name for guest in guests.values()])
+        return {}
+
+    def failures(self) -> tuple[str, ...]:
+        return ("--qmp q: no",)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_guests_hand_over_those_that_live_and_pass_on_the_rest(tmp_path: Path) -> None:
+    put(tmp_path, 10, "qemu", "-name", "a")
+    put(tmp_path, 11, "qemu", "-name", "b")
+    given = Given()
+    known = Guests(given, tmp_path)
+    known.update(seen(10, 11))
+    put(tmp_path, 10, state="Z", threads=1, memory=0)
+    known.update(seen(10, 11))
+    assert given.handed == [["a", "b"], ["b"]]
+    assert known.failures() == ("--qmp q: no",)
+    known.close()
+    assert given.closed

@@ -1,0 +1,296 @@
+"""Whose map is whose, what is reported when there is none, and when it is read again."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import pytest
+
+from bpfexit.errors import BpfexitError
+from bpfexit.events.pio import PIO
+from bpfexit.events.region import Region
+from bpfexit.guests.maps import libvirt, qmp
+from bpfexit.guests.maps.map_reader import MapReader
+from bpfexit.guests.maps.published import Mapped
+from bpfexit.guests.maps.qmp import Answer
+from bpfexit.guests.maps.qmp_socket import MapSources, Socket
+from bpfexit.guests.maps.schedule import FIRST_PAUSE_S, LONGEST_PAUSE_S
+from bpfexit.host.cancel import Cancel
+from bpfexit.model.guest import Guest, Layer
+from tests.unit.guests.keyed import key, keyed
+
+A, B = Guest(1, "a"), Guest(2, "b")
+MAP = (Region(PIO, 0x70, 0x71, "rtc"),)
+NEW = (Region(PIO, 0x70, 0x7F, "new"),)
+AnswerT = TypeVar("AnswerT")
+
+
+class World:
+    """QEMUs and libvirt as they answer, a clock, and what was asked and noted."""
+
+    def __init__(self) -> None:
+        self.qmp: dict[str, Answer | BpfexitError] = {}
+        self.domains: dict[str, str] | BpfexitError = {}
+        self.maps: dict[str, tuple[Region, ...] | BpfexitError] = {}
+        self.asked: list[str] = []
+        self.now = 0.0
+
+    def ask(self, sockets: Sequence[Socket], _: Cancel) -> list[Answer | BpfexitError]:
+        self.asked += [each.path for each in sockets]
+        return [self.qmp[each.path] for each in sockets]
+
+    def listed(self, _: Cancel) -> dict[str, str]:
+        self.asked.append("virsh list")
+        return raised(self.domains)
+
+    def memory_map(self, uuid: str, _: Cancel) -> tuple[Region, ...]:
+        self.asked.append(uuid)
+        return raised(self.maps[uuid])
+
+    def reader(
+        self, *sockets: Socket, with_libvirt: bool = False, others: Sequence[int] = ()
+    ) -> "Reader":
+        return Reader(self, MapReader(MapSources(sockets, with_libvirt), others, lambda: self.now))
+
+
+class Reader:
+    """Reads until nothing more is due, as the thread does that it belongs to."""
+
+    def __init__(self, world: World, reader: MapReader) -> None:
+        self._world = world
+        self._reader = reader
+        self.board = reader.board
+        self.noted: list[str] = []
+
+    def read(self, *guests: Guest, now: float | None = None) -> list[Mapped]:
+        """Return the guests' maps at that time."""
+        self._world.now = self._world.now if now is None else now
+        while not self._reader.read(keyed(*guests)):
+            pass
+        self.noted += self.board.take_notes()
+        return [self.board.maps.get(key(guest), ((), None)) for guest in guests]
+
+    @property
+    def failures(self) -> list[str]:
+        return [*self.board.failures.values()]
+
+
+def raised(value: AnswerT | BpfexitError) -> AnswerT:
+    if isinstance(value, BpfexitError):
+        raise value
+    return value
+
+
+NOTHING: Mapped = ((), None)
+BY_QMP: Mapped = (MAP, Layer.QMP)
+BY_LIBVIRT: Mapped = (MAP, Layer.LIBVIRT)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World()
+    monkeypatch.setattr(qmp, "ask", made.ask)
+    monkeypatch.setattr(libvirt, "domains", made.listed)
+    monkeypatch.setattr(libvirt, "memory_map", made.memory_map)
+    return made
+
+
+@pytest.mark.parametrize("socket", [Socket("a", "q"), Socket("1", "q"), Socket("", "q")])
+def test_a_guest_is_found_as_the_user_says_or_by_its_process(world: World, socket: Socket) -> None:
+    world.qmp["q"] = Answer(1, "", MAP)
+    reader = world.reader(socket)
+    assert reader.read(A, B) == [BY_QMP, NOTHING]
+    assert (reader.noted, reader.failures) == ([], [])
+
+
+def test_a_socket_that_libvirt_made_is_told_by_qemus_name(world: World) -> None:
+    world.qmp["q"] = Answer(77, "b", MAP)
+    assert world.reader(Socket("", "q")).read(A, B) == [NOTHING, BY_QMP]
+
+
+def test_a_nameless_qemu_is_the_only_guest_or_nobody(world: World) -> None:
+    world.qmp["q"] = Answer(77, "", MAP)
+    assert world.reader(Socket("", "q")).read(A) == [BY_QMP]
+    reader = world.reader(Socket("", "q"))
+    assert reader.read(A, B) == [NOTHING, NOTHING]
+    assert reader.noted == reader.failures
+    assert "2 of the guests" in reader.noted[0]
+
+
+def test_a_nameless_qemu_stays_the_guest_that_it_was(world: World) -> None:
+    world.qmp["q"] = Answer(77, "", MAP)
+    reader = world.reader(Socket("", "q"))
+    reader.read(A)
+    world.qmp["q"] = Answer(77, "", NEW)
+    assert reader.read(A, B, now=11) == [(NEW, Layer.QMP), NOTHING]
+    assert reader.noted == []
+
+
+def test_a_socket_that_another_process_has_made_is_another_guests(world: World) -> None:
+    world.qmp["q"] = Answer(1, "", MAP)
+    reader = world.reader(Socket("", "q"))
+    reader.read(A, B)
+    world.qmp["q"] = Answer(2, "", NEW)
+    assert reader.read(A, B, now=11) == [BY_QMP, (NEW, Layer.QMP)]
+
+
+def test_the_map_of_a_guest_that_is_not_watched_is_not_another_ones(world: World) -> None:
+    world.qmp["q"] = Answer(2, "", MAP)
+    reader = world.reader(Socket("", "q"), others=[2])
+    assert reader.read(A) == [NOTHING]
+    assert "none of the guests" in reader.noted[0]
+
+
+def test_a_failure_is_noted_once_and_lasts_until_the_source_answers(world: World) -> None:
+    world.qmp["q"] = BpfexitError("--qmp q: no")
+    reader = world.reader(Socket("a", "q"))
+    for second in range(1000):
+        assert reader.read(A, now=second) == [NOTHING]
+        assert reader.failures == ["--qmp q: no"]
+    assert reader.noted == ["--qmp q: no"]
+    assert len(world.asked) == 7  # after 0, 10, 30, 70, 150, 310, 630 s
+    world.qmp["q"] = Answer(1, "", MAP)
+    assert reader.read(A, now=2000) == [BY_QMP]
+    assert reader.failures == []
+    world.qmp["q"] = BpfexitError("--qmp q: no")
+    reader.read(A, now=4000)
+    assert len(reader.noted) == 2
+
+
+def test_a_failure_of_a_guest_that_has_ended_is_none_any_more(world: World) -> None:
+    world.qmp["q"] = BpfexitError("--qmp q: no")
+    world.domains, world.maps = {"a": "U-A"}, {"U-A": BpfexitError("--libvirt: a")}
+    reader = world.reader(Socket("a", "q"), with_libvirt=True)
+    reader.read(A)
+    assert reader.failures == ["--qmp q: no", "--libvirt: a"]
+    reader.read()
+    assert reader.failures == []
+    world.domains = BpfexitError("--libvirt: no")
+    reader.read(B)
+    assert reader.failures == ["--libvirt: no"]
+    reader.read()
+    assert reader.failures == []
+
+
+def test_a_guest_that_starts_later_is_asked_then(world: World) -> None:
+    reader = world.reader(Socket("b", "q"))
+    world.qmp["q"] = Answer(2, "", MAP)
+    assert reader.read(A) == [NOTHING]
+    assert world.asked == []
+    assert reader.noted == ["--qmp: guest 'b' is not running; waiting for it"]
+    assert reader.read(A, B) == [NOTHING, BY_QMP]
+    assert reader.read(Guest(3, "b")) == [BY_QMP]
+    assert world.asked == ["q", "q"]
+    assert len(reader.noted) == 1
+
+
+def test_a_socket_that_says_nothing_of_its_guest_is_asked_when_one_starts(world: World) -> None:
+    world.qmp["q"] = BpfexitError("--qmp q: there is no such socket")
+    reader = world.reader(Socket("", "q"))
+    reader.read()
+    world.qmp["q"] = Answer(1, "", MAP)
+    assert reader.read(A, now=1) == [BY_QMP]
+    reader.read(A, B, now=2)
+    assert world.asked == ["q", "q"]
+
+
+def test_the_map_of_a_guest_that_has_ended_is_forgotten(world: World) -> None:
+    world.qmp["q"] = Answer(1, "", MAP)
+    reader = world.reader(Socket("", "q"))
+    reader.read(A, B)
+    reader.read(B)
+    assert reader.board.maps == {}
+
+
+@pytest.mark.parametrize("through_libvirt", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_it_is_read_again_ever_more_seldom(
+    world: World, through_libvirt: bool, fails: bool
+) -> None:
+    error = BpfexitError("no")
+    world.qmp["q"] = error if fails else Answer(1, "a", MAP)
+    world.domains, world.maps = {"a": "U-A"}, {"U-A": error if fails else MAP}
+    sockets = [] if through_libvirt else [Socket("a", "q")]
+    reader = world.reader(*sockets, with_libvirt=through_libvirt)
+    ((first, _),) = reader.read(A)
+    times = []
+    for second in range(1, 5000):
+        world.asked.clear()
+        ((regions, _),) = reader.read(A, now=second)
+        assert regions is first
+        times += [second] * (not {"q", "U-A"}.isdisjoint(world.asked))
+    pauses = [after - before for before, after in zip([0, *times], times, strict=False)]
+    assert pauses == [10, 20, 40, 80, 160, 320, 640, 640, 640, 640, 640, 640]
+    assert (pauses[0], pauses[-1]) == (FIRST_PAUSE_S, LONGEST_PAUSE_S)
+
+
+def test_what_has_changed_is_seen_and_a_failure_leaves_it_as_it_was(world: World) -> None:
+    world.qmp["q"] = Answer(1, "a", MAP)
+    reader = world.reader(Socket("", "q"))
+    reader.read(A)
+    world.qmp["q"] = Answer(1, "a", NEW)
+    assert reader.read(A, now=11) == [(NEW, Layer.QMP)]
+    world.qmp["q"] = BpfexitError("gone")
+    for second in range(12, 1000):
+        assert reader.read(A, now=second) == [(NEW, Layer.QMP)]
+    assert reader.noted == ["gone; its names stay those of the last time"]
+
+
+def test_libvirt_is_asked_for_the_guests_it_runs(world: World) -> None:
+    world.domains, world.maps = {"b": "U-B", "c": "U-C"}, {"U-B": MAP}
+    reader = world.reader(with_libvirt=True)
+    assert reader.read(A, B) == [NOTHING, BY_LIBVIRT]
+    assert world.asked == ["virsh list", "U-B"]
+    world.maps["U-B"] = NEW
+    assert reader.read(A, B, now=11) == [NOTHING, (NEW, Layer.LIBVIRT)]
+
+
+def test_of_many_guests_each_is_published_as_soon_as_it_has_answered(world: World) -> None:
+    guests = [Guest(pid, f"n{pid}") for pid in range(50)]
+    world.domains = {guest.name: f"U{guest.pid}" for guest in guests}
+    world.maps = {f"U{guest.pid}": MAP for guest in guests}
+    reader = MapReader(MapSources((), libvirt=True), clock=lambda: 0.0)
+    for number in range(1, 51):
+        assert bool(reader.read(keyed(*guests))) == (number == 50)
+        assert len(reader.board.maps) == number
+    assert world.asked.count("virsh list") == 1
+
+
+def test_a_socket_comes_before_libvirt_and_libvirt_after_a_failure(world: World) -> None:
+    world.qmp = {"q": Answer(1, "a", MAP), "dead": BpfexitError("dead")}
+    world.domains, world.maps = {"a": "U-A", "b": "U-B"}, {"U-B": NEW}
+    reader = world.reader(Socket("a", "q"), Socket("b", "dead"), with_libvirt=True)
+    assert reader.read(A, B) == [BY_QMP, (NEW, Layer.LIBVIRT)]
+    world.qmp["dead"] = Answer(2, "b", MAP)
+    assert reader.read(A, B, now=11) == [BY_QMP, BY_QMP]
+    world.asked.clear()
+    reader.read(A, B, now=2000)
+    assert world.asked == ["q", "dead"]
+
+
+def test_a_libvirt_that_fails_is_noted(world: World) -> None:
+    world.domains = BpfexitError("--libvirt: no")
+    reader = world.reader(with_libvirt=True)
+    reader.read(A, B)
+    assert reader.failures == ["--libvirt: no"]
+    world.domains, world.maps = {"c": "U-C"}, {"U-C": BpfexitError("--libvirt: c")}
+    reader.read(A, B, Guest(3, "c"))
+    assert reader.noted == ["--libvirt: no", "--libvirt: c"]
+    assert reader.failures == ["--libvirt: c"]
+
+
+def test_the_same_failure_of_many_guests_is_noted_once(world: World) -> None:
+    guests = [Guest(pid, f"n{pid}") for pid in range(5)]
+    world.domains = {guest.name: "U" for guest in guests}
+    world.maps = {"U": BpfexitError("--libvirt: virsh did not answer")}
+    reader = world.reader(with_libvirt=True)
+    reader.read(*guests)
+    assert reader.noted == ["--libvirt: virsh did not answer"]
+
+
+def test_a_domain_that_fails_is_listed_again_as_it_may_be_another_one(world: World) -> None:
+    world.domains, world.maps = {"a": "OLD"}, {"OLD": BpfexitError("no domain"), "NEW": MAP}
+    reader = world.reader(with_libvirt=True)
+    reader.read(A)
+    world.domains = {"a": "NEW"}
+    assert reader.read(A, now=11) == [BY_LIBVIRT]
+    assert reader.failures == []
