@@ -322,3 +322,13 @@ def test_an_empty_table_tells_why() -> None:
     empty = view(snapshot(), Query())
     assert rendered(table(empty, 80))[-1] == "no exits to show"
     assert rendered(table(empty, 80, empty=NO_GUESTS))[-1].startswith("No KVM guest is running")
+
+
+def test_what_keeps_addresses_from_being_named_is_one_harmless_line() -> None:
+    noticed = replace(host(), notices=("--qmp q: no answer", f"--libvirt: {EVIL}"))
+    lines = rendered(header(noticed))
+    assert f"--qmp q: no answer; --libvirt: {HARMLESS}" in lines
+    assert len(lines) == len(rendered(header(host()))) + 1
+    long = rendered(header(replace(host(), notices=("x" * 300,) * 9)), 80)
+    assert len(long) == len(lines)
+    assert max(map(len, long)) <= 80
