@@ -66,7 +66,7 @@ def _descriptors(pid: int, root: Path) -> set[str]:
 def _target(link: Path) -> str:
     try:
         return os.readlink(link)
-    except OSError:  # closed since it was listed
+    except FileNotFoundError:  # closed since it was listed
         return ""
 
 

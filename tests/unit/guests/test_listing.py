@@ -95,6 +95,19 @@ def test_processes_that_cannot_be_examined_are_counted(
     assert found.not_examined == 2
 
 
+def test_a_process_whose_descriptors_may_only_be_listed_is_not_examined(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is where a security module protects a process from root, too."""
+
+    def refuse(_: Path) -> str:
+        raise PermissionError(13, "no")
+
+    start(root, 9, "qemu", "-name", "web")
+    monkeypatch.setattr(os, "readlink", refuse)
+    assert list_guests(root) == Listing((), not_examined=1)
+
+
 def refusing(
     errors: dict[str, OSError], listdir: Callable[[Path], list[str]]
 ) -> Callable[[Path], list[str]]:
