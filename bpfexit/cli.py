@@ -12,17 +12,17 @@ from bpfexit.errors import BpfexitError
 from bpfexit.streams import ReaderGoneError, guard_streams
 
 COMMANDS = {
-    "diagnose": "Say what makes guests slow, what to change and what to expect of it.",
-    "diff": "Compare two recordings: what a change saved or cost, line by line.",
-    "doctor": "Say what this host offers and what is missing.",
+    "diagnose": "Report what makes guests slow, what to change and what to expect.",
+    "diff": "Compare two recordings: what a change saved or cost.",
+    "doctor": "Report what this host offers and what is missing.",
     "guests": "List the KVM guests that are running.",
-    "hist": "Print how long exits took, as histograms that other tools read.",
-    "record": "Write what top would show to a file, for hours or while a command runs.",
-    "report": "Show what was recorded: all of it, a window, or its course over time.",
+    "hist": "Print latency histograms that other tools read.",
+    "record": "Record to a file, for hours or while a command runs.",
+    "report": "Show a recording: all of it, a window, or rates over time.",
     "schema": "Print the JSON Schema of what bpfexit writes.",
     "slow": "Print single slow exits: the outliers behind a p99.",
     "testguest": "Run a tiny KVM guest that takes exits of known kinds and numbers.",
-    "top": "Show live which exits the guests take, where, and how long each takes.",
+    "top": "Show live which exits guests take, where, and how long each takes.",
 }
 
 

@@ -43,16 +43,16 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "-d", "--duration", type=SECONDS, help=f"Count for so many seconds [{DURATION_S:.0f}]."
-)
+@click.option("-d", "--duration", type=SECONDS, help=f"Count for SECONDS [{DURATION_S:.0f}].")
 @thread_options
 @memory_map_options
-@input_option("Judge this recording instead of this host.")
+@input_option("Diagnose a recording instead of this host.")
 @max_rows_option
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.option("--rules", "lists", is_flag=True, help="List the rules.")
-@click.option("--explain", metavar="RULE", help="Say what a rule looks for, and why.")
+@click.option(
+    "--explain", metavar="RULE", help="Explain a rule: threshold, remedy, limits, references."
+)
 def diagnose(
     duration: float | None,
     pids: tuple[int, ...],
@@ -64,11 +64,10 @@ def diagnose(
     lists: bool,
     explain: str | None,
 ) -> None:
-    """Say what makes the guests slow, what to change, and what to expect of that.
+    """Report what makes the guests slow, what to change, and what to expect.
 
-    Counts for -d seconds, or until Ctrl-C, and judges what there is; or reads a
-    recording. Findings come by what they cost. What the host and the guests'
-    command lines have on already is not advised.
+    Counts for -d seconds or until Ctrl-C, or reads a recording. Findings are sorted by
+    cost. What the host and QEMU's command line already enable is not recommended.
     """
     console = PlainConsole()
     if lists or explain is not None:

@@ -34,12 +34,12 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.option("--overhead", is_flag=True, help="Measure instead what bpfexit itself costs.")
-@click.option("-d", "--duration", type=SECONDS, help=f"For so many seconds [{OVERHEAD_S:g}].")
-@click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON objects, one a line.")
+@click.option("--overhead", is_flag=True, help="Measure what bpfexit itself costs instead.")
+@click.option("-d", "--duration", type=SECONDS, help=f"Measure for SECONDS [{OVERHEAD_S:g}].")
+@click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.pass_context
 def doctor(ctx: click.Context, *, overhead: bool, duration: float | None, as_json: bool) -> None:
-    """Say what this host offers and what is missing, with what to do about it.
+    """Report what this host offers, what is missing, and what to do about it.
 
     It mounts tracefs when that is missing, and loads and attaches the programs
     for a moment. Exits with 1 when anything fails that counting exits needs.

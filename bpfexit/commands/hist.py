@@ -47,7 +47,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.option("-d", "--duration", type=SECONDS, help="Stop after so many seconds [at Ctrl-C].")
+@click.option("-d", "--duration", type=SECONDS, help="Stop after SECONDS [until Ctrl-C].")
 @filter_options
 @memory_map_options
 @click.option(
@@ -64,18 +64,18 @@ Examples:
     type=click.IntRange(min=0),
     default=0,
     metavar="ROWS",
-    help="At most so many histograms, most time first; 0 for all.",
+    help="Print at most ROWS histograms, most time first; 0 prints all.",
 )
 @click.option(
     "-f", "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True
 )
-@click.option("--buckets", type=click.Choice(["log2", "fine"]), help="How wide: see below.")
+@click.option("--buckets", type=click.Choice(["log2", "fine"]), help="Bucket width: see below.")
 @click.option(
     "--weight",
     type=click.Choice(["count", "time"]),
-    help="What folded stacks weigh: exits, or their time in ns, idle time aside [count].",
+    help="Weight of folded stacks: exits, or their time in ns without idle time [count].",
 )
-@input_option("Read this recording instead of this host.")
+@input_option("Read a recording instead of this host.")
 @max_rows_option
 def hist(
     duration: float | None,
@@ -145,7 +145,7 @@ def _say_lost(snapshot: Snapshot) -> None:
 def _refuse_blind(origin: Origin, needs_latencies: bool) -> None:
     if needs_latencies and not origin.emits_exits:
         raise BpfexitError(
-            f"{origin.backend} emits no kvm_exit, so there are no latencies: "
+            f"{origin.backend} has no kvm_exit event, so there are no latencies: "
             "only `--format folded`, by count, works there"
         )
 
@@ -159,7 +159,7 @@ def _cut(found: list[Distribution], limit: int) -> list[Distribution]:
     """Return the first of them; say what is missing, be it cut or never known."""
     kept = found[: limit or len(found)]
     if left := len(found) - len(kept):
-        tell(f"{left} more {'is' if left == 1 else 'are'} left out (-n 0 shows all)")
+        tell(f"{left} more not shown (-n 0 shows all)")
     return kept
 
 
@@ -175,6 +175,6 @@ def _encoded(found: list[Distribution], form: Format, choice: Choice) -> str:
 def _say_untimed(found: list[Distribution]) -> None:
     untimed = sum(each.exits - each.count for each in found)
     if not any(each.count for each in found):
-        tell("there are no exits with a latency")
+        tell("no exit has a latency")
     elif untimed:
-        tell(f"{untimed} exits have no latency counted here: idle, or their entry was not seen")
+        tell(f"{untimed} exits have no latency: they are idle time, or their entry was not seen")

@@ -43,7 +43,7 @@ def thread_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "pids",
             metavar="PID[,PID]",
             callback=numbers,
-            help="Only guests of these processes.",
+            help="Count only guests of these processes.",
         ),
         click.option(
             "-v",
@@ -51,7 +51,7 @@ def thread_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "vcpus",
             metavar="VCPU[,VCPU]",
             callback=numbers,
-            help="Only vCPUs of these numbers.",
+            help="Count only vCPUs with these numbers.",
         ),
     ]
     return _with(command, options)
@@ -64,7 +64,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "reasons",
         metavar="NAME[,NAME]",
         callback=names,
-        help="Only exits of these reasons, named as the kernel names them.",
+        help="Count only exits with these reasons, named as the kernel names them.",
     )
     return thread_options(reason(command))
 
@@ -91,13 +91,13 @@ def memory_map_options(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             metavar="[GUEST=]PATH",
             callback=sockets,
-            help="Ask a guest's QEMU what lies at its addresses, on this QMP socket. GUEST is"
-            " its name or process, where the socket does not say; may be given several times.",
+            help="Resolve device names through a guest's QMP socket. GUEST is"
+            " its name or process ID, if the socket does not tell; may be repeated.",
         ),
         click.option(
             "--libvirt",
             is_flag=True,
-            help="Ask libvirt what lies at the addresses of its guests.",
+            help="Resolve device names through libvirt.",
         ),
     ]
     return _with(with_maps, options)

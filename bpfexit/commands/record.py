@@ -57,9 +57,11 @@ Examples:
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file, compressed if named .gz [bpfexit-HOST-DATE-TIME.jsonl.gz].",
 )
-@click.option("--append", is_flag=True, help="Go on with a file that exists.")
-@click.option("-i", "--interval", type=INTERVAL, default=1.0, help="Seconds an interval [1].")
-@click.option("-d", "--duration", type=SECONDS, help="Stop after so many seconds.")
+@click.option("--append", is_flag=True, help="Append to an existing recording.")
+@click.option(
+    "-i", "--interval", type=INTERVAL, default=1.0, help="Refresh interval in seconds [1]."
+)
+@click.option("-d", "--duration", type=SECONDS, help="Stop after SECONDS.")
 @click.option(
     "--events",
     type=click.Choice(["slow"]),
@@ -89,8 +91,8 @@ def record(
 
     Whatever ends it, the file can be read up to the last whole interval. Closing the
     terminal ends it as Ctrl-C does. Without a terminal, as a service, SIGHUP opens the
-    file again, for log rotation. With a COMMAND, the exit code is its, or 1 when it
-    did well and the recording did not.
+    file again, for log rotation. With a COMMAND, exits with its status, or with 1
+    if only the recording failed.
     """
     if not events and _given("than_ns", "rate"):
         raise UsageError("--than and --rate are for --events slow")

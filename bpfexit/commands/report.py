@@ -48,10 +48,10 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Mom
     "begin",
     metavar="TIME",
     callback=moment,
-    help="Begin here: seconds since the start, HH:MM:SS, or ISO date and time.",
+    help="Start of the window: seconds since the start, HH:MM:SS, or ISO date and time.",
 )
-@click.option("--to", "end", metavar="TIME", callback=moment, help="End here, likewise.")
-@click.option("--timeline", is_flag=True, help="Show the rate over time, by reason or --by.")
+@click.option("--to", "end", metavar="TIME", callback=moment, help="End of the window, likewise.")
+@click.option("--timeline", is_flag=True, help="Show rates over time, by reason or --by.")
 @filter_options
 @view_options
 def report(

@@ -44,12 +44,12 @@ READ_EVERY_S = 0.25
 
 
 @click.command(epilog=EPILOG)
-@click.option("-d", "--duration", type=SECONDS, help="Stop after so many seconds.")
+@click.option("-d", "--duration", type=SECONDS, help="Stop after SECONDS.")
 @than_option
 @rate_option
 @filter_options
-@click.option("-j", "--json", "as_json", is_flag=True, help="Print a JSON object an exit.")
-@input_option("Print those in this recording instead, whatever --than and --rate.")
+@click.option("-j", "--json", "as_json", is_flag=True, help="Print one JSON object per exit.")
+@input_option("Print the slow exits of a recording; --than and --rate do not apply.")
 @memory_map_options
 @max_rows_option
 def slow(
@@ -86,7 +86,7 @@ def slow(
             source.close()
     if printed.than_ns is None:
         raise BpfexitError(
-            f"{recording} holds no slow exits: record them with `bpfexit record --events slow`"
+            f"{recording} contains no slow exits: record them with `bpfexit record --events slow`"
         )
     tell(summary(printed.count, printed.told, printed.than_ns))
     tell(*source.notes())

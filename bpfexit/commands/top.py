@@ -35,13 +35,15 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("interval", type=INTERVAL, required=False)
 @click.argument("count", type=click.IntRange(min=1), required=False)
-@click.option("-i", "--interval", "interval_option", type=INTERVAL, help="Seconds an interval [1].")
-@click.option("-d", "--duration", type=SECONDS, help="Stop after so many seconds.")
+@click.option(
+    "-i", "--interval", "interval_option", type=INTERVAL, help="Refresh interval in seconds [1]."
+)
+@click.option("-d", "--duration", type=SECONDS, help="Stop after SECONDS.")
 @filter_options
 @memory_map_options
 @view_options
 @click.option("-b", "--batch", is_flag=True, help="Print plain tables, one after another.")
-@click.option("-j", "--json", "as_json", is_flag=True, help="Print a JSON object an interval.")
+@click.option("-j", "--json", "as_json", is_flag=True, help="Print one JSON object per interval.")
 @click.option(
     "--input",
     "--replay",

@@ -56,7 +56,7 @@ def parse_moment(text: str) -> Moment:
     except ValueError:
         return _date(text)
     if not 0 <= seconds < 1e12:
-        raise ValueError(f"{text!r} is no number of seconds")
+        raise ValueError(f"{text!r} is not a number of seconds")
     return Moment(seconds)
 
 

@@ -23,7 +23,7 @@ max_rows_option = click.option(
     type=click.IntRange(min=1, max=1 << 22),
     default=MAX_ROWS,
     show_default=True,
-    help="Room for so many rows (vCPU, reason, access and address) in the kernel.",
+    help="Maximum number of rows (vCPU, reason, access and address) in the kernel.",
 )
 
 

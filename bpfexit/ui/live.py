@@ -171,7 +171,6 @@ def _help(replay: bool) -> RenderableType:
     legend = Text(
         "\ntime%: of the time in exits, HLT aside; mean to max: from exit to entry.\n"
         "user%: share of the exits that went to user space (QEMU); in user: how long\n"
-        "they were there, on average. Quantiles are right to a quarter of their value,\n"
-        "mostly far better."
+        "they were there, on average. Percentiles are accurate to within 25 %."
     )
     return Group(grid, legend)

@@ -39,10 +39,10 @@ _HELP = (
     Help("n .", "next", "pause, and show the next interval", replay=True),
     Help("space → ←", "view", "next, previous view"),
     Help("o O", "sort", "sort by the next, the previous column"),
-    Help("t", "total", "this interval, or everything since the start"),
+    Help("t", "total", "this interval, or the total since the start"),
     Help("f", "filter", "filter by guest, reason, address or its name"),
     Help("s", "interval", "set the interval in seconds", replay=False),
-    Help("r", "reset", "reset: everything since now"),
+    Help("r", "reset", "reset the counters"),
     Help("c", "cost", "measure again what bpfexit itself costs, half a second", replay=False),
 )
 
@@ -119,7 +119,7 @@ def _toggled(state: State, key: str) -> State:
     if key in ("h", "?") or (key == "escape" and state.help):
         return replace(state, help=not state.help)
     if key == "r":
-        return replace(state, reset=True, message="everything since now")
+        return replace(state, reset=True, message="counters reset")
     return replace(state, measure=state.measure or (key == "c" and not state.replay))
 
 
@@ -151,7 +151,7 @@ def _answered(state: State, prompt: str, answer: str) -> State:
     try:
         interval = float(answer)
     except ValueError:
-        return replace(state, message=f"{answer!r} is no number of seconds")
+        return replace(state, message=f"{answer!r} is not a number of seconds")
     if not SHORTEST_INTERVAL_S <= interval <= LONGEST_INTERVAL_S:
         limits = f"{SHORTEST_INTERVAL_S} to {LONGEST_INTERVAL_S:.0f} s"
         return replace(state, message=f"an interval is {limits}")

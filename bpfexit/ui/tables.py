@@ -42,6 +42,8 @@ NO_GUESTS = "No KVM guest is running; guests appear here when they start."
 _NOTICE_LIMIT = 512
 """Characters of a notice; the screen's width cuts all of them together."""
 
+GUESSED = '"?": guessed from the standard PC layout; --qmp or --libvirt confirms'
+
 SHOW_ALL = "-n 0 shows all"
 """How to see the lines that are hidden, where there is no end of room."""
 
@@ -147,7 +149,7 @@ def named_by(lines: Sequence[Subject]) -> list[str]:
     layers = {name.layer for name in names} - {Layer.PLATFORM}
     said = [f"named by {', '.join(sorted(layers))}"] if layers else []
     if any(name.is_guess for name in names):
-        said.append("name?: usual on a PC, this guest was not asked (--qmp, --libvirt)")
+        said.append(GUESSED)
     return ["; ".join(said)] if said else []
 
 
@@ -196,7 +198,7 @@ def _time_of_some(snapshot: Snapshot) -> Text:
     each = (spent.exits + spent.idle, spent.user)
     exits, user = (numbers.duration(ns / snapshot.duration_s) for ns in each)
     only = clean(", ".join(snapshot.only))
-    said = f"time: {exits} a second in exits of {only} alone (in user space {user})"
+    said = f"time: {exits} per second in exits of {only} alone (in user space {user})"
     return Text(said, no_wrap=True, overflow="ellipsis")
 
 
@@ -235,7 +237,8 @@ def _blind(snapshot: Snapshot) -> Text:
     """Return what a back end without exits does not tell."""
     backend = clean(snapshot.origin.backend)
     return Text(
-        f"{backend} emits no kvm_exit: no reasons, no latencies; the rest is exact",
+        f"{backend}: this KVM back end has no kvm_exit event: no exit reasons or latencies; "
+        f"access counts are exact",
         "yellow",
         no_wrap=True,
         overflow="ellipsis",

@@ -100,4 +100,4 @@ def test_a_host_without_exits_says_so(needs_bpf: preflight.Ready) -> None:
     done = hist("-d", "1")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
-    assert "emits no kvm_exit, so there are no latencies" in done.stderr
+    assert "has no kvm_exit event, so there are no latencies" in done.stderr

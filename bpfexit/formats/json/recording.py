@@ -50,7 +50,7 @@ def decode(line: Line) -> Header | None:
     except RecursionError:
         raise BpfexitError("it is nested too deeply") from None
     except (ValueError, TypeError, OverflowError, KeyError, AttributeError):
-        raise BpfexitError("it is no whole header of a recording") from None
+        raise BpfexitError("it is not a complete header of a recording") from None
 
 
 def _header(document: dict[str, Any]) -> Header:

@@ -51,7 +51,7 @@ def test_without_exits_there_are_no_latencies(path: Path, form: list[str]) -> No
     failed = run(path, BLIND, "-f", *form).exception
     assert isinstance(failed, BpfexitError)
     assert failed.exit_code == 1
-    assert str(failed).startswith("kvm_pvm emits no kvm_exit, so there are no latencies")
+    assert str(failed).startswith("kvm_pvm has no kvm_exit event, so there are no latencies")
 
 
 def test_without_exits_accesses_fold_by_count_and_not_by_time(path: Path) -> None:
@@ -61,10 +61,10 @@ def test_without_exits_accesses_fold_by_count_and_not_by_time(path: Path) -> Non
 
 
 def test_what_is_not_shown_is_said(path: Path) -> None:
-    assert "2 exits have no latency counted here" in run(path, SEEN).output
-    assert "2 more are left out" in run(path, SEEN, "-n", "1").output
-    assert "1 more is left out" in run(path, SEEN, "-n", "2").output
-    assert "no exits with a latency" in run(path, snapshot()).output
+    assert "2 exits have no latency" in run(path, SEEN).output
+    assert "2 more not shown" in run(path, SEEN, "-n", "1").output
+    assert "1 more not shown" in run(path, SEEN, "-n", "2").output
+    assert "no exit has a latency" in run(path, snapshot()).output
 
 
 def test_what_is_lost_is_said(path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_header_of_before_there_were_facts_is_read() -> None:
     ["}", ',"interval_s":1}', ',"interval_s":1e999,"start":0,"guests":[]}', FACTLESS, "", ":" * 9],
 )
 def test_half_a_header_is_refused(rest: str) -> None:
-    with pytest.raises(BpfexitError, match="no whole header"):
+    with pytest.raises(BpfexitError, match="not a complete header"):
         recording_json.decode(f'{{"schema":"{recording_json.SCHEMA}"{rest}')
 
 

@@ -56,7 +56,7 @@ def test_it_says_what_was_seen_what_it_costs_and_what_is_expected() -> None:
     assert "expected: 0xc050 write: 20.0/s" in text
     assert "vCPU 0: guest 0.0%, exits 100.0% (in user space 100.0%), idle 0.0%" in text
     assert "QEMU options unknown" not in text
-    assert "this guest was not asked" in text
+    assert "guessed from the standard PC layout" in text
 
 
 def test_without_exits_costs_are_those_in_user_space_or_not_known() -> None:

@@ -91,7 +91,7 @@ def test_idle_time_has_a_rate_only() -> None:
 def test_a_limit_says_what_it_hides() -> None:
     lines = shown(BEFORE, AFTER, limit=2)
     assert lines[-2].startswith("4 more lines")
-    assert lines[-1].startswith("name?: ")
+    assert lines[-1].startswith('"?": ')
     assert len(lines) == 2 + 2 + 2
 
 

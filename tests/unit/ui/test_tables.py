@@ -27,7 +27,7 @@ from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
 WIDTHS = (80, 120)
 PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
 EVIL = "[bold]\x1b[2J[/x]\n\r\u202e:smile:"
-LEGENDS = ("name?: ", "named by ")
+LEGENDS = ('"?": ', "named by ")
 HARMLESS = "[bold]\\x1b[2J[/x]\\n\\r\\u202e:smile:"
 
 
@@ -85,7 +85,7 @@ def test_the_column_that_orders_is_there_on_any_screen(sort: str) -> None:
 def test_exits_of_chosen_reasons_have_no_share_of_the_time() -> None:
     some = replace(host(), only=("io",))
     (line,) = (line for line in rendered(header(some)) if line.startswith("time:"))
-    assert "a second in exits of io alone" in line
+    assert "per second in exits of io alone" in line
     assert "%" not in line
 
 
@@ -199,7 +199,7 @@ def test_a_back_end_without_exits_says_so(width: int) -> None:
     assert len(lines) == 5
     assert lines[1].startswith("4.0 accesses/s")
     assert lines[2] == "time: in user space 2.50µs a second"
-    assert lines[4].startswith("kvm_pvm emits no kvm_exit")
+    assert lines[4].startswith("kvm_pvm has no kvm_exit event")
     assert "…" not in lines[4]
 
 
@@ -289,7 +289,7 @@ def test_a_name_stands_beside_its_number_and_a_guess_is_marked() -> None:
     assert any(line.startswith("  0x0070 read rtc-index?") for line in lines)
     assert any(line.startswith("  0xfee000b0 write apic EOI?") for line in lines)
     assert any(line.startswith("  msr 0xc0000080 write EFER ") for line in lines)
-    assert lines[-1].startswith("name?: usual on a PC, this guest was not asked")
+    assert lines[-1].startswith('"?": guessed from the standard PC layout')
 
 
 def test_a_name_of_the_guests_own_map_is_none_and_whose_it_is_is_said() -> None:
