@@ -237,8 +237,7 @@ def _blind(snapshot: Snapshot) -> Text:
     """Return what a back end without exits does not tell."""
     backend = clean(snapshot.origin.backend)
     return Text(
-        f"{backend}: this KVM back end has no kvm_exit event: no exit reasons or latencies; "
-        f"access counts are exact",
+        f"{backend} has no kvm_exit event: no reasons or latencies; access counts are exact",
         "yellow",
         no_wrap=True,
         overflow="ellipsis",
