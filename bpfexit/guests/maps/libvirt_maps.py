@@ -47,6 +47,15 @@ class LibvirtMaps:
         """Yield when each guest is due."""
         return (self._domains[key].schedule.due for key in guests)
 
+    def unread(self, guests: Iterable[GuestKey]) -> Iterator[str]:
+        """Yield a sentence on the guests whose maps libvirt was not asked for."""
+        new = [key for key in guests if key not in self._domains or self._is_new(key)]
+        if new:
+            yield f"--libvirt: no answer for {len(new)} of the guests before the end"
+
+    def _is_new(self, key: GuestKey) -> bool:
+        return self._domains[key].schedule.is_new
+
     def _follow(self, guests: Iterable[GuestKey]) -> None:
         """Forget the guests that are not asked for any more, and what was wrong with them."""
         domains = {key: self._domains.get(key) or _Domain() for key in guests}

@@ -46,6 +46,11 @@ class MapReader:
         due = min([*self._qmp.due(guests), *self._libvirt.due(for_libvirt)], default=inf)
         return max(0.0, due - self._clock())
 
+    def unread(self, guests: Mapping[GuestKey, Guest]) -> list[str]:
+        """Return what has neither been read nor failed, a sentence on each source."""
+        for_libvirt = [key for key in guests if self._is_for_libvirt(key)]
+        return [*self._qmp.unread(guests), *self._libvirt.unread(for_libvirt)]
+
     def _follow(self, guests: Mapping[GuestKey, Guest]) -> None:
         """Note the guests that have started or ended since the last call."""
         if self._known is None:

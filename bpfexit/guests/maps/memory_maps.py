@@ -70,11 +70,13 @@ class MemoryMaps:
         return tuple(dict.fromkeys(self._reader.board.failures.values()))
 
     def close(self) -> None:
-        """Stop reading, whatever it waits for."""
-        self._tell_notes()
+        """Stop reading, whatever it waits for; tell what was too slow for all of the run."""
         self._cancel.cancel()
         self._changed.set()
         self._thread.join(LAST_WAIT_S)
+        self._tell_notes()
+        for each in self._reader.unread(self._guests):
+            self._tell(each)
 
     def _read(self) -> None:
         """Read what is due until it is cancelled; a guest that is new is due at once."""

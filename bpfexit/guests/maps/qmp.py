@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from stat import S_ISSOCK
@@ -37,11 +37,11 @@ MOST_MESSAGES = 5000
 COMMAND = "info mtree -f"
 """The human monitor's command for the memory map, flat."""
 
-_BUSY = (
-    f"no answer within {TIMEOUT_S:.0f} s: such a socket serves one client at a time, and another "
-    "one (libvirt?) may hold it; give QEMU a second `-qmp unix:PATH,server=on,wait=off`, "
-    "or use --libvirt"
+ONE_CLIENT = (
+    "such a socket serves one client at a time, and another one (libvirt?) may hold it; "
+    "give QEMU a second `-qmp unix:PATH,server=on,wait=off`, or use --libvirt"
 )
+_BUSY = f"no answer within {TIMEOUT_S:.0f} s: {ONE_CLIENT}"
 _PEER = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
@@ -54,30 +54,46 @@ class Answer:
     regions: tuple[Region, ...]
 
 
-def ask(sockets: Sequence[Socket], cancel: Cancel | None = None) -> list[Answer | BpfexitError]:
+Outcome = Answer | BpfexitError
+"""What a socket answers, or why it does not."""
+
+
+def ask(
+    sockets: Sequence[Socket],
+    cancel: Cancel | None = None,
+    take: Callable[[int, Outcome], object] = lambda *_: None,
+) -> list[Outcome]:
     """Ask all of them at once; return for each its answer, or why there is none.
 
-    Raises `CancelledError` as soon as that is wanted.
+    `take` is called with the index of a socket and its outcome as soon as that is known: another
+    socket may take its time. Raises `CancelledError` as soon as that is wanted.
     """
     if not sockets:
         return []
     logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())  # or it writes to stderr
     try:
-        return asyncio.run(_ask_all(sockets, cancel or Cancel()))
+        return asyncio.run(_ask_all(sockets, cancel or Cancel(), take))
     except asyncio.CancelledError:
         raise CancelledError from None
 
 
-async def _ask_all(sockets: Sequence[Socket], cancel: Cancel) -> list[Answer | BpfexitError]:
+async def _ask_all(
+    sockets: Sequence[Socket], cancel: Cancel, take: Callable[[int, Outcome], object]
+) -> list[Outcome]:
+    async def asked(index: int) -> Outcome:
+        outcome = await _ask(sockets[index].path)
+        take(index, outcome)
+        return outcome
+
     loop = asyncio.get_running_loop()
     # What a server breaks inside the library comes back as its answer; nobody need print it, too.
     loop.set_exception_handler(lambda *_: None)
-    answers = asyncio.gather(*(_ask(each.path) for each in sockets))
+    answers = asyncio.gather(*map(asked, range(len(sockets))))
     with cancel.ending(lambda: loop.call_soon_threadsafe(answers.cancel)):
         return list(await answers)
 
 
-async def _ask(path: str) -> Answer | BpfexitError:
+async def _ask(path: str) -> Outcome:
     try:
         return await asyncio.wait_for(_asked(path), TIMEOUT_S)
     except Exception as error:  # whatever a server makes of it is one line

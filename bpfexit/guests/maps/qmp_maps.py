@@ -68,14 +68,21 @@ class QmpMaps:
         self._release(guests)
         now = self._clock()
         due = [each for each in self._asked(guests) if each.schedule.due <= now]
-        answers = qmp.ask([each.socket for each in due], self._cancel)
-        for source, answer in zip(due, answers, strict=True):
-            source.schedule.postpone(self._clock())
-            self._take(source, answer, guests)
+        qmp.ask(
+            [each.socket for each in due],
+            self._cancel,
+            lambda index, outcome: self._take(due[index], outcome, guests),
+        )
 
     def due(self, guests: Mapping[GuestKey, Guest]) -> Iterator[float]:
         """Yield when each socket that has somebody to answer for is due."""
         return (each.schedule.due for each in self._asked(guests))
+
+    def unread(self, guests: Mapping[GuestKey, Guest]) -> Iterator[str]:
+        """Yield a sentence on each socket that has not answered for any guest, nor failed."""
+        for each in self._asked(guests):
+            if each.schedule.is_new and each.owner is None:
+                yield f"--qmp {each.socket.path}: no answer before the end: {qmp.ONE_CLIENT}"
 
     def _release(self, guests: Mapping[GuestKey, Guest]) -> None:
         """Forget the owners that have ended, and what was wrong with sockets that wait for one."""
@@ -91,10 +98,11 @@ class QmpMaps:
     def _take(
         self,
         source: _Source,
-        answer: qmp.Answer | BpfexitError,
+        answer: qmp.Outcome,
         guests: Mapping[GuestKey, Guest],
     ) -> None:
         """Publish an answer, or why there is none; a map that was read before stays."""
+        source.schedule.postpone(self._clock())
         if isinstance(answer, BpfexitError):
             kept = "; its names stay those of the last time" if source.owner else ""
             self._board.fail(source.socket, f"{answer}{kept}")

@@ -21,6 +21,11 @@ class Schedule:
     due: float = -inf
     pause_s: float = FIRST_PAUSE_S
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing has been read so far."""
+        return self.due == -inf
+
     def postpone(self, now: float) -> None:
         """Pause after a reading, whether it failed or not."""
         self.due = now + self.pause_s

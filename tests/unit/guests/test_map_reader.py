@@ -1,6 +1,6 @@
 """Whose map is whose, what is reported when there is none, and when it is read again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import pytest
@@ -34,9 +34,12 @@ class World:
         self.asked: list[str] = []
         self.now = 0.0
 
-    def ask(self, sockets: Sequence[Socket], _: Cancel) -> list[Answer | BpfexitError]:
-        self.asked += [each.path for each in sockets]
-        return [self.qmp[each.path] for each in sockets]
+    def ask(
+        self, sockets: Sequence[Socket], _: Cancel, take: Callable[[int, qmp.Outcome], object]
+    ) -> None:
+        for index, each in enumerate(sockets):
+            self.asked.append(each.path)
+            take(index, self.qmp[each.path])
 
     def listed(self, _: Cancel) -> dict[str, str]:
         self.asked.append("virsh list")
@@ -294,3 +297,27 @@ def test_a_domain_that_fails_is_listed_again_as_it_may_be_another_one(world: Wor
     world.domains = {"a": "NEW"}
     assert reader.read(A, now=11) == [BY_LIBVIRT]
     assert reader.failures == []
+
+
+def test_what_has_not_been_read_so_far_is_told_on_each_source(world: World) -> None:
+    sources = MapSources((Socket("a", "q"), Socket("c", "later")), libvirt=True)
+    reader = MapReader(sources, clock=lambda: 0.0)
+    world.qmp["q"] = Answer(1, "", MAP)
+    world.domains, world.maps = {"b": "U-B", "d": "U-D"}, {"U-B": MAP, "U-D": MAP}
+    guests = keyed(A, B, Guest(4, "d"))
+    reader.read({})
+    silent, by_libvirt = reader.unread(guests)
+    assert silent.startswith("--qmp q: no answer before the end: ")
+    assert by_libvirt == "--libvirt: no answer for 3 of the guests before the end"
+    reader.read(guests)
+    assert reader.unread(guests) == ["--libvirt: no answer for 1 of the guests before the end"]
+    reader.read(guests)
+    assert reader.unread(guests) == []
+
+
+def test_what_has_failed_is_told_already(world: World) -> None:
+    world.qmp["q"], world.domains = BpfexitError("--qmp q: no"), BpfexitError("--libvirt: no")
+    reader = MapReader(MapSources((Socket("a", "q"),), libvirt=True), clock=lambda: 0.0)
+    reader.read(keyed(A, B))
+    assert reader.board.take_notes() == ["--qmp q: no", "--libvirt: no"]
+    assert reader.unread(keyed(A, B)) == []

@@ -48,7 +48,9 @@ class Sources:
         self.asked = threading.Event()
         self.mask: set[Any] = set()
 
-    def ask(self, sockets: Sequence[Socket], cancel: Cancel) -> list[Answer | BpfexitError]:
+    def ask(
+        self, sockets: Sequence[Socket], cancel: Cancel, take: Callable[[int, qmp.Outcome], object]
+    ) -> None:
         self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
         if sockets:
             self.asked.set()
@@ -56,7 +58,8 @@ class Sources:
                 assert self.may_answer.wait(PATIENCE_S)
             if cancel.cancelled:
                 raise CancelledError
-        return [Answer(A.pid if each.guest == "a" else B.pid, "", MAP) for each in sockets]
+        for index, each in enumerate(sockets):
+            take(index, Answer(A.pid if each.guest == "a" else B.pid, "", MAP))
 
 
 @pytest.fixture
@@ -115,11 +118,15 @@ def test_a_guest_that_starts_wakes_the_thread(sources: Sources) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_the_end_cancels_what_is_waited_for(sources: Sources) -> None:
-    maps = MemoryMaps(SOCKETS, print, keyed(A))
+def test_the_end_cancels_what_is_waited_for_and_tells_it(sources: Sources) -> None:
+    told: list[str] = []
+    maps = MemoryMaps(SOCKETS, told.append, keyed(A))
     assert sources.asked.wait(PATIENCE_S)
     maps.close()
     assert maps(keyed(A)) == {}
+    waiting, silent = told
+    assert waiting == "--qmp: guest 'b' is not running; waiting for it"
+    assert silent.startswith("--qmp q: no answer before the end: such a socket serves one client")
 
 
 @pytest.mark.usefixtures("impatient")
@@ -133,8 +140,8 @@ def test_no_signal_is_delivered_to_the_thread(sources: Sources) -> None:
 
 
 def test_notes_are_printed_by_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    failing: dict[str, BpfexitError] = {"q": BpfexitError("--qmp q: no")}
-    monkeypatch.setattr(qmp, "ask", lambda sockets, _: [failing[each.path] for each in sockets])
+    failure = BpfexitError("--qmp q: no")
+    monkeypatch.setattr(qmp, "ask", lambda sockets, _, take: sockets and take(0, failure))
     told: list[tuple[str, threading.Thread]] = []
     maps = MemoryMaps(
         MapSources((Socket("a", "q"),)),
@@ -252,7 +259,7 @@ def test_a_virsh_that_hangs_is_killed_at_the_end(
     maps.close()
     session = int(pid_file.read_text())
     until(lambda: not running_in_session(session))
-    assert told == []
+    assert told == ["--libvirt: no answer for 1 of the guests before the end"]
 
 
 def running_in_session(session: int) -> list[str]:

@@ -149,8 +149,11 @@ def test_a_server_that_hangs_costs_the_others_nothing(serve: Serve) -> None:
         hangs.wait()
 
     dead = serve(hang)
-    answers = qmp.ask([dead, serve(qemu), dead])
+    taken: list[int] = []
+    answers = qmp.ask([dead, serve(qemu), dead], take=lambda index, _: taken.append(index))
     hangs.set()
+    assert taken[0] == 1  # it does not wait for the others
+    assert sorted(taken) == [0, 1, 2]
     assert [isinstance(each, qmp.Answer) for each in answers] == [False, True, False]
     assert "one client at a time" in str(answers[0])
     assert "--libvirt" in str(answers[0])
