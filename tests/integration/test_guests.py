@@ -205,7 +205,7 @@ def test_a_guest_that_ends_while_it_is_shown_says_so_and_its_counts_stay(tmp_pat
 
 def test_json_and_a_replay_of_it_say_who_has_ended(tmp_path: Path) -> None:
     needs_qemu()
-    lines, pid = until_ended(tmp_path, r'"rows":\[{', '"ended":.[0-9]', "-j")
+    lines, pid = until_ended(tmp_path, r'"rows":\[{', '"ended_pids":.[0-9]', "-j")
     ended = [json.loads(line)["ended_pids"] for line in lines]
     assert [key for key, _ in itertools.groupby(ended)] == [[], [pid]]
     path = tmp_path / "exits.jsonl"
