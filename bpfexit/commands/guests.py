@@ -1,5 +1,7 @@
 """`bpfexit guests`."""
 
+import os
+
 import click
 
 from bpfexit.formats.json import guests as guests_json
@@ -55,4 +57,5 @@ _NONE = "No KVM guest is running."
 
 def _not_examined(number: int) -> str:
     processes = "1 process" if number == 1 else f"{number} processes"
-    return f"{processes} could not be examined; run as root or with CAP_SYS_PTRACE"
+    advice = "" if os.geteuid() == 0 else "; run as root or with CAP_SYS_PTRACE"
+    return f"{processes} could not be examined{advice}"

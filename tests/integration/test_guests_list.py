@@ -21,7 +21,7 @@ UUID = "9c1ad29c-6fb7-4ad3-a3ab-a25a3cbb7f4a"
 NAME = "prod\x1b]0;evil\x07-postgres-primary-of-the-shop-web-3"
 NOBODY = 65534
 NOT_EXAMINED = (
-    r"bpfexit: [0-9]+ process(es)? could not be examined; run as root or with CAP_SYS_PTRACE\n"
+    r"bpfexit: [0-9]+ process(es)? could not be examined(; run as root or with CAP_SYS_PTRACE)?\n"
 )
 
 

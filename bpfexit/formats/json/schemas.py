@@ -278,6 +278,20 @@ CHECK = document(
     "bpfexit.check/2",
     {"name": TEXT, "status": one_of(["ok", "warn", "fail"]), "fact": TEXT, "remedy": TEXT},
 )
+GUESTS = document(
+    "bpfexit.guests/2",
+    {
+        "name": TEXT,
+        "named_by": _NULL_TEXT,
+        "pid": WHOLE,
+        "vmm": _NULL_TEXT,
+        "vcpus": WHOLE,
+        "memory_bytes": _NULL_WHOLE,
+        "resident_bytes": _NULL_WHOLE,
+        "running_s": _NULL_NUMBER,
+        "uuid": _NULL_TEXT,
+    },
+)
 TESTGUEST = document(
     "bpfexit.testguest/2",
     {"pid": WHOLE, "vcpus": array({"type": "object"})},
@@ -287,7 +301,8 @@ TESTGUEST = document(
 SCHEMAS: dict[str, Schema] = {
     each["title"].removeprefix("bpfexit.").removesuffix("/2"): each
     for each in (
-        SNAPSHOT, RECORDING, GUEST, SLOW, HIST, LINE, DIFF, DIAGNOSIS, COST, CHECK, TESTGUEST
+        SNAPSHOT, RECORDING, GUEST, SLOW, HIST, LINE, DIFF, DIAGNOSIS, COST, CHECK, GUESTS,
+        TESTGUEST,
     )
 }  # fmt: skip
 """Every schema by its name in `bpfexit schema NAME`."""

@@ -2,20 +2,24 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+import bpfexit
 from bpfexit.advice.diagnosis import diagnose
 from bpfexit.formats.hist.format import Choice
 from bpfexit.formats.hist.registry import FORMATS
 from bpfexit.formats.json import diagnosis as diagnosis_json
 from bpfexit.formats.json import diff as diff_json
 from bpfexit.formats.json import guest as guest_json
+from bpfexit.formats.json import guests as guests_json
 from bpfexit.formats.json import recording as recording_json
 from bpfexit.formats.json import slow as slow_json
 from bpfexit.formats.json import snapshot as snapshot_json
@@ -24,6 +28,7 @@ from bpfexit.model.diff import compare
 from bpfexit.model.distribution import distributions
 from bpfexit.model.filter import Filter
 from bpfexit.model.guest import Guest
+from bpfexit.model.running_guest import RunningGuest
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import DIMENSIONS, Query
 from bpfexit.recording.reader import RecordingSource
@@ -58,6 +63,17 @@ def test_documents_are_valid(before: Snapshot, after: Snapshot) -> None:
     found = distributions(before, Query(DIMENSIONS))
     check(FORMATS["json"].encode(found, Choice()).splitlines())
     check(slow_json.encode_line(each) for each in (before.slow.exits if before.slow else ()))
+
+
+def test_every_document_has_a_schema() -> None:
+    sources = (path.read_text() for path in Path(bpfexit.__file__).parent.rglob("*.py"))
+    written = {name for text in sources for name in re.findall(r'"bpfexit\.([a-z]+)/2"', text)}
+    assert written == set(SCHEMAS)
+
+
+@given(guests(), st.integers(0, 9), st.none() | st.integers(0, 1 << 50))
+def test_guests_of_this_host_are_valid(guest: Guest, vcpus: int, size: int | None) -> None:
+    check([guests_json.encode(RunningGuest(guest, vcpus, size))])
 
 
 @given(guests())
