@@ -10,15 +10,13 @@ from pathlib import Path
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.json.recording import Header
-from bpfexit.model.filter import Filter, kept
+from bpfexit.model.filter import Filter
 from bpfexit.model.guest import Guest
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import printable
 from bpfexit.recording.entries import Entries
 from bpfexit.recording.state import Known
-
-_MOST_REASONS = 100
-"""Reasons that a note names; Intel VMX has some 70."""
+from bpfexit.recording.wanted import Wanted
 
 
 class RecordingSource:
@@ -27,13 +25,11 @@ class RecordingSource:
     def __init__(self, path: Path, wanted: Filter) -> None:
         """Open and read the first. Raises `BpfexitError` for what is no recording."""
         self._path = path
-        self._wanted = wanted
+        self._wanted = Wanted(wanted)
         self._entries = Entries(path)
         self.header: Header | None = None
         """The last header read; `top -j` writes none."""
         self._known = Known()
-        self._unseen = {reason.lower(): reason for reason in wanted.reasons}
-        self._reasons: dict[str, None] = {}
         self._snapshots = self._read()
         self._ahead: Snapshot | None = None
         first = self._peek()
@@ -62,28 +58,15 @@ class RecordingSource:
         """Return the next snapshot; None after the last."""
         snapshot = self._peek()
         self._ahead = None
-        if snapshot:
-            self.end = snapshot.start + snapshot.duration_s
-            self._see(snapshot.reasons)
-        return kept(snapshot, self._wanted) if snapshot else None
+        if snapshot is None:
+            return None
+        self.end = snapshot.start + snapshot.duration_s
+        return self._wanted.kept(snapshot)
 
     def notes(self) -> list[str]:
-        """Say, once it has been read, how it is damaged and which wanted reasons it lacks."""
+        """Say, once it has been read, how it is damaged and what of the filter it lacks."""
         name = printable(str(self._path))
-        said = self._entries.notes()
-        if self._unseen:
-            unseen = printable(", ".join(self._unseen.values()))
-            others = [*self._reasons][:_MOST_REASONS] + ["…"] * (len(self._reasons) > _MOST_REASONS)
-            known = printable(", ".join(others)) or "no reasons at all"
-            said.append(f"{name} has no exit of {unseen}: it has {known}")
-        return said
-
-    def _see(self, reasons: tuple[str, ...]) -> None:
-        """Note which of the wanted reasons there are, and what the others are called."""
-        for reason in reasons:
-            self._unseen.pop(reason.lower(), None)
-            if len(self._reasons) <= _MOST_REASONS:
-                self._reasons[reason] = None
+        return self._entries.notes() + [f"{name} has {each}" for each in self._wanted.missing()]
 
     def due(self) -> float | None:
         """Return how long the next snapshot lasted, s."""

@@ -241,3 +241,37 @@ def test_a_reason_that_is_not_in_it_is_told_of(tmp_path: Path) -> None:
     assert found.only == ("IO", "foo\x1b[1m")
     (note,) = source.notes()
     assert note == f"{path} has no exit of foo\\x1b[1m: it has io"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (Filter(pids=(200, 7)), ["no exit of process 7: it has 100, 200"]),
+        (Filter(vcpus=(3,)), ["no exit of vCPU 3: it has 0, 1"]),
+        (
+            Filter(pids=(7,), vcpus=(3,)),
+            ["no exit of process 7: it has 100, 200", "no exit of vCPU 3: it has 0, 1"],
+        ),
+        (Filter(pids=(200,), vcpus=(1,)), ["no exit that -p, -v and --reason all choose"]),
+        (Filter(pids=(100,), vcpus=(1,)), []),
+    ],
+)
+def test_what_was_chosen_and_is_not_in_it_is_told_of(
+    tmp_path: Path, wanted: Filter, said: list[str]
+) -> None:
+    of = [
+        snapshot(pio(0x70, ns=(1,)), Exits("HLT", (5,), tid=102, vcpu=1)),
+        snapshot(Exits("HLT", (5,), vm="beta", pid=200, tid=201)),
+    ]
+    path = written(tmp_path, lines(of))
+    source = RecordingSource(path, wanted)
+    everything(source)
+    assert source.notes() == [f"{path} has {each}" for each in said]
+
+
+def test_a_note_names_a_bounded_number_of_processes(tmp_path: Path) -> None:
+    many = [Exits("HLT", (5,), pid=pid, tid=pid) for pid in range(1000, 1300)]
+    source = RecordingSource(written(tmp_path, lines([snapshot(*many)])), Filter(pids=(7,)))
+    everything(source)
+    (note,) = source.notes()
+    assert note.endswith(", 1098, 1099, …")
