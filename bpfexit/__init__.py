@@ -1,3 +1,26 @@
-"""Live view of the VM exits of KVM guests, aggregated in the kernel."""
+"""Live view of the VM exits of KVM guests, aggregated in the kernel.
+
+For other programs: `open_recording` reads what `bpfexit record` or `top -j` wrote.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bpfexit.recording.opened import Recording
 
 __version__ = "0.1.0"
+
+
+def open_recording(path: str | PathLike[str]) -> Recording:
+    """Open a recording: iterate over it for its snapshots, whose rows are numpy arrays.
+
+    Raises `bpfexit.errors.BpfexitError` for a file that is no recording.
+    """
+    # Every module imports this one first, so what it needs can only be imported here.
+    from bpfexit.recording.opened import Recording  # noqa: PLC0415
+
+    return Recording(Path(path))

@@ -1,0 +1,64 @@
+"""A recording for other programs: `bpfexit.open_recording`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from bpfexit.formats.json.recording import Header
+from bpfexit.model.filter import Filter
+from bpfexit.model.snapshot import Snapshot
+from bpfexit.recording.reader import RecordingSource
+
+
+class Recording:
+    """The intervals of a recording, one `Snapshot` after another; iterate over it once.
+
+    Of a snapshot, `rows.fields` is a numpy structured array, dtype `model.rows.FIELDS`, one
+    element for each vCPU, reason, kind, access, size and address:
+
+    - `vm` and `reason` are places in `snapshot.vms` and `snapshot.reasons`; a `reason` of -1
+      is an access without an exit, or one whose exit is not known.
+    - `pid`, `tid` and `vcpu` (-1 where it is not known) say whose exits they are.
+    - `isa`, `kind` and `access` are numbers of `names.reasons.Isa`, `events.registry.KINDS`
+      and `events.access.Access`; `size` is in bytes; `address` is a port, GPA or MSR.
+    - `count` exits took `total_ns` ns, the longest of them `max_ns`; `timed` of them have a
+      latency. `user_count` of them went to user space, for `user_ns` ns.
+
+    `rows.hist` has their latency histograms, `vcpus` the ns in the guest for each vCPU,
+    `start` is unix time and `duration_s` the length, in s; `lost` is what was not counted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open it. Raises `BpfexitError` for what is no recording."""
+        self._source = RecordingSource(path, Filter())
+
+    @property
+    def header(self) -> Header | None:
+        """The last header read: which host, and when; `top -j` writes none."""
+        return self._source.header
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        """Yield what has not been read yet. Raises `BpfexitError` where it cannot go on."""
+        while snapshot := self._source.next():
+            yield snapshot
+
+    def notes(self) -> list[str]:
+        """Return what is damaged or was skipped so far, a sentence each."""
+        return self._source.notes()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.close()
