@@ -88,9 +88,11 @@ def main() -> NoReturn:
         _complete_streams()
         guard_streams()
         result = cli.main(prog_name="bpfexit", standalone_mode=False)
-    except click.UsageError as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(2)
+    except click.UsageError as error:
+        _fail(_usage(error), 2)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
     except BpfexitError as error:
@@ -142,6 +144,13 @@ def _discard_output() -> None:
     except OSError:
         null = os.memfd_create("null")
     os.dup2(null, 1)
+
+
+def _usage(error: click.UsageError) -> str:
+    """Return its sentence in the style of the others, and where the help is."""
+    message = error.format_message().rstrip(".")
+    command = error.ctx.command_path if error.ctx else "bpfexit"
+    return f"{message[:1].lower()}{message[1:]} (see `{command} --help`)"
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -146,6 +146,25 @@ def test_top_refuses_bad_values(arguments: tuple[str, ...]) -> None:
     assert "Error: " in result.output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("top", "-q"), "no such option '-q' (see `bpfexit top --help`)"),
+        (("top", "1", "2", "3"), "got unexpected extra argument (3) (see `bpfexit top --help`)"),
+        (("tpo",), "unknown command 'tpo'; did you mean 'top'?"),
+        (("guest",), "`bpfexit guests` lists KVM guests"),
+        (("top", "--by", "prot"), "invalid value for '--by': unknown grouping 'prot'"),
+        (("\x1b[2J",), r"unknown command '\x1b[2J'"),
+        (("report",), "report needs one recording"),
+    ],
+)
+def test_a_usage_error_is_one_sentence(arguments: tuple[str, ...], message: str) -> None:
+    found = run(*arguments)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith(f"bpfexit: {message}")
+    assert found.stderr.count("\n") == 1
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command itself: exit codes are given by the process, which also closes stdout."""
     command = [sys.executable, "-m", "bpfexit", *arguments]

@@ -48,7 +48,7 @@ def test_nothing_is_wrong_with_a_machine_that_has_all(tmp_path: Path, module: st
 
 def test_a_back_end_without_exits_is_warned_of_and_used(pvm: Machine) -> None:
     assert bad(pvm) == {"KVM": Status.WARN}
-    assert "has no kvm_exit event" in check(pvm, "KVM").fact
+    assert "emits no kvm_exit" in check(pvm, "KVM").fact
     assert preflight.ready(pvm.root).backend.module == "kvm_pvm"
 
 
