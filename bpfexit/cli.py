@@ -91,10 +91,8 @@ def main() -> NoReturn:
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(2)
-    except click.UsageError as error:
-        _fail(_usage(error), 2)
     except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code)
+        _fail(_sentence(error), error.exit_code)
     except BpfexitError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -146,9 +144,11 @@ def _discard_output() -> None:
     os.dup2(null, 1)
 
 
-def _usage(error: click.UsageError) -> str:
-    """Return its sentence in the style of the others, and where the help is."""
+def _sentence(error: click.ClickException) -> str:
+    """Return its message in the style of the others; for usage, also where the help is."""
     message = error.format_message().rstrip(".")
+    if not isinstance(error, click.UsageError):
+        return message
     command = error.ctx.command_path if error.ctx else "bpfexit"
     return f"{message[:1].lower()}{message[1:]} (see `{command} --help`)"
 
