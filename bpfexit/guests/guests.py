@@ -12,9 +12,12 @@ from bpfexit.guests.maps.published import GuestKey, Mapped, Maps, NoMaps, guest_
 from bpfexit.guests.qemu_options import qemu_options
 from bpfexit.host.check import Status
 from bpfexit.host.privileges import process_ids
-from bpfexit.host.processes import Process, process
+from bpfexit.host.processes import Process, descriptors, process, process_list
 from bpfexit.model.ended import MOST_ENDED
 from bpfexit.model.guest import Guest, Identity
+
+VM = "anon_inode:kvm-vm"
+"""Where a descriptor of a KVM VM leads: a process that has one open is a guest's."""
 
 
 class Guests:
@@ -226,9 +229,8 @@ def has_guest(pid: int, root: Path = Path("/")) -> bool | None:
 
     Raises `BpfexitError` for a process that does not exist.
     """
-    folder = root / "proc" / str(pid) / "fd"
     try:
-        links = [_link(folder / name) for name in os.listdir(folder)]
+        links = descriptors(pid, root)
     except (FileNotFoundError, ProcessLookupError):
         if _exists(pid):
             return None  # /proc is mounted with hidepid=2
@@ -237,24 +239,20 @@ def has_guest(pid: int, root: Path = Path("/")) -> bool | None:
         ) from None
     except PermissionError:
         return None
-    if "anon_inode:kvm-vm" in links:
+    if VM in links:
         return True
     return None if None in links else False
 
 
 def running(root: Path = Path("/")) -> list[int]:
     """Return the processes that hold a KVM VM open now, as far as this process may look."""
-    return [pid for pid in _processes(root) if _looked(pid, root)]
+    return [pid for pid in process_list(root) if _looked(pid, root)]
 
 
 def candidates(root: Path = Path("/")) -> list[int]:
     """Return those, and any that may not be looked into but runs a program for guests."""
-    found = ((pid, _looked(pid, root)) for pid in _processes(root))
+    found = ((pid, _looked(pid, root)) for pid in process_list(root))
     return [pid for pid, has in found if has or (has is None and guest_vmm(pid, root))]
-
-
-def _processes(root: Path) -> list[int]:
-    return sorted(int(name) for name in os.listdir(root / "proc") if name.isdecimal())
 
 
 def _looked(pid: int, root: Path) -> bool | None:
@@ -273,13 +271,3 @@ def _exists(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _link(path: Path) -> str | None:
-    """Return where a descriptor leads; None when this process may not know."""
-    try:
-        return os.readlink(path)
-    except FileNotFoundError:  # closed in the meantime
-        return ""
-    except PermissionError:
-        return None

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bpfexit.errors import BpfexitError
 from bpfexit.guests.configured import configured_memory, configured_uuid
-from bpfexit.guests.guests import guests_of
-from bpfexit.host.processes import Process, command_line, process
+from bpfexit.guests.guests import VM, guests_of
+from bpfexit.host.processes import Process, command_line, descriptors, process, process_list
 from bpfexit.model.guest import Guest
 from bpfexit.model.running_guest import RunningGuest
 
-_VM = "anon_inode:kvm-vm"
 _VCPU = re.compile(r"anon_inode:kvm-vcpu:([0-9]+)", re.ASCII)
 
 
@@ -30,15 +29,17 @@ def list_guests(root: Path = Path("/")) -> Listing:
     """Examine every process. Raises `BpfexitError` where processes cannot be listed."""
     vcpus: dict[int, int] = {}
     not_examined = 0
-    for pid in _processes(root):
+    for pid in process_list(root):
         try:
-            links = _descriptors(pid, root)
+            links = descriptors(pid, root)
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended since it was listed
         except OSError:
             not_examined += 1
             continue
-        if _VM in links:
+        if None in links:
+            not_examined += 1
+        elif VM in links:
             vcpus[pid] = _number_of_vcpus(links)
     guests = guests_of(vcpus, root)
     uptime_s = _uptime_s(root)
@@ -46,33 +47,9 @@ def list_guests(root: Path = Path("/")) -> Listing:
     return Listing(tuple(sorted(filter(None, running), key=_order)), not_examined)
 
 
-def _processes(root: Path) -> list[int]:
-    folder = root / "proc"
-    try:
-        names = os.listdir(folder)
-    except OSError as error:
-        raise BpfexitError(
-            f"cannot list the processes in {folder}: {error.strerror}; mount procfs there"
-        ) from None
-    return [int(name) for name in names if name.isdecimal()]
-
-
-def _descriptors(pid: int, root: Path) -> set[str]:
-    """Return the targets of a process's file descriptors. Raises `OSError`."""
-    folder = root / "proc" / str(pid) / "fd"
-    return {_target(folder / name) for name in os.listdir(folder)}
-
-
-def _target(link: Path) -> str:
-    try:
-        return os.readlink(link)
-    except FileNotFoundError:  # closed since it was listed
-        return ""
-
-
-def _number_of_vcpus(links: set[str]) -> int:
+def _number_of_vcpus(links: Iterable[str | None]) -> int:
     """Count vCPU IDs, not descriptors: a VMM may duplicate them, as Python's mmap does."""
-    return len({match[1] for link in links if (match := _VCPU.fullmatch(link))})
+    return len({match[1] for link in links if link and (match := _VCPU.fullmatch(link))})
 
 
 def _running(guest: Guest, vcpus: int, uptime_s: float | None, root: Path) -> RunningGuest | None:

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from bpfexit.errors import BpfexitError
+
 COMMAND_LIMIT = 1 << 20
 """Bytes of a command line that are read; the kernel takes 6 MiB, QEMU's has some thousands."""
 
@@ -55,6 +57,36 @@ def process(pid: int, root: Path = Path("/")) -> Process | None:
 
 def _chosen(fields: list[bytes]) -> list[bytes]:
     return [fields[at] for at in (_PARENT, _THREADS, _STARTED, _CODE, _STACK, _ARGUMENTS)]
+
+
+def process_list(root: Path = Path("/")) -> list[int]:
+    """Return the processes in sight, in order. Raises `BpfexitError` where there is no list."""
+    folder = root / "proc"
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise BpfexitError(
+            f"cannot list the processes in {folder}: {error.strerror}; mount procfs there"
+        ) from None
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def descriptors(pid: int, root: Path = Path("/")) -> set[str | None]:
+    """Return where a process's descriptors lead; None is for those that may not be looked at.
+
+    Raises `OSError` when none can be, or the process has ended.
+    """
+    folder = root / "proc" / str(pid) / "fd"
+    return {_target(folder / name) for name in os.listdir(folder)}
+
+
+def _target(link: Path) -> str | None:
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:  # closed since it was listed
+        return ""
+    except PermissionError:
+        return None
 
 
 def command_line(pid: int, root: Path = Path("/")) -> tuple[str, ...]:
