@@ -91,6 +91,12 @@ class Talk(io.FileIO):
         return ready
 
 
+def write_line(text: str) -> None:
+    """Write a line of data now, also where standard output is buffered."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def guard_streams() -> None:
     """Send what is printed through `Data` and `Talk`. A narrow encoding prints `?` for the rest."""
     data = Data(1)

@@ -18,9 +18,8 @@ from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.model.filter import Filter
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import clean
-from bpfexit.recording.total import total
 from bpfexit.run.loop import Run
-from bpfexit.run.session import counted, max_rows_option, tell
+from bpfexit.run.session import counted, max_rows_option, recorded
 from bpfexit.ui import diagnosis as findings
 from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.countdown import Countdown
@@ -102,10 +101,9 @@ def _counted(wanted: Filter, duration: float | None, max_rows: int, maps: MapSou
 
 
 def _read(path: Path, wanted: Filter) -> Snapshot:
-    whole = total(path, wanted)
-    tell(*whole.notes)
-    if only := whole.snapshot.only:
+    snapshot = recorded(path, wanted)
+    if only := snapshot.only:
         raise BpfexitError(
             f"{path} was recorded with --reason {', '.join(only)}: a diagnosis needs all reasons"
         )
-    return whole.snapshot
+    return snapshot

@@ -8,10 +8,8 @@ from bpfexit.commands.options import comparison_options, filter_options
 from bpfexit.formats.json import diff as diff_json
 from bpfexit.model.diff import compare
 from bpfexit.model.filter import Filter
-from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import default_query
-from bpfexit.recording.total import total
-from bpfexit.run.session import tell
+from bpfexit.run.session import recorded
 from bpfexit.ui import diff_table
 from bpfexit.ui.console import PlainConsole
 
@@ -57,7 +55,7 @@ def diff(
     that is noise. A change of the rare slow exits alone is not seen: compare p99.
     """
     wanted = Filter(pids, vcpus, reasons)
-    sides = _read(before, wanted), _read(after, wanted)
+    sides = recorded(before, wanted), recorded(after, wanted)
     emits_exits = all(side.origin.emits_exits for side in sides)
     found = compare(*sides, default_query(emits_exits, by, None, limit))
     if as_json:
@@ -67,9 +65,3 @@ def diff(
     console = PlainConsole()
     console.print(diff_table.header(found, (str(before), str(after))))
     console.print(diff_table.table(found, console.width))
-
-
-def _read(path: Path, wanted: Filter) -> Snapshot:
-    recording = total(path, wanted)
-    tell(*recording.notes)
-    return recording.snapshot

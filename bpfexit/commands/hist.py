@@ -18,9 +18,8 @@ from bpfexit.model.histogram import POWERS_OF_TWO_NS
 from bpfexit.model.losses import LOSSES, NOT_COUNTED
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, default_dimensions, kinds_of
-from bpfexit.recording.total import total
 from bpfexit.run.loop import Run
-from bpfexit.run.session import counted, max_rows_option, tell
+from bpfexit.run.session import counted, max_rows_option, recorded, tell
 
 READ_EVERY_S = 1.0
 """The interval after which space of guests that ended is free again."""
@@ -101,7 +100,7 @@ def hist(
     needs_latencies = chosen.needs_latencies(choice)
     wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()))
     if recording:
-        snapshot = _read(recording, wanted)
+        snapshot = recorded(recording, wanted)
         _refuse_blind(snapshot.origin, needs_latencies)
     else:
         snapshot = _counted(wanted, duration, max_rows, maps, needs_latencies)
@@ -114,12 +113,6 @@ def hist(
 def _check(form: Format, choice: Choice) -> None:
     for option in form.refused(choice):
         raise UsageError(f"--{option} does not apply to the format {form.name}")
-
-
-def _read(recording: Path, wanted: Filter) -> Snapshot:
-    whole = total(recording, wanted)
-    tell(*whole.notes)
-    return whole.snapshot
 
 
 def _counted(

@@ -103,10 +103,11 @@ def memory_map_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with(with_maps, options)
 
 
-def input_option(what: str) -> Decorator:
+def input_option(what: str, *aliases: str) -> Decorator:
     """Add --input, as `recording`: a file to read instead of this host; `what` says what for."""
     return click.option(
         "--input",
+        *aliases,
         "recording",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help=what,

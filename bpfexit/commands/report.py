@@ -1,18 +1,17 @@
 """`bpfexit report`."""
 
-from contextlib import closing
 from pathlib import Path
 
 import click
 
 from bpfexit.commands.options import filter_options, input_option, view_options
-from bpfexit.errors import BpfexitError, UsageError
+from bpfexit.errors import UsageError
 from bpfexit.model.filter import Filter
 from bpfexit.model.time_spec import Moment, parse_moment
 from bpfexit.model.timeline import Timeline
 from bpfexit.model.view import default_query, view
 from bpfexit.recording.reader import RecordingSource
-from bpfexit.recording.total import SUM_MEMORY, Adding, covers, within
+from bpfexit.recording.total import total_of
 from bpfexit.run.session import tell
 from bpfexit.ui.batch import show
 from bpfexit.ui.console import PlainConsole
@@ -68,28 +67,21 @@ def report(
     limit: int,
 ) -> None:
     """Show what FILE recorded as `top` would: all of it, or a window, as one table."""
-    path = _path(file, recording)
-    source = RecordingSource(path, Filter(pids, vcpus, reasons))
+    source = RecordingSource(_path(file, recording), Filter(pids, vcpus, reasons))
     if timeline and by is None and source.emits_exits:
         by = ("reason",)
     query = default_query(source.emits_exits, by, sort, limit)
-    adding, course = Adding(SUM_MEMORY), Timeline(query)
-    with closing(source):
-        for snapshot in within(source, _since(begin, source), _since(end, source)):
-            adding.add(snapshot)
-            if timeline:
-                course.add(snapshot)
-    if not adding.intervals:
-        raise BpfexitError(f"{path} has no interval in that window: {covers(source)}")
-    total = adding.sum()
-    console = PlainConsole()
-    title = "1 interval" if adding.intervals == 1 else f"{adding.intervals} intervals"
+    course = Timeline(query)
+    window = _since(begin, source), _since(end, source)
+    whole = total_of(source, *window, *([course.add] if timeline else []))
+    total, console = whole.snapshot, PlainConsole()
+    title = "1 interval" if whole.intervals == 1 else f"{whole.intervals} intervals"
     if timeline:
         console.print(header(total, title))
         console.print(timeline_table(view(total, query), course, total.start, console.width))
     else:
         show(total, query, console, title)
-    tell(*source.notes())
+    tell(*whole.notes)
 
 
 def _path(file: Path | None, recording: Path | None) -> Path:

@@ -1,6 +1,5 @@
 """`bpfexit slow`."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,11 +22,10 @@ from bpfexit.model.filter import Filter
 from bpfexit.model.guest import known_guests
 from bpfexit.model.slow import SlowExit, Threshold
 from bpfexit.model.snapshot import Snapshot
-from bpfexit.recording.reader import RecordingSource
 from bpfexit.run.loop import Run, intervals
-from bpfexit.run.session import live_source, max_rows_option, tell
+from bpfexit.run.session import max_rows_option, opened, tell
 from bpfexit.run.signals import Interrupts
-from bpfexit.run.source import Source
+from bpfexit.streams import write_line
 from bpfexit.ui.slow import HEADINGS, line, summary, untold
 
 EPILOG = """\b
@@ -72,11 +70,7 @@ def slow(
     check_input(recording, duration, maps)
     wanted = Filter(pids, vcpus, reasons)
     with Interrupts() as interrupts:
-        source: Source = (
-            RecordingSource(recording, wanted)
-            if recording
-            else live_source(wanted, max_rows, Threshold(than_ns, rate), maps)
-        )
+        source = opened(recording, wanted, max_rows, Threshold(than_ns, rate), maps)
         try:
             run = Run(READ_EVERY_S, None, duration)
             printed = _Printed(slow_json.encode_line) if as_json else _Printed(line, HEADINGS)
@@ -110,17 +104,12 @@ class _Printed:
         if slow is None:
             return
         if self.than_ns is None and self._headings:
-            _write(self._headings)
+            write_line(self._headings)
         guest_of = known_guests(snapshot.guests)
         self.than_ns = slow.than_ns
         self.count += slow.count
         self.told += len(slow.exits)
         for each in slow.exits:
-            _write(self._write(each, slow_exit_name(each, guest_of)))
+            write_line(self._write(each, slow_exit_name(each, guest_of)))
         if missing := untold(slow):
             tell(missing)
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

@@ -1,21 +1,26 @@
 """`bpfexit top`."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from bpfexit.commands.options import filter_options, memory_map_options, view_options
+from bpfexit.commands.options import (
+    check_input,
+    filter_options,
+    input_option,
+    memory_map_options,
+    view_options,
+)
 from bpfexit.commands.values import INTERVAL, SECONDS
 from bpfexit.errors import UsageError
 from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.model.filter import Filter
 from bpfexit.model.view import Query, default_query, kinds_of
-from bpfexit.recording.reader import RecordingSource
 from bpfexit.run.loop import Run, adding_for, intervals
-from bpfexit.run.session import live_source, max_rows_option, tell
+from bpfexit.run.session import max_rows_option, opened, tell
 from bpfexit.run.signals import Interrupts
 from bpfexit.run.source import Source
+from bpfexit.streams import write_line
 from bpfexit.ui.batch import show, show_json, show_tables
 from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.live import LiveScreen
@@ -44,13 +49,7 @@ Examples:
 @view_options
 @click.option("-b", "--batch", is_flag=True, help="Print plain tables, one after another.")
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print one JSON object per interval.")
-@click.option(
-    "--input",
-    "--replay",
-    "recording",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Show a recording (of `record` or `top -j`) instead of this host.",
-)
+@input_option("Show a recording (of `record` or `top -j`) instead of this host.", "--replay")
 @max_rows_option
 def top(
     interval: float | None,
@@ -78,16 +77,11 @@ def top(
         raise UsageError("give the interval once: as the first argument or with -i")
     if batch and as_json:
         raise UsageError("--batch and --json exclude each other")
-    if recording and maps:
-        raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
+    check_input(recording, None, maps)  # -d ends a replay, too
     run = Run(interval or interval_option or 1.0, count, duration)
     wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()))
     with Interrupts() as interrupts:
-        source: Source = (
-            RecordingSource(recording, wanted)
-            if recording
-            else live_source(wanted, max_rows, maps=maps)
-        )
+        source = opened(recording, wanted, max_rows, maps=maps)
         query = default_query(source.emits_exits, by, sort, limit)
         try:
             _show(source, run, query, interrupts, batch=batch, as_json=as_json)
@@ -106,7 +100,7 @@ def _show(
     as_json: bool,
 ) -> None:
     if as_json:
-        show_json(intervals(source, run, interrupts, measure_cost=True), _line)
+        show_json(intervals(source, run, interrupts, measure_cost=True), write_line)
         return
     console = PlainConsole()
     if batch or not console.is_screen:
@@ -121,8 +115,3 @@ def _show(
         query = screen.state.query
         filtered = f", filter: {query.text}" if query.text else ""
         show(screen.total, query, console, f"since start or reset{filtered}")
-
-
-def _line(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

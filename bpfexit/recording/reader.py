@@ -24,7 +24,7 @@ class RecordingSource:
 
     def __init__(self, path: Path, wanted: Filter) -> None:
         """Open and read the first. Raises `BpfexitError` for what is no recording."""
-        self._path = path
+        self.path = path
         self._wanted = Wanted(wanted)
         self._entries = Entries(path)
         self.header: Header | None = None
@@ -65,7 +65,7 @@ class RecordingSource:
 
     def notes(self) -> list[str]:
         """Say, once it has been read, how it is damaged and what of the filter it lacks."""
-        name = printable(str(self._path))
+        name = printable(str(self.path))
         return self._entries.notes() + [f"{name} has {each}" for each in self._wanted.missing()]
 
     def due(self) -> float | None:
@@ -103,4 +103,4 @@ class RecordingSource:
         try:
             self._known.add(guest)
         except BpfexitError as error:
-            raise BpfexitError(f"{self._path}, line {self._entries.line}: {error}") from None
+            raise BpfexitError(f"{self.path}, line {self._entries.line}: {error}") from None

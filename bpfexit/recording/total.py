@@ -1,6 +1,6 @@
 """A recording, or a window of it, added up to one snapshot."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from math import inf
@@ -33,13 +33,23 @@ def total(
     Takes as much memory as the sum has rows, however long the recording is.
     Raises `BpfexitError` for what is no recording and for an empty window.
     """
-    source = RecordingSource(path, wanted)
+    return total_of(RecordingSource(path, wanted), begin_s, end_s)
+
+
+def total_of(
+    source: RecordingSource,
+    begin_s: float | None = None,
+    end_s: float | None = None,
+    note: Callable[[Snapshot], object] = lambda _: None,
+) -> Total:
+    """Add up the same of a recording that is open, and close it; `note` is called with each."""
     adding = Adding(SUM_MEMORY)
     with closing(source):
         for snapshot in within(source, begin_s, end_s):
             adding.add(snapshot)
+            note(snapshot)
     if not adding.intervals:
-        raise BpfexitError(f"{path} has no interval in that window: {covers(source)}")
+        raise BpfexitError(f"{source.path} has no interval in that window: {_covers(source)}")
     return Total(adding.sum(), source.cut, adding.intervals, tuple(source.notes()))
 
 
@@ -58,7 +68,7 @@ def within(
             yield snapshot
 
 
-def covers(source: RecordingSource) -> str:
+def _covers(source: RecordingSource) -> str:
     """Say how long a recording is that was read to its end."""
     return f"it lasts {max(0.0, source.end - source.start):.1f} s"
 

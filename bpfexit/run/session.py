@@ -1,7 +1,8 @@
-"""Opening the live kernel, with the notes and the one line that say so."""
+"""Opening the live kernel or a recording, with the notes and the one line that say so."""
 
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import click
 
@@ -13,9 +14,11 @@ from bpfexit.model.filter import Filter
 from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import clean
-from bpfexit.recording.total import Adding
+from bpfexit.recording.reader import RecordingSource
+from bpfexit.recording.total import Adding, total
 from bpfexit.run.loop import Run, intervals
 from bpfexit.run.signals import Interrupts, ending_at_once
+from bpfexit.run.source import Source
 from bpfexit.tracer.source import MAX_ROWS, KernelSource
 
 max_rows_option = click.option(
@@ -64,6 +67,26 @@ def tell(*notes: str) -> None:
     """Say something on stderr, a line each, with what it quotes made harmless."""
     for note in notes:
         click.echo(f"bpfexit: {clean(note, 4096)}", err=True)
+
+
+def opened(
+    recording: Path | None,
+    wanted: Filter,
+    max_rows: int,
+    threshold: Threshold | None = None,
+    maps: MapSources = NOBODY,
+) -> Source:
+    """Open a recording, or this host where there is none. Raises `BpfexitError`."""
+    if recording:
+        return RecordingSource(recording, wanted)
+    return live_source(wanted, max_rows, threshold, maps)
+
+
+def recorded(path: Path, wanted: Filter) -> Snapshot:
+    """Return all of a recording as one snapshot; tell what it lacks and how it is damaged."""
+    whole = total(path, wanted)
+    tell(*whole.notes)
+    return whole.snapshot
 
 
 def counted(
