@@ -11,7 +11,7 @@ class Resizes:
     """A context in which `fd` can be read as soon as the terminal has another size."""
 
     def __enter__(self) -> "Resizes":
-        self.fd, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._before: Any = signal.signal(signal.SIGWINCH, self._note)
         return self
 
@@ -23,14 +23,12 @@ class Resizes:
     ) -> None:
         signal.signal(signal.SIGWINCH, self._before)
         os.close(self.fd)
-        os.close(self._writer)
 
     def read(self) -> None:
         """Take note of all of them so far."""
         with suppress(BlockingIOError):
-            os.read(self.fd, 4096)
+            os.eventfd_read(self.fd)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        with suppress(BlockingIOError):  # full: nobody has looked at the many before
-            os.write(self._writer, b"x")
+        os.eventfd_write(self.fd, 1)

@@ -42,7 +42,7 @@ class Interrupts:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupts":
-        self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC)
         handlers: dict[int, Any] = dict.fromkeys(_SIGNALS, self._stop)
         handlers[signal.SIGHUP] = self._hangup
         self._before = _handled(handlers)
@@ -56,15 +56,14 @@ class Interrupts:
     ) -> None:
         self._restore()
         Data.asked_to_end_at = inf
-        os.close(self._reader)
-        os.close(self._writer)
+        os.close(self._wake)
 
     def wait(self, seconds: float, *fds: int) -> set[int]:
         """Sleep, a day at most; return early when stopped, or with descriptors to be read."""
         if self.stopped:
             return set()
         timeout = min(max(0.0, seconds), _LONGEST_S)
-        own = {self._reader} if self._end is None else {self._reader, self._end}
+        own = {self._wake} if self._end is None else {self._wake, self._end}
         found, _, _ = select.select([*own, *fds], [], [], timeout)
         ready = set(found)
         if self._end in ready:
@@ -85,7 +84,7 @@ class Interrupts:
         if self._since is None:
             self.stopped, self._since = True, time.monotonic()
             Data.asked_to_end_at = self._since
-            os.write(self._writer, b"x")
+            os.eventfd_write(self._wake, 1)
         elif time.monotonic() - self._since > _TWICE_S:
             self._restore()
             raise SystemExit(128 + number)
