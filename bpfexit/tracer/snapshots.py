@@ -29,9 +29,8 @@ class Names:
     """What a snapshot's names come from, and what its numbers are of.
 
     `name_of` gives a guest's name by its process, and `notices` tell what keeps addresses from
-    being named. `threshold` is that of slow exits, None
-    where there are none, and `only` the reasons that alone are counted. `exits_only` tells
-    that accesses outside exits are not counted.
+    being named. `threshold` is that of slow exits, None where there are none, and `only` the
+    reasons that alone are counted.
     """
 
     reasons: Reasons
@@ -41,7 +40,11 @@ class Names:
     origin: Origin
     threshold: Threshold | None
     only: tuple[str, ...]
-    exits_only: bool
+
+    @property
+    def exits_only(self) -> bool:
+        """Whether accesses outside exits are not counted."""
+        return bool(self.only)
 
 
 def make_snapshot(

@@ -153,7 +153,6 @@ class KernelSource:
             self._origin,
             self._threshold,
             self._wanted.reasons,
-            self._exits_only,
         )
 
     def _snapshot(self, diff: Difference, after: Sample) -> Snapshot:
