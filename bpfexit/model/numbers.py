@@ -64,9 +64,13 @@ def memory(size: int) -> str:
 def elapsed(seconds: float) -> str:
     """Format how long something has lasted, whole seconds: `0:00:05`, `3d 04:12:09`."""
     days, rest = divmod(int(seconds), _DAY_S)
-    hours, minutes, second = rest // 3600, rest // 60 % 60, rest % 60
-    clock = f"{minutes:02}:{second:02}"
-    return f"{days}d {hours:02}:{clock}" if days else f"{hours}:{clock}"
+    return f"{days}d {clock(rest):0>8}" if days else clock(rest)
+
+
+def clock(seconds: float) -> str:
+    """Format a time in hours, minutes and whole seconds: `0:00:05`, `30:12:09`."""
+    minutes, second = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
 
 
 def _three_digits(value: float) -> str:

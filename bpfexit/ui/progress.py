@@ -15,8 +15,7 @@ _SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 def progress(elapsed_s: float, exits: int, size: int, lost: Lost) -> str:
     """Return the time gone by, the exits seen, the file's size in bytes and what was lost."""
-    minutes, seconds = divmod(int(elapsed_s), 60)
-    clock = f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    clock = numbers.clock(elapsed_s)
     return f"{clock}  {numbers.count(exits)} counted  {file_size(size)}  {losses(lost)}"
 
 
