@@ -125,12 +125,6 @@ def findings(
     return find
 
 
-@pytest.fixture(scope="session")
-def timed_findings(findings: Findings) -> Findings:
-    """Return the same; for scenarios on a clock that counts instructions."""
-    return findings
-
-
 def _run(session: Session, run: Boot, share: Path) -> None:
     command = f'"$PYTHON" -m tests.testbed.inside "$SHARE" {shlex.join(session.scenarios)}'
     run(command, share=share, **(SESSION | dict(session.options))).check()

@@ -9,12 +9,12 @@ from tests.testbed.conftest import Findings
 
 
 @pytest.fixture(scope="module")
-def documents(timed_findings: Findings) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = timed_findings("diagnosed")
+def documents(findings: Findings) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = findings("diagnosed")
     return found
 
 
-def findings(documents: list[dict[str, Any]], vm: str) -> dict[str, dict[str, Any]]:
+def findings_of(documents: list[dict[str, Any]], vm: str) -> dict[str, dict[str, Any]]:
     mine = (each for each in documents if each["about"] == "finding" and each["vm"] == vm)
     return {each["rule"]: each for each in mine}
 
@@ -27,7 +27,7 @@ def advised(finding: dict[str, Any]) -> str:
 def test_the_pm_timer_costs_most_and_latencies_are_known(
     documents: list[dict[str, Any]], vm: str
 ) -> None:
-    rule, first = next(iter(findings(documents, vm).items()))
+    rule, first = next(iter(findings_of(documents, vm).items()))
     assert (rule, first["cost_of"], first["confidence"]) == (
         "pm-timer",
         "exits",
@@ -42,7 +42,7 @@ def test_the_pm_timer_costs_most_and_latencies_are_known(
 def test_a_hyperv_clock_is_advised_only_where_there_is_none(
     documents: list[dict[str, Any]],
 ) -> None:
-    plain, clocked = (findings(documents, vm)["pm-timer"] for vm in ("plain", "clocked"))
+    plain, clocked = (findings_of(documents, vm)["pm-timer"] for vm in ("plain", "clocked"))
     assert "hv-time=on" in advised(plain)
     assert "<timer name='hypervclock' present='yes'/>" in advised(plain)
     assert "hv-time" not in advised(clocked)
@@ -52,7 +52,7 @@ def test_a_hyperv_clock_is_advised_only_where_there_is_none(
 def test_avic_is_advised_for_the_apic_page_since_it_is_off(
     documents: list[dict[str, Any]],
 ) -> None:
-    found = findings(documents, "plain")["local-apic"]
+    found = findings_of(documents, "plain")["local-apic"]
     assert {each["address"] for each in found["evidence"]} == {qemu.APIC_VERSION, qemu.APIC_EOI}
     assert {each["reason"] for each in found["evidence"]} == {"npf"}
     assert "avic=1" in advised(found)

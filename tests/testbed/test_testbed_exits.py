@@ -47,8 +47,8 @@ IN_ALL = re.compile(r"exits/s  ([0-9,]+) in ")
 
 
 @pytest.fixture(scope="session")
-def primes(timed_findings: Findings) -> Any:
-    return timed_findings("primes")
+def primes(findings: Findings) -> Any:
+    return findings("primes")
 
 
 @pytest.fixture(scope="session")

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.hosts("svm", "vmx")
 LATENCIES = ("ns", "user_ns")
 
 
-def test_every_single_exit_is_that_of_ftrace(timed_findings: Findings, vendor: Vendor) -> None:
-    found = timed_findings("one_by_one")
+def test_every_single_exit_is_that_of_ftrace(findings: Findings, vendor: Vendor) -> None:
+    found = findings("one_by_one")
     result = of(found)
     check_exact(result, vendor)
     lost = [(each["slow"]["rate_limited"], each["slow"]["dropped"]) for each in result.snapshots]
