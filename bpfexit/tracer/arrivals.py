@@ -3,7 +3,6 @@
 import ctypes
 import os
 import select
-import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bpfexit.errors import BpfexitError
+from bpfexit.host.quiet_thread import start_without_signals
 from bpfexit.model.guest import Identity
 
 ARRIVAL = np.dtype([("owner", "u8"), ("process_start", "u8")])
@@ -37,7 +37,7 @@ class Arrivals:
             raise BpfexitError("the kernel refused a ring buffer; is it out of memory?")
         self._stop = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="arrivals", daemon=True)
-        self._thread.start()
+        start_without_signals(self._thread)
 
     def close(self) -> None:
         """End the thread; the descriptor of the map is still open."""
@@ -47,7 +47,6 @@ class Arrivals:
         os.close(self._stop)
 
     def _run(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # the main thread's
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
         poll.register(self._stop, select.POLLIN)

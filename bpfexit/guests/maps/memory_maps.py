@@ -6,7 +6,6 @@ published by then.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Container, Mapping
 from threading import Event, Thread
@@ -16,6 +15,7 @@ from bpfexit.guests.maps.published import GuestKey, Mapped
 from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.guests.maps.schedule import LONGEST_PAUSE_S
 from bpfexit.host.cancel import Cancel, CancelledError
+from bpfexit.host.quiet_thread import start_without_signals
 from bpfexit.model.guest import Guest
 
 FIRST_WAIT_S = 1.0
@@ -24,8 +24,6 @@ FIRST_WAIT_S = 1.0
 LAST_WAIT_S = 2.0
 """How long the end waits for the thread, whose work is cancelled. A thread that still does
 not end, as its virsh sleeps uninterruptibly, does not keep the process."""
-
-_HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH)
 
 
 class MemoryMaps:
@@ -53,7 +51,7 @@ class MemoryMaps:
         self._changed = Event()
         self._idle = Event()
         self._thread = Thread(target=self._read, name="memory-maps", daemon=True)
-        _start_without_signals(self._thread)
+        start_without_signals(self._thread)
         self._idle.wait(FIRST_WAIT_S)
         self._tell_notes()
 
@@ -96,16 +94,3 @@ class MemoryMaps:
         """Print from the thread that owns the terminal."""
         for note in self._reader.board.take_notes():
             self._tell(note)
-
-
-def _start_without_signals(thread: Thread) -> None:
-    """Start a thread that the kernel delivers no handled signal to.
-
-    Python runs handlers in the main thread, but a signal that another thread takes
-    does not interrupt what the main thread waits for.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
-    try:
-        thread.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
