@@ -4,57 +4,24 @@
 added to a document, so none forbids more of them; none changes its meaning.
 """
 
-from typing import Any
-
 from bpfexit.events.access import Access
 from bpfexit.events.registry import KIND_OF_NAME
+from bpfexit.formats.json.schema_terms import (
+    BOOL,
+    NUMBER,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    Schema,
+    array,
+    document,
+    null_or,
+    obj,
+    one_of,
+)
 from bpfexit.model.columns import COLUMNS
 from bpfexit.model.losses import LOSSES
 from bpfexit.names.reasons import Isa
-
-Schema = dict[str, Any]
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-TEXT: Schema = {"type": "string"}
-BOOL: Schema = {"type": "boolean"}
-WHOLE: Schema = {"type": "integer", "minimum": 0}
-NUMBER: Schema = {"type": "number"}
-TEXTS: Schema = {"type": "array", "items": TEXT}
-
-
-def null_or(schema: Schema) -> Schema:
-    """Return the schema of the same value, or null for what is not known."""
-    return schema | {"type": [schema["type"], "null"]}
-
-
-def one_of(values: list[Any]) -> Schema:
-    """Return the schema of one of these values."""
-    return {"enum": values}
-
-
-def array(items: Schema) -> Schema:
-    """Return the schema of an array."""
-    return {"type": "array", "items": items}
-
-
-def obj(required: Schema, optional: Schema | None = None) -> Schema:
-    """Return the schema of an object with these properties."""
-    return {
-        "type": "object",
-        "properties": required | (optional or {}),
-        "required": [*required],
-    }
-
-
-def document(name: str, required: Schema, optional: Schema | None = None) -> Schema:
-    """Return the schema of a document, whose `schema` is its name."""
-    return {
-        "$schema": DIALECT,
-        "title": name,
-        **obj({"schema": {"const": name}} | required, optional),
-    }
-
 
 _NULL_WHOLE = null_or(WHOLE)
 _NULL_NUMBER = null_or(NUMBER)

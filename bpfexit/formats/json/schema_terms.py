@@ -1,0 +1,46 @@
+"""The words that JSON Schemas of bpfexit's documents are made of."""
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+TEXT: Schema = {"type": "string"}
+BOOL: Schema = {"type": "boolean"}
+WHOLE: Schema = {"type": "integer", "minimum": 0}
+NUMBER: Schema = {"type": "number"}
+TEXTS: Schema = {"type": "array", "items": TEXT}
+
+
+def null_or(schema: Schema) -> Schema:
+    """Return the schema of the same value, or null for what is not known."""
+    return schema | {"type": [schema["type"], "null"]}
+
+
+def one_of(values: list[Any]) -> Schema:
+    """Return the schema of one of these values."""
+    return {"enum": values}
+
+
+def array(items: Schema) -> Schema:
+    """Return the schema of an array."""
+    return {"type": "array", "items": items}
+
+
+def obj(required: Schema, optional: Schema | None = None) -> Schema:
+    """Return the schema of an object with these properties."""
+    return {
+        "type": "object",
+        "properties": required | (optional or {}),
+        "required": [*required],
+    }
+
+
+def document(name: str, required: Schema, optional: Schema | None = None) -> Schema:
+    """Return the schema of a document, whose `schema` is its name."""
+    return {
+        "$schema": DIALECT,
+        "title": name,
+        **obj({"schema": {"const": name}} | required, optional),
+    }
