@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bpfexit.errors import BpfexitError
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.model.filter import Filter
+from bpfexit.model.snapshot import Snapshot
 from bpfexit.recording.reader import RecordingSource
 
 BPFEXIT = (sys.executable, "-m", "bpfexit")
@@ -22,6 +25,9 @@ GUEST = (*BPFEXIT, "testguest", "--json", "--wait", "--linger")
 CONTROL_PORT = 0xF4
 HLT_TIMER_REGISTERS = (0xFEE00380, 0xFEE000B0)
 """What a halt takes besides: the timer's initial count and the end of interrupt."""
+
+_LOOK_S = 0.1
+"""From one look at a recording that is being written to the next."""
 
 
 class Place(NamedTuple):
@@ -97,17 +103,43 @@ def count(
     return Counted(result, [json.loads(line) for line in output.splitlines()])
 
 
-def record(guest: Sequence[str], path: Path, options: Sequence[str]) -> dict[str, Any]:
-    """Do the same with `record` into a file; return what the guest says it did."""
-    result, _ = _under(["record", "-o", str(path), *options], [*GUEST, *guest])
+def record(
+    guest: Sequence[str],
+    path: Path,
+    options: Sequence[str],
+    *,
+    until: Callable[[list[Snapshot]], bool] | None = None,
+) -> dict[str, Any]:
+    """Do the same with `record` into a file; return what the guest says it did.
+
+    With `until` the guest goes on until that holds for the intervals recorded so far, and ends
+    at the end of its round: however slow the machine is, the recording has what a test needs.
+    """
+
+    def enough(machine: subprocess.Popen[str]) -> None:
+        while until and not until(_intervals(path)) and machine.poll() is None:
+            time.sleep(_LOOK_S)
+        if until:
+            machine.send_signal(signal.SIGINT)
+
+    tracer = ["record", "-o", str(path), *options]
+    result, _ = _under(tracer, [*GUEST, *guest], meanwhile=enough)
     return result
+
+
+def _intervals(path: Path) -> list[Snapshot]:
+    """Return the intervals of a recording that is being written; none when it has none yet."""
+    try:
+        source = RecordingSource(path, Filter())
+    except BpfexitError:
+        return []
+    return list(iter(source.next, None))
 
 
 def recorded(path: Path) -> list[dict[str, Any]]:
     """Return the intervals of a recording, as JSON."""
-    source, found = RecordingSource(path, Filter()), []
-    while snapshot := source.next():
-        found.append(json.loads(snapshot_json.encode(snapshot)))
+    source = RecordingSource(path, Filter())
+    found = [json.loads(snapshot_json.encode(each)) for each in iter(source.next, None)]
     assert source.cut is None
     return found
 
@@ -116,8 +148,12 @@ def _under(
     tracer: Sequence[str],
     guest: Sequence[str],
     during: Callable[[dict[str, Any]], object] | None = None,
+    meanwhile: Callable[[subprocess.Popen[str]], object] | None = None,
 ) -> tuple[dict[str, Any], str]:
-    """Run the guest under a command of bpfexit; return its result and what that printed."""
+    """Run the guest under a command of bpfexit; return its result and what that printed.
+
+    `during` is called before the guest starts, `meanwhile` with its process when it has.
+    """
     with started(guest) as machine:
         ready = json.loads(next_line(machine))
         command = [*BPFEXIT, *tracer, "-p", str(ready["pid"])]
@@ -125,6 +161,8 @@ def _under(
             until_counting(running)
             after = during(ready) if during else None
             write(machine, "\n")
+            if meanwhile:
+                meanwhile(machine)
             result = json.loads(next_line(machine))
             if callable(after):
                 after()

@@ -154,11 +154,12 @@ def _put_routines(code: _Code, base: int, pause_every: int | None) -> _Routines:
     code.put(b"\xc3")  # ret
 
     # The timer's interrupt ends a halt. It starts the timer again, for the halt it came too early
-    # for, and returns without iret, which KVM's emulator, and so PVM, has for real mode only.
+    # for, and returns without iret, which KVM's emulator, and so PVM, has for real mode only. The
+    # next interrupt may come right after `sti`, so nothing is held in a register there.
     wake = code.here
     code.put(_write_apic(APIC_EOI, 0))
     code.put(_write_apic(APIC_TIMER_START, LATE_TICKS))
-    code.put(b"\x58\x83\xc4\x08\xfb\xff\xe0")  # pop eax; add esp, 8; sti; jmp eax
+    code.put(b"\xfb\xc2\x08\x00")  # sti; ret 8: the return address, then CS and EFLAGS
     return _Routines(end, pause, wake)
 
 

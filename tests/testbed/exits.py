@@ -3,11 +3,13 @@
 import itertools
 import json
 import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from bpfexit.host import preflight
+from bpfexit.model.snapshot import Snapshot
 from bpfexit.names.reasons import Isa
 from tests.costing import MIX, beside_perf, measured
 from tests.counting import BPFEXIT, Counted, count, keep_moving, record, tids
@@ -20,11 +22,6 @@ PRIMES = (
     "mmio-read-kernel=701,mmio-write-kernel=709,mmio-read-user=307,mmio-write-user=311,"
     "apic-read=719,cpuid=1013,msr-read=1019,msr-write=1021,hlt=101"
 )
-RECORDED = (
-    "pio-read-kernel=9973,pio-write-kernel=5003,pio-read-user=3001,pio-write-user=2003,"
-    "mmio-read-kernel=3011,mmio-write-user=2011,apic-read=3019,cpuid=9967,msr-read=4999,"
-    "msr-write=4993,hlt=503"
-)
 FEW = (
     "pio-read-kernel=97,pio-write-kernel=89,pio-read-user=53,pio-write-user=59,"
     "mmio-read-kernel=71,mmio-write-kernel=73,mmio-read-user=37,mmio-write-user=31,"
@@ -33,6 +30,9 @@ FEW = (
 MOVED = "pio-read-kernel=9973,pio-read-user=1999,cpuid=1997,hlt=101"
 SLOW = "pio-read-user=13,pio-write-user=7,mmio-read-user=11,pio-read-kernel=97,cpuid=23,hlt=5"
 FILTERED = "pio-read-kernel=401,pio-read-user=409,cpuid=419,msr-read=421"
+BUSY_INTERVALS = 12
+HALTS = 4999
+HALTS_S = 120  # an unloaded machine needs a fortieth
 ADDRESSES = ",".join(f"mmio-read-user@{0xD0000000 + 16 * i:#x}=3" for i in range(100))
 
 
@@ -82,10 +82,16 @@ def one_by_one() -> dict[str, Any]:
 
 
 def borders() -> dict[str, Any]:
-    """Record prime numbers of exits in the shortest of intervals, so that many borders cut them."""
+    """Record rounds of a prime number of exits in the shortest of intervals, until borders cut."""
     with leaving("borders.jsonl") as path:
-        guest = record(["--mix", RECORDED, "--rounds", "1"], path, ["-i", "0.1"])
+        guest = record(["--mix", PRIMES], path, ["-i", "0.1"], until=cut_by_borders)
     return {"guest": guest, "recording": left("borders.jsonl")}
+
+
+def cut_by_borders(intervals: list[Snapshot]) -> bool:
+    """Return whether enough intervals have exits, and one of their borders fell into an exit."""
+    busy = [each for each in intervals if each.exits]
+    return len(busy) > BUSY_INTERVALS and any(each.in_flight for each in busy[:-1])
 
 
 def moved() -> dict[str, Any]:
@@ -105,6 +111,14 @@ def by_reason() -> dict[str, Any]:
 def by_vcpu() -> dict[str, Any]:
     """Count one vCPU of two."""
     return _counted(["--mix", FILTERED, "--vcpus", "2"], ["-v", "1"])
+
+
+def halts() -> dict[str, Any]:
+    """Halt while the timer fires again as its handler returns."""
+    guest = [sys.executable, "-m", "tests.testbed.short_timer", "testguest"]
+    command = [*guest, "--mix", f"hlt={HALTS}", "--rounds", "1", "--json"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=HALTS_S)
+    return {"guest": json.loads(done.stdout)}
 
 
 def many() -> dict[str, Any]:

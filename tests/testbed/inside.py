@@ -58,6 +58,7 @@ for each in (
     exits.moved,
     exits.by_reason,
     exits.by_vcpu,
+    exits.halts,
     exits.many,
     exits.full,
     exits.slow,
