@@ -12,7 +12,7 @@
  */
 struct vcpus {
 	struct vcpu of_slot[MAX_VCPUS];
-	u16 guesses[1 << GUESS_BITS]; /* slots, by task_struct */
+	u16 slot_hints[1 << SLOT_HINT_BITS]; /* slots, by task_struct */
 };
 #define PSEUDO_MAP_VALUE 2
 #define VCPUS ((struct vcpus *)bpf_pseudo_fd(PSEUDO_MAP_VALUE, 0))
@@ -28,8 +28,8 @@ BPF_HASH(slot_of_task, u64, u32, MAX_VCPUS);
  * within a tracepoint, which before Linux 6.1 may deadlock.
  */
 struct row_key {
-	u64 what;
-	u64 address;
+	u64 packed_key;
+	u64 target;
 };
 BPF_HASH(index_of_key, struct row_key, u32, MAX_ROWS);
 

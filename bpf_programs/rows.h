@@ -4,19 +4,19 @@
 /* Which of the indices a vCPU keeps is that of what it is at, if any is. */
 static __always_inline u32 *cached_index(struct vcpu *vcpu)
 {
-	u64 mixed = (vcpu->what >> REASON_SHIFT) + vcpu->what + vcpu->address;
+	u64 mixed = (vcpu->packed_key >> REASON_SHIFT) + vcpu->packed_key + vcpu->target;
 	u64 i = mixed ^ (mixed >> 4);
 
-	opaque(i);
+	barrier_var(i);
 	u32 *index = &vcpu->cache[i & (CACHED_ROWS - 1)];
-	opaque(index);
+	barrier_var(index);
 	return index;
 }
 
 static __always_inline struct row *cached_row(struct vcpu *vcpu)
 {
 	struct row *row = rows.lookup(cached_index(vcpu));
-	if (row && row->what == vcpu->what && row->address == vcpu->address)
+	if (row && row->packed_key == vcpu->packed_key && row->target == vcpu->target)
 		return row;
 	return 0;
 }
@@ -35,8 +35,8 @@ static __always_inline int new_row(struct vcpu *vcpu, struct row_key *key, u32 *
 	struct row *row = rows.lookup(index);
 	if (!row)
 		return -1;
-	row->what = key->what;
-	row->address = key->address;
+	row->packed_key = key->packed_key;
+	row->target = key->target;
 	index_of_key.update(key, index);
 	return 0;
 }
@@ -44,7 +44,7 @@ static __always_inline int new_row(struct vcpu *vcpu, struct row_key *key, u32 *
 /* Puts the index of what the vCPU is at where cached_row() looks; not when the map is full. */
 static __always_inline void cache_row(struct vcpu *vcpu)
 {
-	struct row_key key = {.what = vcpu->what, .address = vcpu->address};
+	struct row_key key = {.packed_key = vcpu->packed_key, .target = vcpu->target};
 	u32 index;
 	u32 *known = index_of_key.lookup(&key);
 
@@ -69,12 +69,12 @@ static __always_inline struct row *current_row(struct vcpu *vcpu)
 	return cached_row(vcpu);
 }
 
-/* opaque() makes clang branch; its selects would take twice the instructions. */
-#define NARROW(bits)                                                                               \
+/* barrier_var() makes clang branch; its selects would take twice the instructions. */
+#define LOG2_STEP(bits)                                                                            \
 	if (top >= 4ULL << (bits)) {                                                               \
 		top >>= (bits);                                                                    \
 		shift += (bits);                                                                   \
-		opaque(shift);                                                                     \
+		barrier_var(shift);                                                                        \
 	}
 
 static __always_inline void count_in_histogram(struct row *row, u64 ns)
@@ -84,14 +84,14 @@ static __always_inline void count_in_histogram(struct row *row, u64 ns)
 	if (!(ns >> HIST_TOP_SHIFT)) {
 		u64 top = ns >> HIST_UNIT_SHIFT; /* its three highest bits, in the end */
 		u64 shift = 0;
-		NARROW(16)
-		NARROW(8)
-		NARROW(4)
-		NARROW(2)
-		NARROW(1)
+		LOG2_STEP(16)
+		LOG2_STEP(8)
+		LOG2_STEP(4)
+		LOG2_STEP(2)
+		LOG2_STEP(1)
 		i = (shift << 2) + top;
 	}
-	opaque(i);
+	barrier_var(i);
 	row->hist[i & (HIST_SIZE - 1)] += 1;
 }
 
@@ -138,11 +138,11 @@ static __always_inline void count_exit(struct vcpu *vcpu, u64 now)
 }
 
 /* Counts an exit, or an access, whose latency is not known. */
-static __always_inline void count_untimed(struct vcpu *vcpu)
+static __always_inline void count_without_latency(struct vcpu *vcpu)
 {
 	struct row *row = begin_count(vcpu);
 	if (!row)
 		return;
-	row->untimed += 1;
+	row->no_latency += 1;
 	end_count(row);
 }

@@ -4,7 +4,7 @@
  * the next KVM_RUN begins with. Both fire on every back end. Some other ioctls of
  * the vCPU load and unload the FPU as well: that time is not user space's.
  * kvm_userspace_exit(reason, errno), kvm_fpu(load). What a trip counts for is
- * said by user_space_serves(), leaves_again() and add_user_time(), in
+ * said by user_space_serves(), returns_to_user() and add_user_time(), in
  * backends/.
  */
 
@@ -26,7 +26,7 @@ int on_kvm_fpu(void *ctx)
 	if (!vcpu)
 		return KEEP_EVENT;
 	if (!ARGUMENT(0, u32, FPU_LOAD_OFFSET)) {
-		if (leaves_again(vcpu))
+		if (returns_to_user(vcpu))
 			vcpu->user_since = bpf_ktime_get_ns();
 		return KEEP_EVENT;
 	}

@@ -11,7 +11,7 @@ struct raw_args {
 };
 
 /* Keeps clang from moving a mask away from the access it bounds for the verifier. */
-#define opaque(x) asm volatile("" : "+r"(x))
+#define barrier_var(var) asm volatile("" : "+r"(var))
 #define barrier() asm volatile("" ::: "memory")
 
 /*
@@ -36,16 +36,16 @@ struct raw_args {
 #define ARGUMENT(number, type, offset) (*(type *)&((struct raw_args *)ctx)->args[number])
 #endif
 
-#ifdef WATCHED
-#define IS_WATCHED(vcpu) ((vcpu)->watched)
+#ifdef TRACED
+#define IS_TRACED(vcpu) ((vcpu)->traced)
 #else
-#define WATCHED(pid, vcpu_id) 1
-#define IS_WATCHED(vcpu) 1
+#define TRACED(pid, vcpu_id) 1
+#define IS_TRACED(vcpu) 1
 #endif
 
 static __always_inline struct vcpu *vcpu_in(u64 slot)
 {
-	opaque(slot);
+	barrier_var(slot);
 	return &VCPUS->of_slot[slot & (MAX_VCPUS - 1)];
 }
 
@@ -54,20 +54,20 @@ static __always_inline struct vcpu *vcpu_in(u64 slot)
  * time of its number. Another thread may have that address later, so the vCPU is
  * taken off it as the thread ends (threads.c).
  */
-static __always_inline u16 *guessed_slot(u64 task)
+static __always_inline u16 *slot_hint(u64 task)
 {
 	/* Fibonacci hashing: by the upper bits of a multiple of 2^64 / the golden ratio. */
-	return &VCPUS->guesses[(task * 0x9e3779b97f4a7c15ULL) >> (64 - GUESS_BITS)];
+	return &VCPUS->slot_hints[(task * 0x9e3779b97f4a7c15ULL) >> (64 - SLOT_HINT_BITS)];
 }
 
-/* Two vCPUs whose guesses share a place come here whenever they take turns. */
+/* Two vCPUs that share a slot hint come here whenever they take turns. */
 static __always_inline struct vcpu *vcpu_from_hash(void)
 {
 	u64 task = bpf_get_current_task();
 	u32 *slot = slot_of_task.lookup(&task);
 	if (!slot)
 		return 0;
-	*guessed_slot(task) = *slot;
+	*slot_hint(task) = *slot;
 	return vcpu_in(*slot);
 }
 
@@ -75,7 +75,7 @@ static __always_inline struct vcpu *current_vcpu(void)
 {
 	/* Asked for again where it is needed again: keeping it over a call costs more. */
 	u64 task = bpf_get_current_task();
-	struct vcpu *vcpu = vcpu_in(*guessed_slot(task));
+	struct vcpu *vcpu = vcpu_in(*slot_hint(task));
 	if (vcpu->task == task)
 		return vcpu;
 	return vcpu_from_hash();
@@ -113,11 +113,11 @@ static __always_inline u64 process_start(u64 task)
  * A process may end at any time, and its name with it: user space is woken to read that
  * now. An arrival for which the buffer is full is found at the next reading of the maps.
  */
-static __always_inline void tell_of_arrival(struct vcpu *vcpu)
+static __always_inline void emit_arrival(struct vcpu *vcpu)
 {
 	struct arrival arrival = {.owner = vcpu->owner, .process_start = vcpu->process_start};
 
-	if (IS_WATCHED(vcpu))
+	if (IS_TRACED(vcpu))
 		arrivals.ringbuf_output(&arrival, sizeof(arrival), BPF_RB_FORCE_WAKEUP);
 }
 
@@ -132,13 +132,13 @@ static __always_inline struct vcpu *new_vcpu(u32 vcpu_id, u32 isa)
 	u64 owner = bpf_get_current_pid_tgid();
 	vcpu->vcpu_id = vcpu_id;
 	vcpu->isa = isa;
-	vcpu->watched = WATCHED((u32)(owner >> 32), vcpu_id);
-	vcpu->what = (u64)(slot + 1) << SLOT_SHIFT;
+	vcpu->traced = TRACED((u32)(owner >> 32), vcpu_id);
+	vcpu->packed_key = (u64)(slot + 1) << SLOT_SHIFT;
 	vcpu->process_start = process_start(task);
 	vcpu->task = task;
 	barrier();
 	vcpu->owner = owner;
 	slot_of_task.update(&task, &slot);
-	tell_of_arrival(vcpu);
+	emit_arrival(vcpu);
 	return vcpu;
 }

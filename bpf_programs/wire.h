@@ -22,7 +22,7 @@
  *   new_vcpu(): all fields, task, owner         owner, then task, then the rest
  *   the thread: rows, losses, ring; task = 0    task, then rows, losses, ring
  *   new_row(): vcpu.rows, then a row is taken   task, then vcpu.rows, then rows
- *   new_row(): what and address, then seq       seq, then the row, then seq again
+ *   new_row(): packed_key, target, then seq     seq, then the row, then seq again
  *   a count: seq (odd), the row, seq (even)     seq, then the row, then seq again
  *   new_vcpu(): owner, then its rows and ring   rows and ring, then owner
  *
@@ -42,7 +42,7 @@
 #define HIST_SIZE 128 /* a power of two, for the verifier */
 
 /*
- * row.what: reason << 32 | (slot + 1) << 14 | size << 6 | access << 4 | kind.
+ * row.packed_key: reason << 32 | (slot + 1) << 14 | size << 6 | access << 4 | kind.
  * slot + 1 keeps it from ever being zero, which means "no key yet".
  */
 #define KIND_MASK 0xf
@@ -64,16 +64,16 @@
 #define ISA_VMX 1
 
 #define CACHED_ROWS 16
-#define GUESS_BITS 16
+#define SLOT_HINT_BITS 16
 
-/* Exits of one vCPU that share reason, access and address. */
+/* Exits of one vCPU that share reason, access and target. */
 struct row {
-	u64 what;
-	u64 address; /* port, GPA or MSR index */
-	u64 seq;     /* odd while being written */
-	u64 untimed;  /* exits and accesses without a latency: those that are not in hist[] */
-	u64 total_ns; /* of the exits in hist[]: those seen from exit to entry */
-	u64 max_ns;   /* since user space last zeroed it */
+	u64 packed_key;
+	u64 target;     /* port, GPA or MSR index */
+	u64 seq;        /* odd while being written */
+	u64 no_latency; /* exits and accesses without a latency: those that are not in hist[] */
+	u64 total_ns;   /* of the exits in hist[]: those seen from exit to entry */
+	u64 max_ns;     /* since user space last zeroed it */
 	u64 user_count;
 	u64 user_ns;
 	u32 hist[HIST_SIZE]; /* wraps at 2^32; readers take differences */
@@ -81,32 +81,32 @@ struct row {
 
 /* A vCPU thread: the exit it is in, and what was lost of it. What every exit touches comes first. */
 struct vcpu {
-	u64 task;     /* the address of its task_struct; 0 where owner is not: the thread has ended */
-	u64 what;     /* as in struct row, of the exit in progress */
-	u64 address;
-	u64 exit_ns;  /* when the exit in progress began; 0: in the guest */
-	u64 entry_ns; /* when the guest was last entered; 0: not seen */
-	u64 guest_ns; /* between an entry and the next exit, all together */
-	u64 user_ns;  /* of the exit in progress */
+	u64 task;       /* the address of its task_struct; 0 where owner is not: the thread has ended */
+	u64 packed_key; /* as in struct row, of the exit in progress */
+	u64 target;
+	u64 exit_ns;    /* when the exit in progress began; 0: in the guest */
+	u64 entry_ns;   /* when the guest was last entered; 0: not seen */
+	u64 guest_ns;   /* between an entry and the next exit, all together */
+	u64 user_ns;    /* of the exit in progress */
 	u64 user_since; /* when it went to user space; 0: it is not there */
-	u32 cache[CACHED_ROWS]; /* indices of rows it used last: guesses, the row tells */
+	u32 cache[CACHED_ROWS]; /* indices of rows it used last: hints, each row has its key */
 	u64 owner;    /* tgid << 32 | tid; written last: 0 until all else is set */
 	u64 unpaired; /* exits counted, but without a latency: their entry was not seen */
 	u64 map_full; /* exits in no row */
-	u64 extra_accesses;   /* accesses beyond the first of an exit: it is counted under the first */
+	u64 extra_accesses; /* accesses beyond the first of an exit: it is counted under the first */
 	u64 rows;     /* rows this vCPU has taken, the one it is about to take included */
 	u32 vcpu_id;
 	u32 isa; /* ISA_VMX, 2 SVM as in kvm_exit; 0: this back end emits no kvm_exit */
-	u32 watched;
-	u32 unsatisfied; /* an MMIO read is on its way through user space */
-	u32 accessed;    /* emulation.c: this instruction has made an access */
-	u32 charged;     /* emulation.c: and that access has been to user space */
+	u32 traced;            /* chosen by the filter: its exits are counted */
+	u32 mmio_read_pending; /* an MMIO read is on its way through user space */
+	u32 access_seen;       /* emulation.c: this instruction has made an access */
+	u32 user_time_counted; /* emulation.c: and that access has been to user space */
 	u64 process_start; /* of the thread's process, ns since boot: with its number, who it is */
-	u64 rip;          /* slow.h: where the guest was, at the exit in progress */
-	u64 slow_second;  /* slow.h: the second in which it last told of a slow exit */
-	u64 slow_told;    /* slow.h: of so many, in that second */
-	u64 slow_limited; /* slow.h: slow exits beyond what a second may hold */
-	u64 slow_dropped; /* slow.h: slow exits for which the buffer had no room */
+	u64 rip;           /* slow.h: where the guest was, at the exit in progress */
+	u64 slow_second;   /* slow.h: the second in which it last reported a slow exit */
+	u64 slow_reported; /* slow.h: the slow exits it has reported in that second */
+	u64 slow_limited;  /* slow.h: slow exits beyond what a second may hold */
+	u64 slow_dropped;  /* slow.h: slow exits for which the buffer had no room */
 };
 
 /* A vCPU is seen for the first time: whose it is, for user space to find out at once. */
@@ -117,12 +117,12 @@ struct arrival {
 
 /* One slow exit, as the ring buffer carries it. */
 struct slow_exit {
-	u64 owner; /* as in struct vcpu */
-	u64 what;  /* as in struct row */
-	u64 address;
-	u64 rip;    /* 0 where there is no kvm_exit */
-	u64 end_ns; /* CLOCK_MONOTONIC */
-	u64 ns;     /* from exit to entry; 0 where there is no kvm_exit */
+	u64 owner;      /* as in struct vcpu */
+	u64 packed_key; /* as in struct row */
+	u64 target;
+	u64 rip;        /* 0 where there is no kvm_exit */
+	u64 end_ns;     /* CLOCK_MONOTONIC */
+	u64 ns;         /* from exit to entry; 0 where there is no kvm_exit */
 	u64 user_ns;
 	u64 process_start; /* as in struct vcpu */
 	u32 vcpu_id;

@@ -19,24 +19,24 @@ int on_kvm_emulate_insn(struct raw_args *ctx)
 		vcpu = new_vcpu(id_of(ctx->args[0]), 0);
 	if (!vcpu)
 		return KEEP_EVENT;
-	vcpu->accessed = 0;
-	vcpu->charged = 0;
+	vcpu->access_seen = 0;
+	vcpu->user_time_counted = 0;
 	vcpu->user_ns = 0;
 	vcpu->user_since = 0;
-	vcpu->unsatisfied = 0;
+	vcpu->mmio_read_pending = 0;
 	return KEEP_EVENT;
 }
 
-static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 address)
+static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 target)
 {
-	if (!IS_WATCHED(vcpu))
+	if (!IS_TRACED(vcpu))
 		return;
-	vcpu->what = (vcpu->what & ~(u64)ACCESS_MASK) | access;
-	vcpu->address = address;
-	count_untimed(vcpu);
-	tell_if_slow(vcpu, 0, vcpu->user_ns);
-	vcpu->accessed = 1;
-	vcpu->charged = vcpu->user_ns != 0;
+	vcpu->packed_key = (vcpu->packed_key & ~(u64)ACCESS_MASK) | access;
+	vcpu->target = target;
+	count_without_latency(vcpu);
+	emit_if_slow(vcpu, 0, vcpu->user_ns);
+	vcpu->access_seen = 1;
+	vcpu->user_time_counted = vcpu->user_ns != 0;
 	vcpu->user_ns = 0;
 }
 
@@ -52,13 +52,13 @@ static __always_inline void miss_access(void)
 /* A trip that serves no access, such as one for a signal, is nobody's. */
 static __always_inline int user_space_serves(struct vcpu *vcpu, u32 reason, s32 error)
 {
-	return IS_WATCHED(vcpu) && error >= 0 &&
+	return IS_TRACED(vcpu) && error >= 0 &&
 	       (reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO ||
 		reason == KVM_EXIT_X86_RDMSR || reason == KVM_EXIT_X86_WRMSR);
 }
 
 /* Not known here: whether the access at hand is being served cannot be told from an unload. */
-static __always_inline int leaves_again(struct vcpu *vcpu)
+static __always_inline int returns_to_user(struct vcpu *vcpu)
 {
 	return 0;
 }
@@ -66,16 +66,16 @@ static __always_inline int leaves_again(struct vcpu *vcpu)
 /* The time is that of the access already counted, or of the one about to fire. */
 static __always_inline void add_user_time(struct vcpu *vcpu, u64 ns)
 {
-	struct row *row = vcpu->accessed ? current_row(vcpu) : 0;
+	struct row *row = vcpu->access_seen ? current_row(vcpu) : 0;
 	if (!row) {
 		vcpu->user_ns += ns;
 		return;
 	}
 	row->seq += 1;
 	barrier();
-	row->user_count += !vcpu->charged;
+	row->user_count += !vcpu->user_time_counted;
 	row->user_ns += ns;
 	end_count(row);
-	tell_if_slow(vcpu, 0, ns);
-	vcpu->charged = 1;
+	emit_if_slow(vcpu, 0, ns);
+	vcpu->user_time_counted = 1;
 }

@@ -8,16 +8,16 @@
  * the cost; it takes no argument.
  */
 
-/* The reason is the upper half of `what`; the slot, below it, stays. */
+/* The reason is the upper half of `packed_key`; the slot, below it, stays. */
 typedef u32 __attribute__((may_alias)) half;
-#define REASON_OF(vcpu) (((half *)&(vcpu)->what)[1])
+#define REASON_OF(vcpu) (((half *)&(vcpu)->packed_key)[1])
 
 /* Nothing is known of the next exit, but what is seen from now on. */
 static __always_inline void forget_exit(struct vcpu *vcpu)
 {
 	vcpu->exit_ns = 0;
-	vcpu->what &= ~(u64)ACCESS_MASK;
-	vcpu->address = 0;
+	vcpu->packed_key &= ~(u64)ACCESS_MASK;
+	vcpu->target = 0;
 	vcpu->user_since = 0;
 	vcpu->user_ns = 0;
 }
@@ -27,11 +27,11 @@ static __always_inline void forget_exit(struct vcpu *vcpu)
  * exit can follow an exit. The first took place: it is counted. A fast path
  * cannot sleep, so the time since then was the guest's.
  */
-static __always_inline void end_without_entry(struct vcpu *vcpu, u64 now)
+static __always_inline void close_unpaired(struct vcpu *vcpu, u64 now)
 {
 	vcpu->unpaired += 1;
 	vcpu->guest_ns += now - vcpu->exit_ns;
-	count_untimed(vcpu);
+	count_without_latency(vcpu);
 	forget_exit(vcpu);
 }
 
@@ -41,14 +41,14 @@ static __always_inline void end_without_entry(struct vcpu *vcpu, u64 now)
  */
 static __always_inline void count_without_exit(struct vcpu *vcpu)
 {
-#ifndef REASON_WATCHED
+#ifndef REASON_TRACED
 	u32 zero = 0;
 	u32 *attached = all_attached.lookup(&zero);
 
-	if (!IS_WATCHED(vcpu) || !attached || !*attached)
+	if (!IS_TRACED(vcpu) || !attached || !*attached)
 		return;
 	REASON_OF(vcpu) = NO_EXIT;
-	count_untimed(vcpu);
+	count_without_latency(vcpu);
 #endif
 }
 
@@ -62,16 +62,16 @@ int on_kvm_exit(void *ctx)
 		count_slotless();
 		return KEEP_EVENT;
 	}
-	if (!IS_WATCHED(vcpu))
+	if (!IS_TRACED(vcpu))
 		return KEEP_EVENT;
 
 	u64 now = bpf_ktime_get_ns();
 	if (vcpu->exit_ns)
-		end_without_entry(vcpu, now);
+		close_unpaired(vcpu, now);
 	else if (vcpu->entry_ns)
 		vcpu->guest_ns += now - vcpu->entry_ns;
-#ifdef REASON_WATCHED
-	if (!REASON_WATCHED(RECORD(u32, EXIT_EXIT_REASON_OFFSET))) {
+#ifdef REASON_TRACED
+	if (!REASON_TRACED(RECORD(u32, EXIT_EXIT_REASON_OFFSET))) {
 		forget_exit(vcpu);
 		vcpu->entry_ns = now;
 		return KEEP_EVENT;
@@ -100,8 +100,8 @@ int on_kvm_entry(void *ctx)
 
 	if (vcpu->exit_ns) {
 		count_exit(vcpu, now);
-		tell_if_slow(vcpu, now - vcpu->exit_ns, vcpu->user_ns);
-	} else if (vcpu->what & ACCESS_MASK) {
+		emit_if_slow(vcpu, now - vcpu->exit_ns, vcpu->user_ns);
+	} else if (vcpu->packed_key & ACCESS_MASK) {
 		count_without_exit(vcpu);
 	}
 	forget_exit(vcpu);
@@ -116,18 +116,18 @@ int on_kvm_entry(void *ctx)
  * before it fires kvm_exit. If that is another access or kvm_entry (before 5.11, VMX
  * fires kvm_entry before it emulates, too), it was without an exit.
  */
-static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 address)
+static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 target)
 {
-	if (vcpu->what & ACCESS_MASK) {
+	if (vcpu->packed_key & ACCESS_MASK) {
 		if (vcpu->exit_ns) {
 			vcpu->extra_accesses += 1;
 			return;
 		}
 		count_without_exit(vcpu);
-		vcpu->what &= ~(u64)ACCESS_MASK;
+		vcpu->packed_key &= ~(u64)ACCESS_MASK;
 	}
-	vcpu->what |= access;
-	vcpu->address = address;
+	vcpu->packed_key |= access;
+	vcpu->target = target;
 }
 
 /* The exit of this access is counted as lost; or it began before the tracing did. */
@@ -142,7 +142,7 @@ static __always_inline int user_space_serves(struct vcpu *vcpu, u32 reason, s32 
 }
 
 /* An unload of the FPU within an exit: back to user space, from KVM_RUN or another ioctl. */
-static __always_inline int leaves_again(struct vcpu *vcpu)
+static __always_inline int returns_to_user(struct vcpu *vcpu)
 {
 	return vcpu->exit_ns != 0;
 }

@@ -13,8 +13,8 @@ int on_kvm_mmio(void *ctx)
 	if (!vcpu)
 		return KEEP_EVENT;
 	u32 size = ARGUMENT(1, u32, MMIO_LEN_OFFSET);
-	u32 answered = vcpu->unsatisfied && type == MMIO_READ;
-	vcpu->unsatisfied = type == MMIO_READ_UNSATISFIED;
+	u32 answered = vcpu->mmio_read_pending && type == MMIO_READ;
+	vcpu->mmio_read_pending = type == MMIO_READ_UNSATISFIED;
 	if (!answered)
 		note_access(vcpu, access_of(KIND_MMIO, type == MMIO_WRITE, size),
 			    ARGUMENT(2, u64, MMIO_GPA_OFFSET));

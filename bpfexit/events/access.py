@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Access(IntEnum):
-    """The direction of an access; the number stands in ACCESS of `row.what`."""
+    """The direction of an access; the number stands in ACCESS of `row.packed_key`."""
 
     NONE = 0
     READ = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Kind(int):
-    """A kind of target: its number stands in KIND of `row.what` (`bpf_programs/wire.h`).
+    """A kind of target: its number stands in KIND of `row.packed_key` (`bpf_programs/wire.h`).
 
     `name` is its name in JSON, `dimension` that of its view (`--by`). A target is written
     as `prefix` and a hexadecimal number of at least `digits` digits.

@@ -65,25 +65,27 @@ def difference(before: NDArray[Any], after: NDArray[Any]) -> Difference:
 
     Everything in them grows, but `max_ns`: that is since the copy before.
     """
-    what = after["what"]
+    packed_key = after["packed_key"]
     fields = np.zeros(len(after), FIELDS)
     for name in ("total_ns", "user_count", "user_ns"):
         fields[name] = after[name] - before[name]
-    fields["address"] = after["address"]
-    fields["kind"] = what & KIND_MASK
-    fields["access"] = (what >> ACCESS_SHIFT) & ACCESS_MASK
-    fields["size"] = (what >> SIZE_SHIFT) & SIZE_MASK
+    fields["address"] = after["target"]
+    fields["kind"] = packed_key & KIND_MASK
+    fields["access"] = (packed_key >> ACCESS_SHIFT) & ACCESS_MASK
+    fields["size"] = (packed_key >> SIZE_SHIFT) & SIZE_MASK
     # Bucket counters have 32 bits: their difference is right even after they wrap.
     hist = Histograms.of(after["hist"][:, :BUCKETS] - before["hist"][:, :BUCKETS])
     fields["timed"] = hist.totals()
-    fields["count"] = fields["timed"] + after["untimed"] - before["untimed"]
+    fields["count"] = fields["timed"] + after["no_latency"] - before["no_latency"]
     fields["max_ns"] = np.maximum(after["max_ns"], _least_maxima(hist))
-    return Difference(Rows(fields, hist), slots_of(what), (what >> REASON_SHIFT).astype(np.uint32))
+    return Difference(
+        Rows(fields, hist), slots_of(packed_key), (packed_key >> REASON_SHIFT).astype(np.uint32)
+    )
 
 
-def slots_of(what: NDArray[np.uint64]) -> NDArray[np.uint32]:
-    """Return the slots of the vCPUs that rows belong to, from their field `what`."""
-    return (((what >> SLOT_SHIFT) & SLOT_MASK) - np.uint64(1)).astype(np.uint32)
+def slots_of(packed_key: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    """Return the slots of the vCPUs that rows belong to, from their field `packed_key`."""
+    return (((packed_key >> SLOT_SHIFT) & SLOT_MASK) - np.uint64(1)).astype(np.uint32)
 
 
 def joined_differences(parts: Sequence[Difference]) -> Difference:

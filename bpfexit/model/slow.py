@@ -26,8 +26,8 @@ from bpfexit.names.reasons import Isa, Reasons
 RECORD = np.dtype(
     [
         ("owner", "u8"),
-        ("what", "u8"),
-        ("address", "u8"),
+        ("packed_key", "u8"),
+        ("target", "u8"),
         ("rip", "u8"),
         ("end_ns", "u8"),
         ("ns", "u8"),
@@ -113,8 +113,9 @@ def slow_exits(
 def _slow_exit(
     record: Any, reasons: Reasons, vm_of: Callable[[Identity], str], clock_offset_s: float
 ) -> SlowExit:
-    what, isa, owner = int(record["what"]), Isa(int(record["isa"])), int(record["owner"])
-    kind = KINDS[what & KIND_MASK]
+    packed_key, owner = int(record["packed_key"]), int(record["owner"])
+    isa = Isa(int(record["isa"]))
+    kind = KINDS[packed_key & KIND_MASK]
     known = isa is not Isa.NONE
     return SlowExit(
         end=int(record["end_ns"]) / 1e9 + clock_offset_s,
@@ -122,11 +123,11 @@ def _slow_exit(
         pid=owner >> 32,
         tid=owner & 0xFFFFFFFF,
         vcpu=int(record["vcpu_id"]),
-        reason=reasons.name(isa, what >> REASON_SHIFT),
+        reason=reasons.name(isa, packed_key >> REASON_SHIFT),
         kind=kind,
-        access=Access(what >> ACCESS_SHIFT & ACCESS_MASK),
-        size=what >> SIZE_SHIFT & SIZE_MASK,
-        address=int(record["address"]) if kind else None,
+        access=Access(packed_key >> ACCESS_SHIFT & ACCESS_MASK),
+        size=packed_key >> SIZE_SHIFT & SIZE_MASK,
+        address=int(record["target"]) if kind else None,
         rip=int(record["rip"]) if known else None,
         ns=int(record["ns"]) if known else None,
         user_ns=int(record["user_ns"]),

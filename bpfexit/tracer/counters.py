@@ -61,7 +61,7 @@ class Counters:
 
     def without_latency(self) -> int:
         """Return the exits and accesses without a latency, in all rows together."""
-        return sum(int(shared["untimed"].sum()) for _, shared in self._shared_rows())
+        return sum(int(shared["no_latency"].sum()) for _, shared in self._shared_rows())
 
     def give_back(self, slots: NDArray[np.intp], sample: Sample) -> None:
         """Clear slots of ended threads and their rows, here and in the kernel, for others to use.

@@ -89,7 +89,7 @@ def choice_macros(
     backend: Backend, reasons: Reasons, wanted: Filter, threshold: Threshold | None
 ) -> dict[str, str]:
     """Return the macros for what is counted and reported at all. Raises `UsageError`."""
-    macros = programs.watched_macro(wanted.pids, wanted.vcpus)
+    macros = programs.traced_macro(wanted.pids, wanted.vcpus)
     macros |= reason_filter(backend, reasons, wanted.reasons)
     if threshold:
         idle = [code for name in IDLE for code in reasons.codes(backend.isa, name)]

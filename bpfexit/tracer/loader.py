@@ -48,12 +48,12 @@ class Programs:
         self._mark_attached(yes=True)
 
     def stop(self) -> NDArray[Any]:
-        """Stop counting accesses outside exits; return the field `what` of all vCPUs.
+        """Stop counting accesses outside exits; return the field `packed_key` of all vCPUs.
 
         An access from here on may be one of an exit that is not seen.
         """
         self._mark_attached(yes=False)
-        return self.vcpus["what"].copy()
+        return self.vcpus["packed_key"].copy()
 
     def detach(self) -> None:
         """Stop counting; the maps stay readable."""
@@ -85,7 +85,7 @@ class Programs:
         array in it anew, and would take half a minute.
         """
         of_slot = np.dtype((np.dtype(self.bpf["vcpu_layout"].Leaf), slots))
-        size = of_slot.itemsize + programs.GUESSES_BYTES
+        size = of_slot.itemsize + programs.SLOT_HINTS_BYTES
         fd = int(self.library.bcc_create_map(_ARRAY, b"vcpus", 4, size, 1, _MMAPABLE))
         if fd < 0:
             raise BpfexitError("the kernel refused the map of vCPUs; is it out of memory?")

@@ -12,10 +12,10 @@ from bpfexit.model.guest import Identity
 def identities(vcpus: NDArray[Any]) -> list[Identity | None]:
     """Return the process of each vCPU, struct vcpu each; None where it is not to be counted."""
     pids, starts = (vcpus["owner"] >> 32).tolist(), vcpus["process_start"].tolist()
-    watched = (vcpus["watched"] != 0).tolist()
+    traced = (vcpus["traced"] != 0).tolist()
     return [
         Identity(pid, start) if counts else None
-        for pid, start, counts in zip(pids, starts, watched, strict=True)
+        for pid, start, counts in zip(pids, starts, traced, strict=True)
     ]
 
 

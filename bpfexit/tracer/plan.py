@@ -87,8 +87,8 @@ INSTRUCTION = np.dtype([("code", "u1"), ("registers", "u1"), ("offset", "i2"), (
 _LOAD_ADDRESS = 0x18
 _PSEUDO_MAP_VALUE = 2
 
-GUESSES_BYTES = 2 << 16
-"""Size of `guesses` in struct vcpus: 2^GUESS_BITS slots of 16 bits."""
+SLOT_HINTS_BYTES = 2 << 16
+"""Size of `slot_hints` in struct vcpus: 2^SLOT_HINT_BITS slots of 16 bits."""
 
 
 def point_at_value(instructions: NDArray[Any], fd: int) -> None:
@@ -206,16 +206,16 @@ def _macros(records: Records, attachments: tuple[Attachment, ...]) -> dict[str, 
     return offsets | ({"CLASSIC_ACCESSES": "1"} if "kvm_pio" in classic else {})
 
 
-def watched_macro(pids: tuple[int, ...], vcpus: tuple[int, ...]) -> dict[str, str]:
+def traced_macro(pids: tuple[int, ...], vcpus: tuple[int, ...]) -> dict[str, str]:
     """Return the macro by which the programs choose vCPUs, when they are first seen."""
     tests = [_any_of("(pid)", pids)] if pids else []
     tests += [_any_of("(vcpu_id)", vcpus)] if vcpus else []
-    return {"WATCHED(pid,vcpu_id)": "&&".join(tests)} if tests else {}
+    return {"TRACED(pid,vcpu_id)": "&&".join(tests)} if tests else {}
 
 
 def reason_macro(isa: Isa, codes: list[int]) -> dict[str, str]:
     """Return the macro by which the programs choose exits."""
-    return {"REASON_WATCHED(r)": _any_of(_code_of(isa), tuple(codes))} if codes else {}
+    return {"REASON_TRACED(r)": _any_of(_code_of(isa), tuple(codes))} if codes else {}
 
 
 def slow_macros(threshold: Threshold, isa: Isa, idle_codes: list[int]) -> dict[str, str]:

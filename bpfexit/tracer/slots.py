@@ -17,7 +17,7 @@ from bpfexit.model.sample import slots_of
 
 _VCPUS_A_CPU = 16
 _LEAST_VCPUS, _MOST_VCPUS = 1 << 10, 1 << 16
-"""At most so many: guesses at slots have 16 bits in the programs."""
+"""Slot hints have 16 bits in the programs."""
 
 
 def vcpu_slots(cpus: int) -> int:
@@ -59,8 +59,10 @@ class Keys:
     def delete(self, rows: NDArray[Any]) -> None:
         """Forget the keys of these rows, struct row each."""
         key = (ctypes.c_uint64 * 2)()
-        for what, address in zip(rows["what"].tolist(), rows["address"].tolist(), strict=True):
-            key[:] = [what, address]
+        for packed_key, target in zip(
+            rows["packed_key"].tolist(), rows["target"].tolist(), strict=True
+        ):
+            key[:] = [packed_key, target]
             self._delete(self._fd, ctypes.byref(key))
 
 
@@ -77,5 +79,5 @@ def ended_slots(vcpus: NDArray[Any]) -> NDArray[np.intp]:
 
 def rows_of(rows: NDArray[Any], slots: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the places of the rows that are in use by these slots."""
-    taken = np.flatnonzero(rows["what"])
-    return taken[np.isin(slots_of(rows["what"][taken]), slots)]
+    taken = np.flatnonzero(rows["packed_key"])
+    return taken[np.isin(slots_of(rows["packed_key"][taken]), slots)]

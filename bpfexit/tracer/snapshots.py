@@ -70,7 +70,7 @@ def make_snapshot(
         start=start,
         duration_s=(after.taken_ns - before.taken_ns) / 1e9,
         rows=rows_by_name(diff),
-        vcpus=_seen_vcpus(before.vcpus, after.vcpus, vm_of_slot)[after.vcpus["watched"] != 0],
+        vcpus=_seen_vcpus(before.vcpus, after.vcpus, vm_of_slot)[after.vcpus["traced"] != 0],
         vms=vms,
         reasons=reasons,
         lost=lost,
@@ -104,8 +104,8 @@ def _unfinished(vcpus: NDArray[Any], exits_only: bool, *, ended: bool) -> NDArra
     """Which vCPUs are in an exit, or made an access outside one that is not counted yet."""
     unfinished: NDArray[np.bool_] = vcpus["exit_ns"] != 0
     if not exits_only:
-        waits = (vcpus["what"] & KIND_MASK != 0) & (vcpus["isa"] != Isa.NONE)
-        unfinished |= waits & (vcpus["watched"] != 0)
+        waits = (vcpus["packed_key"] & KIND_MASK != 0) & (vcpus["isa"] != Isa.NONE)
+        unfinished |= waits & (vcpus["traced"] != 0)
     unfinished &= (vcpus["task"] == 0) == ended
     return unfinished
 

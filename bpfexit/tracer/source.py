@@ -118,7 +118,7 @@ class KernelSource:
     def _next(self, ended_ns: int | None = None, keys: NDArray[Any] | None = None) -> Snapshot:
         """Read the maps, in which nothing has been counted since `ended_ns`, if that is given.
 
-        `keys` are then the vCPUs' fields `what` at that time.
+        `keys` are then the vCPUs' fields `packed_key` at that time.
         """
         # Before the ring and their rows are read: so that is for the last time.
         ended = self._counters.ended_slots()
@@ -128,7 +128,7 @@ class KernelSource:
         if ended_ns is not None:
             after = replace(after, taken_ns=ended_ns)
         if keys is not None:
-            after.vcpus["what"] = keys[: len(after.vcpus)]
+            after.vcpus["packed_key"] = keys[: len(after.vcpus)]
         snapshot = self._snapshot(diff, after)
         self._lost_of_ended += lost_in(after.vcpus[ended], self._exits_only)
         self._counters.give_back(ended, after)

@@ -78,15 +78,15 @@ class FilledSource(KernelSource):
         vcpus["owner"] = [pid << 32 | tid for pid, tid in owners]
         vcpus["vcpu_id"] = np.arange(len(owners)) % 100
         vcpus["isa"] = 2
-        vcpus["watched"] = 1
+        vcpus["traced"] = 1
         vcpus["rows"] = keys
 
     def _take_rows(self, keys: int) -> None:
         at = np.arange(len(self._shared), dtype=np.uint64)
         slots = at // np.uint64(keys) + np.uint64(1)
         access = np.uint64(SVM_IO << REASON_SHIFT | 4 << SIZE_SHIFT | KIND_PIO_READ)
-        self._shared["what"] = access | slots << np.uint64(SLOT_SHIFT)
-        self._shared["address"] = at % np.uint64(keys) * np.uint64(8)
+        self._shared["packed_key"] = access | slots << np.uint64(SLOT_SHIFT)
+        self._shared["target"] = at % np.uint64(keys) * np.uint64(8)
 
     def go_on(self, random: np.random.Generator) -> None:
         """Count some exits in each row, as the programs would."""

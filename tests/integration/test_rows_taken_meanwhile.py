@@ -42,7 +42,7 @@ class TakingRows(FilledSource):
         self.count(LATE)
 
     def count(self, rows: slice) -> None:
-        self._shared["untimed"][rows] += np.uint64(EXITS)
+        self._shared["no_latency"][rows] += np.uint64(EXITS)
         self._shared["seq"][rows] += np.uint64(2)
 
 

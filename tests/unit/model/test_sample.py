@@ -39,7 +39,7 @@ def vcpus(*isas: Isa) -> Any:
 
 
 def packed(slot: int, reason: int, kind: int = 0, access: int = 0, size: int = 0) -> int:
-    """Return `row.what` as the programs put it together; `access` is ACCESS_READ or _WRITE."""
+    """Return `row.packed_key` as the programs pack it; `access` is ACCESS_READ or _WRITE."""
     return (
         reason << C["REASON_SHIFT"]
         | (slot + 1) << C["SLOT_SHIFT"]
@@ -49,9 +49,9 @@ def packed(slot: int, reason: int, kind: int = 0, access: int = 0, size: int = 0
     )
 
 
-def rows(*whats: int) -> Any:
-    array = np.zeros(len(whats), ROW)
-    array["what"] = whats
+def rows(*packed_keys: int) -> Any:
+    array = np.zeros(len(packed_keys), ROW)
+    array["packed_key"] = packed_keys
     return array
 
 
@@ -110,7 +110,7 @@ def test_what_is_packed_is_unpacked(
     slot: int, reason: int, kind: Kind, access: int, size: int, address: int
 ) -> None:
     after = rows(packed(slot, reason, kind, access, size))
-    after["address"] = address
+    after["target"] = address
     after["seq"] = 2
     # A million vCPUs that are one in memory.
     many = np.broadcast_to(vcpus(Isa.VMX), slot + 1)
@@ -162,7 +162,7 @@ def test_bucket_counters_wrap() -> None:
 
 def test_exits_without_a_latency_are_counted_not_timed() -> None:
     new = rows(packed(0, 1))
-    new["seq"], new["untimed"] = 6, 3
+    new["seq"], new["no_latency"] = 6, 3
     new["user_count"], new["user_ns"] = 1, 4000
     row = of(new, vcpus(Isa.NONE)).rows.fields[0]
     assert (row["count"], row["timed"], row["max_ns"]) == (3, 0, 0)
@@ -179,7 +179,7 @@ def test_a_maximum_that_was_missed_is_bounded_by_its_bucket(bucket: int) -> None
 
 def test_reasons_get_the_names_of_their_vendor() -> None:
     new = rows(packed(0, 12), packed(1, 0x78), packed(2, 99), packed(0, 12 | 1 << 31))
-    new["seq"], new["untimed"] = 2, 1
+    new["seq"], new["no_latency"] = 2, 1
     diff = of(new, vcpus(Isa.VMX, Isa.SVM, Isa.NONE))
     names = name_reasons(diff, BUILT_IN)
     places = diff.rows["reason"].tolist()
@@ -192,9 +192,9 @@ def test_reasons_get_the_names_of_their_vendor() -> None:
 
 
 def test_codes_that_share_a_name_share_its_place() -> None:
-    # Flags beside the code: another `what`, the same reason.
+    # Flags beside the code: another `packed_key`, the same reason.
     new = rows(packed(0, 12), packed(0, 12 | 1 << 27))
-    new["seq"], new["untimed"] = 2, 1
+    new["seq"], new["no_latency"] = 2, 1
     diff = of(new, vcpus(Isa.VMX))
     assert name_reasons(diff, BUILT_IN) == ("HLT",)
     assert diff.rows["reason"].tolist() == [0, 0]
@@ -219,7 +219,7 @@ def test_codes_that_share_a_name_share_a_row() -> None:
 
 def test_rows_of_different_names_stay_as_they_are() -> None:
     new = rows(packed(0, 12), packed(0, 10), packed(0, NO_EXIT, PIO, C["ACCESS_READ"], 1))
-    new["seq"], new["untimed"] = 2, 1
+    new["seq"], new["no_latency"] = 2, 1
     diff = of(new, vcpus(Isa.VMX))
     assert set(name_reasons(diff, BUILT_IN)) == {"HLT", "CPUID"}
     assert rows_by_name(diff) is diff.rows

@@ -39,8 +39,8 @@ def test_a_record_says_who_when_where_and_how_long() -> None:
     array = records(
         {
             "owner": 500 << 32 | 600,
-            "what": IO << C["REASON_SHIFT"] | 3 << C["SLOT_SHIFT"] | READ_OF_4,
-            "address": 0x608,
+            "packed_key": IO << C["REASON_SHIFT"] | 3 << C["SLOT_SHIFT"] | READ_OF_4,
+            "target": 0x608,
             "rip": 0x7C12,
             "end_ns": 2_250_000_000,
             "ns": 1_500_000,
@@ -53,14 +53,14 @@ def test_a_record_says_who_when_where_and_how_long() -> None:
 
 
 def test_what_a_back_end_without_exits_does_not_tell_is_none() -> None:
-    array = records({"what": READ_OF_4, "user_ns": 3_000_000, "isa": Isa.NONE})
+    array = records({"packed_key": READ_OF_4, "user_ns": 3_000_000, "isa": Isa.NONE})
     (found,) = slow_exits(array, BUILT_IN, of({0: "web"}), 0.0)
     assert (found.reason, found.rip, found.ns) == (None, None, None)
     assert found.took_ns == 3_000_000
 
 
 def test_an_exit_without_an_access_has_no_address() -> None:
-    array = records({"what": HLT << C["REASON_SHIFT"], "ns": 5, "isa": Isa.SVM, "rip": 16})
+    array = records({"packed_key": HLT << C["REASON_SHIFT"], "ns": 5, "isa": Isa.SVM, "rip": 16})
     (found,) = slow_exits(array, BUILT_IN, of({0: "web"}), 0.0)
     assert (found.kind, found.access, found.address) == (NO_KIND, Access.NONE, None)
 

@@ -29,7 +29,7 @@ def writing(row: Any) -> Iterator[None]:
     while True:
         row["seq"] += 1
         yield
-        row["untimed"] += 1
+        row["no_latency"] += 1
         yield
         row["total_ns"] += 10
         yield
@@ -81,9 +81,9 @@ def shared(steps: Iterator[int], busy: int = ROWS) -> Shared:
 def is_whole(row: Any) -> bool:
     return bool(
         row["seq"] % 2 == 0
-        and row["total_ns"] == 10 * row["untimed"]
-        and row["hist"][0] == row["untimed"]
-        and row["seq"] == 2 * row["untimed"]
+        and row["total_ns"] == 10 * row["no_latency"]
+        and row["hist"][0] == row["no_latency"]
+        and row["seq"] == 2 * row["no_latency"]
     )
 
 
@@ -99,7 +99,7 @@ def test_copies_one_after_another_tell_of_every_write(steps: list[int], times: i
     before = np.zeros(ROWS, ROW)
     for _ in range(times):
         at, found = copied_changes(array, before)
-        assert (found["untimed"] > before["untimed"][at]).all()
+        assert (found["no_latency"] > before["no_latency"][at]).all()
         before[at] = found
     array.steps = repeat(0)
     rest = array.view(np.ndarray)
@@ -113,7 +113,7 @@ def test_a_row_that_rests_at_last_is_copied_as_it_is_then() -> None:
     # 25 steps: five writes, whose last one ends long before the retries do.
     at, found = copied_changes(shared(chain(repeat(1, 25), repeat(0))), np.zeros(ROWS, ROW))
     assert at.tolist() == list(range(ROWS))
-    assert found["untimed"].tolist() == [5] * ROWS
+    assert found["no_latency"].tolist() == [5] * ROWS
 
 
 def test_a_row_that_never_rests_is_left_for_the_next_copy() -> None:
@@ -125,19 +125,19 @@ def test_a_row_that_never_rests_is_left_for_the_next_copy() -> None:
 
 def test_a_row_left_in_the_midst_of_a_write_is_left_out() -> None:
     half = np.zeros(2, ROW)
-    half["seq"], half["untimed"] = [3, 4], [2, 2]
+    half["seq"], half["no_latency"] = [3, 4], [2, 2]
     at, found = copied_changes(half, np.zeros(2, ROW))
-    assert (at.tolist(), found["untimed"].tolist()) == ([1], [2])
-    assert half["untimed"].tolist() == [2, 2]
+    assert (at.tolist(), found["no_latency"].tolist()) == ([1], [2])
+    assert half["no_latency"].tolist() == [2, 2]
 
 
 def test_a_row_that_was_not_written_is_left_out() -> None:
     array = np.zeros(3, ROW)
     array["seq"] = [2, 4, 2]
     before = array.copy()
-    array["seq"][1], array["untimed"][1] = 6, 3
+    array["seq"][1], array["no_latency"][1] = 6, 3
     at, found = copied_changes(array, before)
-    assert (at.tolist(), found["untimed"].tolist()) == ([1], [3])
+    assert (at.tolist(), found["no_latency"].tolist()) == ([1], [3])
     assert [len(each) for each in copied_changes(array[:0], before[:0])] == [0, 0]
 
 
@@ -145,8 +145,8 @@ def test_a_copy_does_not_change_with_what_was_copied() -> None:
     array = np.zeros(2, ROW)
     array["seq"] = 2
     _, found = copied_changes(array, np.zeros(2, ROW))
-    array["untimed"] = 5
-    assert found["untimed"].tolist() == [0, 0]
+    array["no_latency"] = 5
+    assert found["no_latency"].tolist() == [0, 0]
 
 
 def test_starting_new_maxima_touches_nothing_else() -> None:
@@ -168,10 +168,10 @@ def test_windows_are_all_of_the_file_in_order(length: int) -> None:
     fd = os.memfd_create("rows")
     try:
         array = np.zeros(length, ROW)
-        array["untimed"] = range(length)
+        array["no_latency"] = range(length)
         os.write(fd, bytes(-(-max(1, array.nbytes) // mmap.PAGESIZE) * mmap.PAGESIZE))
         os.pwrite(fd, array.tobytes(), 0)
-        found = [(first, part["untimed"].tolist()) for first, part in windows(fd, ROW, length)]
+        found = [(first, part["no_latency"].tolist()) for first, part in windows(fd, ROW, length)]
         assert [first for first, _ in found] == [0, *accumulate(len(c) for _, c in found)][:-1]
         assert [count for _, counts in found for count in counts] == list(range(length))
         assert len(found) == -(-length * ROW.itemsize // (4 << 20))
@@ -202,7 +202,7 @@ VCPU = wire.struct("vcpu")
 
 def living(vcpu: Any) -> Iterator[None]:
     """Write a vCPU as new_vcpu(), exits and the end of its thread do, one store at a step."""
-    for name in ("vcpu_id", "watched", "task", "owner"):
+    for name in ("vcpu_id", "traced", "task", "owner"):
         vcpu[name] = 7
         yield
     for _ in range(3):
@@ -251,7 +251,7 @@ def assert_copied(steps: list[int]) -> None:
         unset = vcpus["owner"] == 0
         assert not any(vcpus[unset].tobytes())
         assert (vcpus["vcpu_id"][~unset] == 7).all()
-        assert (vcpus["watched"][~unset] == 7).all()
+        assert (vcpus["traced"][~unset] == 7).all()
         ended = ~unset & (vcpus["task"] == 0)
         assert not vcpus["exit_ns"][ended].any()
         assert (vcpus["guest_ns"][ended] == 3).all()

@@ -12,12 +12,12 @@ FIRST, SECOND, OTHER = Identity(7, 100), Identity(7, 200), Identity(8, 100)
 
 
 def vcpus(*each: tuple[Identity, int, int]) -> Any:
-    """Return vCPUs of these processes, with their tasks and whether they are watched."""
+    """Return vCPUs of these processes, with their tasks and whether they are traced."""
     array = np.zeros(len(each), wire.struct("vcpu"))
-    for at, (identity, task, watched) in enumerate(each):
+    for at, (identity, task, traced) in enumerate(each):
         array[at]["owner"] = identity.pid << 32 | 1000 + at
         array[at]["process_start"] = identity.started
-        array[at]["task"], array[at]["watched"] = task, watched
+        array[at]["task"], array[at]["traced"] = task, traced
     return array
 
 

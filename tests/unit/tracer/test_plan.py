@@ -78,7 +78,7 @@ def test_the_text_uses_every_macro_of_its_plan(name: str) -> None:
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     used = set(re.findall(r"\b(MAX_\w+|KIND_\w+|\w+_OFFSET|CLASSIC_ACCESSES)\b", code))
     assert set(plan.macros) <= used
-    assert "WATCHED(" in text
+    assert "TRACED(" in text
 
 
 @pytest.mark.parametrize("name", ["with exits, preempted", "without exits, preempted"])
@@ -137,8 +137,8 @@ def test_only_addresses_of_values_are_completed() -> None:
     assert programs.INSTRUCTION.itemsize == 8
 
 
-def test_the_map_of_vcpus_has_room_for_the_guesses() -> None:
-    assert 2 << wire.defines()["GUESS_BITS"] == programs.GUESSES_BYTES
+def test_the_map_of_vcpus_holds_the_slot_hints() -> None:
+    assert 2 << wire.defines()["SLOT_HINT_BITS"] == programs.SLOT_HINTS_BYTES
 
 
 def test_offsets_and_sizes_become_macros() -> None:
@@ -199,7 +199,7 @@ def test_vcpus_are_chosen_by_process_and_number(
     pid = data.draw(st.sampled_from(pids) | any_number if pids else any_number)
     vcpu = data.draw(st.sampled_from(vcpus) | any_number if vcpus else any_number)
     wanted = (not pids or pid in pids) and (not vcpus or vcpu in vcpus)
-    assert holds(programs.watched_macro(pids, vcpus), pid=pid, vcpu_id=vcpu) == wanted
+    assert holds(programs.traced_macro(pids, vcpus), pid=pid, vcpu_id=vcpu) == wanted
 
 
 @given(st.lists(st.integers(0, 0xFFFF), max_size=4), st.integers(0, 2**32 - 1), st.booleans())
@@ -219,10 +219,10 @@ def test_svm_exits_are_chosen_by_all_bits(codes: list[int], reason: int) -> None
 
 def test_the_macros_have_the_names_the_programs_ask_for() -> None:
     text = programs.text(PLANS["with exits"].files)
-    macros = programs.watched_macro((1,), ()) | programs.reason_macro(Isa.VMX, [12])
+    macros = programs.traced_macro((1,), ()) | programs.reason_macro(Isa.VMX, [12])
     for head in macros:
         assert re.search(rf"(?:ifdef|ifndef) {head.split('(')[0]}\b", text)
-    assert programs.watched_macro((), ()) == programs.reason_macro(Isa.SVM, []) == {}
+    assert programs.traced_macro((), ()) == programs.reason_macro(Isa.SVM, []) == {}
 
 
 def test_the_folder_has_the_programs_and_the_stand_in_headers() -> None:

@@ -30,8 +30,8 @@ class Library:
 
     def bpf_delete_elem(self, fd: int, key: Any) -> int:
         assert fd == TABLE.map_fd
-        what, address = ctypes.cast(key, ctypes.POINTER(ctypes.c_uint64))[0:2]
-        self.deleted.append((what, address))
+        packed_key, target = ctypes.cast(key, ctypes.POINTER(ctypes.c_uint64))[0:2]
+        self.deleted.append((packed_key, target))
         return 0
 
 
@@ -62,7 +62,7 @@ def test_a_vcpu_that_starts_meanwhile_has_not_ended() -> None:
 
 def test_the_rows_of_slots_are_found_and_free_ones_are_nobodys() -> None:
     rows = np.zeros(6, wire.struct("row"))
-    rows["what"] = [row_of(0, 1), row_of(2, 1), 0, row_of(2, 9), row_of(1, 2**32 - 1), 0]
+    rows["packed_key"] = [row_of(0, 1), row_of(2, 1), 0, row_of(2, 9), row_of(1, 2**32 - 1), 0]
     assert rows_of(rows, np.array([2])).tolist() == [1, 3]
     assert rows_of(rows, np.array([0, 1])).tolist() == [0, 4]
     assert rows_of(rows, np.array([], np.intp)).tolist() == []
@@ -83,7 +83,7 @@ def test_a_stack_that_takes_nothing_is_an_error() -> None:
 def test_the_keys_of_rows_are_forgotten() -> None:
     library = Library()
     rows = np.zeros(2, wire.struct("row"))
-    rows["what"], rows["address"] = [row_of(3, 30), row_of(3, 2**32 - 1)], [0x608, 2**64 - 1]
+    rows["packed_key"], rows["target"] = [row_of(3, 30), row_of(3, 2**32 - 1)], [0x608, 2**64 - 1]
     Keys(library, TABLE).delete(rows)
     assert library.deleted == [(row_of(3, 30), 0x608), (row_of(3, 2**32 - 1), 2**64 - 1)]
 

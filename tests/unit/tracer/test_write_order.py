@@ -11,7 +11,11 @@ ORDERS = [
         "on_sched_process_exit(",
         ["slot_of_task.delete", "vcpu->task = 0;"],
     ),
-    ("rows.h", "new_row(", ["vcpu->rows += 1;", "free_rows.pop", "row->what =", "index_of_key"]),
+    (
+        "rows.h",
+        "new_row(",
+        ["vcpu->rows += 1;", "free_rows.pop", "row->packed_key =", "index_of_key"],
+    ),
     (
         "rows.h",
         "*begin_count(",
@@ -37,7 +41,9 @@ def test_statements_stand_in_the_order_of_the_protocol(
         at = text.index(statement, at) + len(statement)
 
 
-@pytest.mark.parametrize("field", ["vcpu_id", "isa", "watched", "what", "process_start", "task"])
+@pytest.mark.parametrize(
+    "field", ["vcpu_id", "isa", "traced", "packed_key", "process_start", "task"]
+)
 def test_the_owner_is_written_after_all_other_fields(field: str) -> None:
     text = body("vcpu.h", "new_vcpu(")
     assert text.index(f"vcpu->{field} =") < text.index("vcpu->owner =")
