@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bpfexit.model.sample import Difference, Sample, difference, joined_differences
 from bpfexit.tracer.loader import Programs
 from bpfexit.tracer.mmap_rows import copied_changes, copied_vcpus, plain, restart_maxima, windows
-from bpfexit.tracer.slots import Keys, Stack, ended_slots, rows_of
+from bpfexit.tracer.slots import FreeList, RowIndex, ended_slots, rows_of
 
 
 class Counters:
@@ -26,10 +26,10 @@ class Counters:
         self._vcpus = programs.vcpus
         self._rows_fd = bpf["rows"].map_fd
         self._rows = np.zeros(max_rows, np.dtype(bpf["rows"].Leaf))
-        self._keys = Keys(library, bpf["index_of_key"])
-        self._free_rows = Stack(library, bpf["free_rows"])
+        self._row_index = RowIndex(library, bpf["index_of_key"])
+        self._free_rows = FreeList(library, bpf["free_rows"])
         self._free_rows.push(range(max_rows - 1, -1, -1))
-        self._free_slots = Stack(library, bpf["free_slots"])
+        self._free_slots = FreeList(library, bpf["free_slots"])
         self._free_slots.push(range(len(self._vcpus) - 1, -1, -1))
         self._rows_used = self._slots_used = 0
 
@@ -72,7 +72,7 @@ class Counters:
         if not len(slots):
             return
         places = rows_of(self._rows[: self._rows_used], slots)
-        self._keys.delete(self._rows[places])
+        self._row_index.delete(self._rows[places])
         for first, shared in self._shared_rows():
             here = places[(places >= first) & (places < first + len(shared))]
             shared[here - first] = np.zeros((), shared.dtype)

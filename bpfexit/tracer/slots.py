@@ -17,7 +17,7 @@ from bpfexit.model.sample import slots_of
 
 _VCPUS_A_CPU = 16
 _LEAST_VCPUS, _MOST_VCPUS = 1 << 10, 1 << 16
-"""Slot hints have 16 bits in the programs."""
+"""At most 2^16: slot hints in the programs have 16 bits."""
 
 
 def vcpu_slots(cpus: int) -> int:
@@ -30,8 +30,8 @@ def vcpu_slots(cpus: int) -> int:
     return min(max(wanted, _LEAST_VCPUS), _MOST_VCPUS)
 
 
-class Stack:
-    """A stack of free indices in the kernel."""
+class FreeList:
+    """The free indices of an array: a stack in the kernel."""
 
     def __init__(self, library: Any, table: Any) -> None:
         self._push = library.bpf_update_elem
@@ -40,17 +40,17 @@ class Stack:
     def push(self, indices: Iterable[int]) -> None:
         """Put indices there; the last one is taken first. Raises `BpfexitError`."""
         index = ctypes.c_uint32()
-        at = ctypes.byref(index)
+        pointer = ctypes.byref(index)
         for value in indices:
             index.value = value
-            if self._push(self._fd, None, at, 0) != 0:
+            if self._push(self._fd, None, pointer, 0) != 0:
                 raise BpfexitError(
                     "the kernel refused to note what room its maps have; is it out of memory?"
                 )
 
 
-class Keys:
-    """The hash that knows which row is of which key."""
+class RowIndex:
+    """The hash from a key to the index of its row."""
 
     def __init__(self, library: Any, table: Any) -> None:
         self._delete = library.bpf_delete_elem

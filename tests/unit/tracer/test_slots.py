@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bpfexit.errors import BpfexitError
-from bpfexit.tracer.slots import Keys, Stack, ended_slots, rows_of, vcpu_slots
+from bpfexit.tracer.slots import FreeList, RowIndex, ended_slots, rows_of, vcpu_slots
 from tests.unit import wire
 
 C = wire.defines()
@@ -71,20 +71,20 @@ def test_the_rows_of_slots_are_found_and_free_ones_are_nobodys() -> None:
 
 def test_indices_are_pushed_one_after_another() -> None:
     library = Library()
-    Stack(library, TABLE).push([3, 1, 0])
+    FreeList(library, TABLE).push([3, 1, 0])
     assert library.pushed == [(7, 3), (7, 1), (7, 0)]
 
 
-def test_a_stack_that_takes_nothing_is_an_error() -> None:
+def test_a_free_list_that_takes_nothing_is_an_error() -> None:
     with pytest.raises(BpfexitError, match="room"):
-        Stack(Library(refuses=True), TABLE).push([0])
+        FreeList(Library(refuses=True), TABLE).push([0])
 
 
 def test_the_keys_of_rows_are_forgotten() -> None:
     library = Library()
     rows = np.zeros(2, wire.struct("row"))
     rows["packed_key"], rows["target"] = [row_of(3, 30), row_of(3, 2**32 - 1)], [0x608, 2**64 - 1]
-    Keys(library, TABLE).delete(rows)
+    RowIndex(library, TABLE).delete(rows)
     assert library.deleted == [(row_of(3, 30), 0x608), (row_of(3, 2**32 - 1), 2**64 - 1)]
 
 
