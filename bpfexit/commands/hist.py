@@ -158,16 +158,16 @@ def _cut(found: list[Distribution], limit: int) -> list[Distribution]:
 
 def _encoded(found: list[Distribution], form: Format, choice: Choice) -> str:
     if form.needs_latencies(choice):
-        _say_untimed(found)
+        _report_no_latency(found)
         found = [each for each in found if each.count]
     if form.is_coarse(choice):
         found = [each.rebucketed(POWERS_OF_TWO_NS) for each in found]
     return form.encode(found, choice)
 
 
-def _say_untimed(found: list[Distribution]) -> None:
-    untimed = sum(each.exits - each.count for each in found)
+def _report_no_latency(found: list[Distribution]) -> None:
+    no_latency = sum(each.exits - each.count for each in found)
     if not any(each.count for each in found):
         tell("no exit has a latency")
-    elif untimed:
-        tell(f"{untimed} exits have no latency: they are idle time, or their entry was not seen")
+    elif no_latency:
+        tell(f"{no_latency} exits have no latency: they are idle time, or their entry was not seen")

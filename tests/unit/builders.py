@@ -33,7 +33,7 @@ class Exits:
 
     reason: str | None = "IO_INSTRUCTION"
     ns: tuple[int, ...] = ()
-    untimed: int = 0
+    no_latency: int = 0
     user_ns: tuple[int, ...] = ()
     kind: Kind = NO_KIND
     access: Access = Access.NONE
@@ -47,7 +47,7 @@ class Exits:
 
     @property
     def count(self) -> int:
-        return len(self.ns) + self.untimed
+        return len(self.ns) + self.no_latency
 
 
 def pio(port: int, **about: Any) -> Exits:
@@ -175,12 +175,12 @@ def exit_groups(draw: st.DrawFn, isa: Isa = Isa.VMX, vms: st.SearchStrategy[str]
     kind = draw(st.sampled_from(list(KINDS.values())))
     vcpu = draw(st.integers(0, 2) | st.just(NO_VCPU))
     timed = draw(LATENCIES) if isa else ()
-    untimed = draw(st.integers(0 if timed else 1, 3))
-    count = len(timed) + untimed
+    no_latency = draw(st.integers(0 if timed else 1, 3))
+    count = len(timed) + no_latency
     return Exits(
         reason=draw(_REASONS[isa]),
         ns=timed,
-        untimed=untimed,
+        no_latency=no_latency,
         user_ns=tuple(draw(st.lists(st.integers(1, 10**9), max_size=count))),
         kind=kind,
         access=draw(st.sampled_from([Access.READ, Access.WRITE])) if kind else Access.NONE,

@@ -54,7 +54,7 @@ class Case:
             reason=self.reason(backend),
             isa=ISAS[backend],
             ns=(ns,) * count if timed else (),
-            untimed=0 if timed else count,
+            no_latency=0 if timed else count,
             user_ns=(ns,) * count if self.user else (),
             **self.about,
         )

@@ -156,5 +156,5 @@ def test_other_mmio_explains_no_faults() -> None:
 def test_no_rule_takes_accesses_without_an_exit_for_exits() -> None:
     count, _ = threshold("debug-port")
     assert "debug-port" in findings(made("debug-port", VMX, count, enough_ns("debug-port")))
-    emulated = Exits(None, untimed=count, **CASES["debug-port"].about)
+    emulated = Exits(None, no_latency=count, **CASES["debug-port"].about)
     assert findings(seen(emulated)) == {}

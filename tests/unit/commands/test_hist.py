@@ -14,9 +14,9 @@ from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.names.reasons import Isa
 from tests.unit.builders import Exits, pio, snapshot
 
-SEEN = snapshot(pio(0x70, ns=(100, 200)), Exits("HLT", ns=(10**6,)), Exits("CPUID", untimed=2))
+SEEN = snapshot(pio(0x70, ns=(100, 200)), Exits("HLT", ns=(10**6,)), Exits("CPUID", no_latency=2))
 BLIND = snapshot(
-    pio(0x70, reason=None, isa=Isa.NONE, untimed=9),
+    pio(0x70, reason=None, isa=Isa.NONE, no_latency=9),
     origin=Origin("host", "6.18.0", "kvm_pvm", emits_exits=False),
 )
 

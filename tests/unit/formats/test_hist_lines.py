@@ -115,7 +115,7 @@ def test_guests_of_one_name_are_told_apart_by_their_process() -> None:
 
 
 def test_without_reasons_accesses_are_stacks() -> None:
-    blind = snapshot(pio(0x70, reason=None, isa=Isa.NONE, untimed=9))
+    blind = snapshot(pio(0x70, reason=None, isa=Isa.NONE, no_latency=9))
     found = distributions(blind, Query(("vm", "port")))
     assert hist_folded.encode(found, by_count) == "alpha;0x0070_read_(rtc-index?) 9\n"
     assert hist_folded.encode(found, by_time) == ""

@@ -75,7 +75,7 @@ PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
 
 def small() -> Snapshot:
     return snapshot(
-        pio(0x70, ns=(100, 3000), untimed=1, user_ns=(2000,)),
+        pio(0x70, ns=(100, 3000), no_latency=1, user_ns=(2000,)),
         Exits("HLT", (10**9,), vm="beta", pid=200, tid=201),
         guest_ns=777,
         lost=Lost(1, 2, 3, 4, 5),
@@ -174,7 +174,7 @@ def test_a_line_without_the_cost_is_read() -> None:
 
 
 def test_what_is_not_known_is_null() -> None:
-    row = pio(0x70, isa=Isa.NONE, reason=None, untimed=2, vcpu=-1, user_ns=(5,))
+    row = pio(0x70, isa=Isa.NONE, reason=None, no_latency=2, vcpu=-1, user_ns=(5,))
     found = document(snapshot(row, origin=PVM))
     (line,) = found["rows"]
     for name in ("isa", "reason", "total_ns", "max_ns", "vcpu"):

@@ -141,7 +141,7 @@ def test_a_hidden_difference_is_one() -> None:
 
 def test_without_exits_rates_and_time_in_user_space_are_compared() -> None:
     def row(count: int, ns: int) -> Snapshot:
-        one = pio(0x608, isa=Isa.NONE, reason=None, untimed=count, user_ns=(ns,) * count)
+        one = pio(0x608, isa=Isa.NONE, reason=None, no_latency=count, user_ns=(ns,) * count)
         return snapshot(one, origin=PVM)
 
     found = compare(row(4, 2500), row(2, 500), Query(("port",)))

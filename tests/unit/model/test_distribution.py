@@ -59,7 +59,7 @@ def test_an_address_of_another_kind_is_none() -> None:
 
 
 def test_what_is_not_known_has_a_label_all_the_same() -> None:
-    of = snapshot(Exits(reason=None, vcpu=-1, untimed=3))
+    of = snapshot(Exits(reason=None, vcpu=-1, no_latency=3))
     (each,) = distributions(of, Query(("vcpu", "reason")))
     assert dict(each.labels) == {
         "vm": "alpha",

@@ -88,7 +88,7 @@ def test_names_in_another_order_are_still_the_same_names() -> None:
 
 
 def test_rows_without_a_reason_stay_without_one() -> None:
-    whole = merged([snapshot(Exits(None, untimed=1)), snapshot(Exits("HLT", (1,)))])
+    whole = merged([snapshot(Exits(None, no_latency=1)), snapshot(Exits("HLT", (1,)))])
     assert sorted(whole.rows["reason"].tolist()) == [NO_REASON, 0]
 
 

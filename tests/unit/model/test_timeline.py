@@ -14,7 +14,7 @@ BY_REASON = Query(("reason",))
 
 
 def second(at: float, exits: int, lasts: float = 1.0) -> Snapshot:
-    return snapshot(Exits("CPUID", untimed=exits), start=1000.0 + at, duration_s=lasts)
+    return snapshot(Exits("CPUID", no_latency=exits), start=1000.0 + at, duration_s=lasts)
 
 
 def line_of(of: list[Snapshot]) -> Place:
@@ -52,8 +52,8 @@ def test_a_line_that_was_not_there_took_none() -> None:
 def test_an_address_in_two_guests_is_two_lines() -> None:
     of = [
         snapshot(
-            pio(0x608, untimed=3, vm="alpha", pid=100, tid=101),
-            pio(0x608, untimed=5, vm="beta", pid=200, tid=201),
+            pio(0x608, no_latency=3, vm="alpha", pid=100, tid=101),
+            pio(0x608, no_latency=5, vm="beta", pid=200, tid=201),
         )
     ]
     query = Query(("vm", "port"))
@@ -68,7 +68,7 @@ def test_an_address_in_two_guests_is_two_lines() -> None:
 
 def test_a_line_counts_also_where_others_were_before_it() -> None:
     of = [
-        snapshot(Exits("CPUID", untimed=2), Exits("HLT", untimed=each), start=1000.0 + n)
+        snapshot(Exits("CPUID", no_latency=2), Exits("HLT", no_latency=each), start=1000.0 + n)
         for n, each in enumerate((1, 9))
     ]
     query = Query(("reason",), sort="count", limit=1)

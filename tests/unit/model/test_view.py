@@ -30,21 +30,21 @@ def busy_host() -> Snapshot:
     return snapshot(
         Exits("HLT", (HLT_NS, HLT_NS), user_ns=(7,)),
         pio(0x70, ns=(3000, 5000), user_ns=(2000, 4000)),
-        pio(0x70, ns=(4000,), untimed=2, tid=102, vcpu=1),
+        pio(0x70, ns=(4000,), no_latency=2, tid=102, vcpu=1),
         pio(0x608, ns=(1500,), vm="beta", pid=200, tid=201),
         pio(0x71, ns=(1600,), access=Access.WRITE),
         Exits("EPT_MISCONFIG", (9000,), kind=MMIO, access=Access.WRITE, address=0xFEE000B0),
         Exits("MSR_WRITE", (700,) * 9, kind=MSR, access=Access.WRITE, address=0x6E0),
         Exits("hlt", (HLT_NS,), vm="gamma", pid=300, tid=301, isa=Isa.SVM),
         Exits("npf", (800,), vm="gamma", pid=300, tid=301, isa=Isa.SVM),
-        Exits("CPUID", untimed=3),
+        Exits("CPUID", no_latency=3),
     )
 
 
 def pvm_host() -> Snapshot:
     return snapshot(
-        pio(0x70, isa=Isa.NONE, reason=None, untimed=4, user_ns=(100,)),
-        Exits(None, isa=Isa.NONE, untimed=1, kind=MMIO, access=Access.READ, address=0xFEC0),
+        pio(0x70, isa=Isa.NONE, reason=None, no_latency=4, user_ns=(100,)),
+        Exits(None, isa=Isa.NONE, no_latency=1, kind=MMIO, access=Access.READ, address=0xFEC0),
     )
 
 
@@ -194,7 +194,9 @@ def test_names_are_in_order_when_sorted_by_name() -> None:
 
 
 def test_ties_are_in_order_of_count_then_name() -> None:
-    ties = [Exits(name, untimed=count) for name, count in (("C", 1), ("A", 1), ("B", 1), ("D", 9))]
+    ties = [
+        Exits(name, no_latency=count) for name, count in (("C", 1), ("A", 1), ("B", 1), ("D", 9))
+    ]
     lines = view(snapshot(*ties), Query(("reason",), "time")).lines
     assert [line.reason for line in lines] == ["D", "A", "B", "C"]
 

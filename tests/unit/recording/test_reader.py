@@ -70,7 +70,7 @@ def test_it_says_how_long_the_next_snapshot_lasted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("origin", [PVM, None])
 def test_the_back_end_is_that_of_the_recording(tmp_path: Path, origin: Origin | None) -> None:
-    of = snapshot(pio(0x70, untimed=1, isa=Isa.NONE, reason=None), origin=origin)
+    of = snapshot(pio(0x70, no_latency=1, isa=Isa.NONE, reason=None), origin=origin)
     source = RecordingSource(written(tmp_path, lines([of])), NO_FILTER)
     assert source.emits_exits is (origin is None)
 
@@ -219,7 +219,7 @@ def test_only_what_is_wanted_is_replayed(tmp_path: Path, wanted: Filter, tids: s
     of = snapshot(
         pio(0x70, ns=(1,)),
         Exits("HLT", (5,), tid=102, vcpu=1),
-        Exits(None, untimed=1, vm="beta", pid=200, tid=201),
+        Exits(None, no_latency=1, vm="beta", pid=200, tid=201),
         guest_ns=9,
     )
     found = RecordingSource(written(tmp_path, lines([of])), wanted).next()

@@ -124,7 +124,7 @@ def test_the_header_says_what_makes_the_two_less_comparable() -> None:
 
 
 def test_without_exits_time_is_that_in_user_space() -> None:
-    row = pio(0x608, isa=Isa.NONE, reason=None, untimed=4, user_ns=(2500,) * 4)
+    row = pio(0x608, isa=Isa.NONE, reason=None, no_latency=4, user_ns=(2500,) * 4)
     slower = replace(row, user_ns=(5000,) * 4)
     sides = snapshot(row, origin=PVM), snapshot(slower, origin=PVM)
     lines = shown(*sides, by=("port",))

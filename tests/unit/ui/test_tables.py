@@ -42,7 +42,7 @@ def host() -> Snapshot:
 
 
 def pvm() -> Snapshot:
-    row = pio(0x608, isa=Isa.NONE, reason=None, untimed=4, user_ns=(2500,))
+    row = pio(0x608, isa=Isa.NONE, reason=None, no_latency=4, user_ns=(2500,))
     return snapshot(row, origin=PVM)
 
 
@@ -205,7 +205,7 @@ def test_a_back_end_without_exits_says_so(width: int) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_accesses_without_an_exit_are_reported_apart(width: int) -> None:
-    emulated = pio(0x80, reason=None, untimed=803)
+    emulated = pio(0x80, reason=None, no_latency=803)
     lines = rendered(header(snapshot(pio(0x70, ns=(3000,)), emulated)), width)
     assert lines[3].startswith("lost: nothing")
     assert lines[4].startswith("803 accesses took no exit: emulated by KVM")
