@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bpfexit.advice.registry import RULES
-from bpfexit.advice.rule import Rule
+from bpfexit.advice.rule import Rule, threshold
 from bpfexit.formats.hist.registry import FORMATS
 from bpfexit.formats.json.schemas import SCHEMAS
 from bpfexit.model.columns import COLUMNS
@@ -22,13 +22,14 @@ def rules() -> Iterator[str]:
         _NOTE,
         "# Rules of `bpfexit diagnose`",
         "",
-        "`bpfexit diagnose --explain RULE` prints one of them. Rates are those of one vCPU.",
+        "`bpfexit diagnose --explain RULE` prints one of them. A rule speaks from a share of the",
+        "time of the vCPU that suffers most; where the time is unknown, from a rate.",
         "",
-        "| rule | looks for | exits per second, from |",
-        "|---|---|---:|",
+        "| rule | looks for | from |",
+        "|---|---|---|",
     )
     for rule in RULES:
-        yield f"| [`{rule.name}`](#{rule.name}) | {rule.looks_for} | {rule.per_s:,.0f} |"
+        yield f"| [`{rule.name}`](#{rule.name}) | {rule.looks_for} | {threshold(rule)} |"
     for rule in RULES:
         yield from _rule(rule)
 
@@ -36,10 +37,11 @@ def rules() -> Iterator[str]:
 def _rule(rule: Rule) -> Iterator[str]:
     yield from ("", f"## {rule.name}", "", rule.why, "")
     yield f"- **Looks for**: {rule.looks_for}."
-    yield f"- **From**: {rule.per_s:,.0f} exits per second ({rule.because})."
+    yield f"- **From**: {threshold(rule)} ({rule.because})."
     yield f"- **Remedy**: {rule.remedy}"
     yield f"- **Limits**: {rule.limits}"
-    yield f"- **References**: {'; '.join(rule.references)}"
+    pages = ", ".join(f"<{page}>" for page in rule.references)
+    yield f"- **References**: {pages}"
 
 
 def reference() -> Iterator[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bpfexit.model.guest import Guest
 
+_DEVICES = ("device", "drive", "netdev", "nic", "net")
 _OFF = ("off", "no", "false", "n", "0")
 
 
@@ -38,6 +39,35 @@ class Configuration:
                 if flag == name:
                     said = value
         return said
+
+    @property
+    def hides_hypervisor(self) -> bool:
+        """Whether the guest cannot see that it has a hypervisor: no enlightenment is used then."""
+        return self.cpu_says("hypervisor") is False
+
+    @property
+    def hides_kvm(self) -> bool:
+        """Whether Linux guests cannot see KVM: no kvm-clock, no paravirtual spinlocks."""
+        return self.hides_hypervisor or self.cpu_says("kvm") is False
+
+    @property
+    def has_hyperv(self) -> bool:
+        """Whether any Hyper-V enlightenment is on: the guest is meant to be Windows."""
+        flags = {_flag(part) for text in self.values("cpu")[-1:] for part in text.split(",")[1:]}
+        return any(name.startswith("hv-") and value for name, value in flags)
+
+    def global_property(self, name: str) -> str | None:
+        """Return what `-global` sets a property, `driver.property`, to; None where it does not."""
+        said = [value.partition("=") for value in self.values("global")]
+        found = [value for key, _, value in said if key == name]
+        return found[-1] if found else None
+
+    def has_virtio(self) -> bool | None:
+        """Say whether the guest has a virtio device; None where no device is known."""
+        if not any(name in _DEVICES for name, _ in self.guest.options):
+            return None
+        words = (value for name, value in self.guest.options if name in _DEVICES)
+        return any("virtio" in value or value.startswith("vhost") for value in words)
 
     def machine_property(self, name: str) -> str | None:
         """Return a property of `-machine` as it is written; None where it is not."""

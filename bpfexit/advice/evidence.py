@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bpfexit.advice.configuration import Configuration
 from bpfexit.events.access import Access
-from bpfexit.events.kind import Kind
+from bpfexit.events.kind import NO_KIND, Kind
 from bpfexit.events.registry import KINDS
 from bpfexit.model.address_names import AddressName, address_name
 from bpfexit.model.grouping import (
@@ -26,12 +26,15 @@ from bpfexit.model.grouping import (
 )
 from bpfexit.model.guest import Guest, known_guests
 from bpfexit.model.host_facts import HostFacts
-from bpfexit.model.platform import PLATFORM, described, region_at
+from bpfexit.model.platform import described, platform, region_at
 from bpfexit.model.rows import Rows, grouped
 from bpfexit.model.snapshot import Snapshot, idle_rows
 from bpfexit.model.view import Line
 
 Mask = NDArray[np.bool_]
+SEV_ES = "vmgexit"
+"""The reason of every exit that an SEV-ES guest asks for, HLT included."""
+
 Range = tuple[int, int]
 """First and last address, both inclusive."""
 
@@ -100,7 +103,10 @@ class Exits:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One guest. HLT counts in `exits`, but its time is only in `halts`."""
+    """One guest. HLT counts in `exits`, but its time is only in `halts`.
+
+    `host_vcpus` is how many vCPUs were seen in all guests together.
+    """
 
     vm: str
     pid: int
@@ -112,6 +118,8 @@ class Evidence:
     rows: Rows
     vcpus: NDArray[Any]
     reasons: tuple[str, ...]
+    kernel: str = ""
+    host_vcpus: int = 0
 
     @cached_property
     def idle(self) -> Mask:
@@ -120,8 +128,14 @@ class Evidence:
 
     @cached_property
     def exits(self) -> Exits:
-        """All exits, HLT without its time."""
-        return Exits(without_idle_time(self.rows, self.idle), self.seconds)
+        """All exits, those in which the guest waits, or may wait, without their time."""
+        waits = self.idle | self.unclear
+        return Exits(without_idle_time(self.rows, waits), self.seconds)
+
+    @cached_property
+    def unclear(self) -> Mask:
+        """Which rows may be idle time or not: SEV-ES exits whose inner code is not known."""
+        return self.reason(SEV_ES) & self.kind(NO_KIND)
 
     @cached_property
     def halts(self) -> Exits:
@@ -177,7 +191,9 @@ class Evidence:
         fields = self.rows.fields[["kind", "address"]]
         places, place = np.unique(fields, return_inverse=True)
         own = [region_at(self.guest.regions, KINDS[kind], at) for kind, at in places.tolist()]
-        usual = [region_at(PLATFORM, KINDS[kind], at) for kind, at in places.tolist()]
+        usual = [
+            region_at(platform(self.guest.vmm), KINDS[kind], at) for kind, at in places.tolist()
+        ]
         found = [mine or other for mine, other in zip(own, usual, strict=True)]
         names = [
             described(region, address).removeprefix("kvm-") if region else ""
@@ -192,14 +208,22 @@ class Evidence:
         The guest's own map says what lies at an address; where it says nothing, what
         is usual on a PC.
         """
-        devices, _ = self._devices
-        named = np.array([name.startswith(names) for name in devices], bool)
-        return named & self.kind(kind) if len(named) else self.none
+        return self.is_called(*names) & self.kind(kind)
+
+    @property
+    def names(self) -> NDArray[Any]:
+        """The name of what each row is after; "" where it has none."""
+        return self._devices[0]
+
+    def is_called(self, *names: str) -> Mask:
+        """Which rows are after something whose name begins in one of these ways."""
+        if not len(self.names):
+            return self.none
+        return np.array([name.startswith(names) for name in self.names], bool)
 
     def is_named(self) -> Mask:
         """Which rows are after something that has a name."""
-        devices, _ = self._devices
-        mask: Mask = devices != ""
+        mask: Mask = self.names != ""
         return mask
 
     def is_mapped(self, mask: Mask) -> bool:
@@ -253,6 +277,8 @@ def gather(snapshot: Snapshot) -> Iterable[Evidence]:
             facts=snapshot.origin.facts,
             emits_exits=snapshot.origin.emits_exits,
             backend=snapshot.origin.backend,
+            kernel=snapshot.origin.kernel,
+            host_vcpus=len(snapshot.vcpus),
             seconds=snapshot.duration_s,
             rows=rows.part(*rows_of.get(owner, (0, 0))),
             vcpus=vcpus[slice(*vcpus_of.get(owner, (0, 0)))],

@@ -2,26 +2,46 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from math import isnan
 
+from bpfexit.advice import vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Finding
+from bpfexit.model import numbers
 
 LEAST_SHARE = 0.01
 """A finding costs a vCPU at least so much of its time, where the time is known: less is not
 worth a change of a running guest, and lies within what one run differs from the next."""
 
 
+class Rank(IntEnum):
+    """In which order rules take their exits: no exit is in two findings.
+
+    FIRST: a cause that makes other advice moot. EARLY: one cause of exits for several things:
+    they last long, or APIC virtualization is inhibited. SPECIFIC: what they are for. LATER:
+    what the findings before have left. REST: exits that no specific rule looks at. LAST:
+    whatever no finding has explained.
+    """
+
+    FIRST = 0
+    EARLY = 1
+    SPECIFIC = 2
+    LATER = 3
+    REST = 4
+    LAST = 5
+
+
 @dataclass(frozen=True)
 class Rule:
     """One rule.
 
-    `select` says which exits it is about. It is asked for `advise` when, on one
-    vCPU at least, those come `per_s` times a second (`because` says why that
-    number) and take `least_share` of the time, where time is known. Thresholds
-    are those of a vCPU: a guest of 64 is not judged 64 times as strictly.
-    `advise` may still find nothing to say. With `rest`, exits that another rule
-    looks at are left to that one; a rule that `shares` takes none from those.
+    `select` says which exits it is about. It is asked for `advise` when, on one vCPU at
+    least, those take `least_share` of the time, or, where the time is not known, come
+    `per_s` times a second (`because` says why that number). Thresholds are those of a
+    vCPU: a guest of 64 is not judged 64 times as strictly. `advise` may still find nothing
+    to say. A rule with `least_share` 0 is about the rate alone; one that `needs_no_exits`
+    speaks of the configuration.
     """
 
     name: str
@@ -35,21 +55,44 @@ class Rule:
     limits: str
     references: tuple[str, ...]
     least_share: float = LEAST_SHARE
-    rest: bool = False
-    shares: bool = False
+    rank: Rank = Rank.SPECIFIC
+    needs_no_exits: bool = False
 
     def judge(self, evidence: Evidence, mask: Mask) -> Finding | None:
         """Say what there is to say of these exits of a guest."""
         exits = evidence.take(mask)
-        if not any(self.is_worth(each) for each in exits.vcpus()):
+        is_worth = any(self.is_worth(each) for each in exits.vcpus())
+        if not (is_worth or (self.needs_no_exits and evidence.seconds)):
             return None
         advice = self.advise(evidence, exits)
         if advice is None:
             return None
-        lines = evidence.lines(exits)
-        return Finding(self.name, advice, self.why, self.references, exits, lines)
+        is_idle = bool(mask.any()) and not (mask & ~evidence.idle).any()
+        shown = evidence.halts if is_idle else exits
+        return Finding(
+            rule=self.name,
+            advice=advice,
+            why=self.why,
+            references=vmm.references(evidence.guest, self.references),
+            exits=shown,
+            lines=evidence.lines(shown),
+            is_idle=is_idle,
+            is_first=self.rank is Rank.FIRST,
+        )
 
     def is_worth(self, exits: Exits) -> bool:
         """Say whether these exits of a vCPU reach the thresholds."""
         cost = exits.cost
-        return exits.per_s >= self.per_s and (isnan(cost) or cost >= self.least_share * 1e9)
+        if isnan(cost) or not self.least_share:
+            return exits.per_s >= self.per_s
+        return cost >= self.least_share * 1e9
+
+
+def threshold(rule: Rule) -> str:
+    """Return from when on a rule speaks, in words."""
+    rate = f"{numbers.count(rule.per_s)} per second"
+    if rule.needs_no_exits:
+        return "none"
+    if not rule.least_share:
+        return f"{rate} on one vCPU"
+    return f"{rule.least_share:.0%} of a vCPU's time; {rate} where the time is unknown"

@@ -17,7 +17,7 @@ NAME_LIMIT = 256
 Reader = Callable[[int, Path], str]
 
 _VMMS = {"qemu": "qemu", "kvm": "qemu"} | {
-    name: name for name in ("firecracker", "cloud-hypervisor")
+    name: name for name in ("firecracker", "cloud-hypervisor", "crosvm")
 }
 _KUBEVIRT = frozenset({"virt-launcher-monitor", "virt-launcher"})
 _ANCESTORS = 16

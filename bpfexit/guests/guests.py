@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bpfexit.errors import BpfexitError
 from bpfexit.guests.guest_names import guest_name, guest_vmm
+from bpfexit.guests.manager import cpu_quota, manager
 from bpfexit.guests.maps.published import GuestKey, Mapped, Maps, NoMaps, guest_key
 from bpfexit.guests.qemu_options import qemu_options
 from bpfexit.host.check import Status
@@ -133,7 +134,15 @@ class Guests:
         name, named_by = guest_name(pid, self._root)
         vmm = guest_vmm(pid, self._root)
         options = qemu_options(pid, self._root) if vmm == "qemu" else ()
-        return Guest(pid, name, named_by, vmm, options)
+        return Guest(
+            pid,
+            name,
+            named_by,
+            vmm,
+            options,
+            manager=manager(pid, self._root) if vmm == "qemu" else "",
+            cpu_quota=cpu_quota(pid, self._root),
+        )
 
     def _distinct(self, guest: Guest) -> Guest:
         """Give a number to a guest without a name when another one had its PID before."""

@@ -10,7 +10,7 @@ from itertools import starmap
 from bpfexit.events.kind import Kind
 from bpfexit.events.registry import VIEWS
 from bpfexit.model.guest import Guest, KnownGuests, Layer, known_guests
-from bpfexit.model.platform import PLATFORM, described, region_at
+from bpfexit.model.platform import described, platform, region_at
 from bpfexit.model.rows import grouped
 from bpfexit.model.slow import SlowExit
 from bpfexit.model.snapshot import Snapshot
@@ -68,11 +68,11 @@ def _name(kind: Kind, address: int, guest: Guest) -> AddressName | None:
     own = region_at(guest.regions, kind, address) if guest.mapped_by else None
     if own and guest.mapped_by:
         return AddressName(described(own, address), guest.mapped_by)
-    return _platform_name(kind, address)
+    return _platform_name(kind, address, guest.vmm)
 
 
-def _platform_name(kind: Kind, address: int) -> AddressName | None:
-    region = region_at(PLATFORM, kind, address)
+def _platform_name(kind: Kind, address: int, vmm: str = "") -> AddressName | None:
+    region = region_at(platform(vmm), kind, address)
     if region is None:
         return None
     return AddressName(described(region, address), Layer.PLATFORM, is_guess=kind in _GUESSED)

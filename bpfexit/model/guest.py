@@ -37,7 +37,9 @@ class Guest:
     are empty where that is not known. `options` are those of QEMU's command line
     that say what machine the guest has, as (option without its dash, value), in
     order; never one that may hold a secret. `regions` are the guest's own memory
-    map, in order of kind and address, and `mapped_by` who gave it.
+    map, in order of kind and address, and `mapped_by` who gave it. `manager` is what
+    started the program (`libvirt`, `proxmox`), "" where that is not known. `cpu_quota`
+    is how many CPUs its cgroup may use, 0 without a limit, None where not known.
     """
 
     pid: int
@@ -48,12 +50,14 @@ class Guest:
     regions: tuple[Region, ...] = ()
     mapped_by: Layer | None = None
     ended: bool = False
+    manager: str = ""
+    cpu_quota: float | None = None
 
     @cached_property
     def size(self) -> int:
         """Bytes of memory that it takes, roughly, without its memory map."""
         words = (word for option in self.options for word in option)
-        text = (self.name, self.named_by, self.vmm, *words)
+        text = (self.name, self.named_by, self.vmm, self.manager, *words)
         return _GUEST + _WORD * len(text) + sum(map(len, text))
 
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class HostFacts:
-    """The host's settings; what is empty, or 0, is not known.
+    """The host's settings; what is empty, 0 or None, is not known.
 
     `parameters` are those of the KVM modules, by `module.parameter`, as the kernel
     writes them (`kvm_amd.avic`: `N`). `hugepages` is the chosen one of `always`,
-    `madvise` and `never`.
+    `madvise` and `never`. `settings` are others that bear on guests: those of sysctl by
+    their names, `cpuidle.governor`, and `split_lock_detect` of the kernel's command line.
+    `flags` are the CPU's flags, those of them that matter here; VMX's own begin with
+    `vmx:`. `swap_bytes` is the size of all swap space, `swap_used_bytes` what is used.
     """
 
     cpu: str = ""  # model name
@@ -18,3 +21,16 @@ class HostFacts:
     clocksource: str = ""
     hugepages: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] | None = None
+    swap_bytes: int | None = None
+    swap_used_bytes: int | None = None
+
+    def has_flag(self, name: str) -> bool | None:
+        """Say whether the CPU has a flag; None where its flags are not known."""
+        return None if self.flags is None else name in self.flags
+
+    def number(self, parameter: str) -> int | None:
+        """Return a module parameter that is a whole number; None for any other text."""
+        text = self.parameters.get(parameter, "")
+        return int(text) if text.isascii() and text.isdecimal() else None

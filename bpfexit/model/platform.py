@@ -10,14 +10,30 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from bpfexit.events.kind import Kind
+from bpfexit.events.mmio import MMIO
 from bpfexit.events.region import Region
 from bpfexit.events.registry import VIEWS
+from bpfexit.names.mmio import MEMORY_OF
 from bpfexit.names.registers import REGISTERS
 
 PLATFORM: tuple[Region, ...] = tuple(
     Region(view.kind, *each) for view in VIEWS for each in view.ranges
 )
-"""In order of kind and address, without overlap, as `Guest.regions` is."""
+"""QEMU's. In order of kind and address, without overlap, as `Guest.regions` is."""
+
+_OTHERS: dict[str, tuple[Region, ...]] = {
+    vmm: (
+        *(region for region in PLATFORM if region.kind < MMIO),
+        *(Region(MMIO, *each) for each in ranges),
+        *(region for region in PLATFORM if region.kind > MMIO),
+    )
+    for vmm, ranges in MEMORY_OF.items()
+}
+
+
+def platform(vmm: str) -> tuple[Region, ...]:
+    """Return the platform that a VMM gives its guests; that of QEMU for one that is not known."""
+    return _OTHERS.get(vmm, PLATFORM)
 
 
 def region_at(regions: Sequence[Region], kind: Kind, address: int) -> Region | None:

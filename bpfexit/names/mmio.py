@@ -1,6 +1,7 @@
 """Guest physical addresses of PIIX4 (`pc`), ICH9 (`q35`) and microvm, as firmware places them.
 
-The names are those of QEMU's `info mtree`, as in `names.ports`.
+The names are those of QEMU's `info mtree`, as in `names.ports`. Other VMMs have layouts of
+their own, named with the same words.
 """
 
 from bpfexit.names.ranges import Ranges
@@ -20,3 +21,23 @@ MEMORY: Ranges = (
     (0xFEE00000, 0xFEE00FFF, "apic"),
     (0xFEE01000, 0xFEEFFFFF, "apic-msi"),
 )
+
+_INTERRUPTS: Ranges = (
+    (0xFEC00000, 0xFEC00FFF, "ioapic"),
+    (0xFEE00000, 0xFEE00FFF, "apic"),
+    (0xFEE01000, 0xFEEFFFFF, "apic-msi"),
+)
+
+_FIRECRACKER_SLOTS = range(0xC0001000, 0xC0100000, 0x1000)
+
+MEMORY_OF: dict[str, Ranges] = {
+    "firecracker": (
+        (0xC0000000, 0xC0000FFF, "boot-timer"),
+        *((slot, slot + 0xFFF, "virtio-mmio") for slot in _FIRECRACKER_SLOTS),
+        (0xEEC00000, 0xFEBFFFFF, "pcie-mmcfg-mmio"),
+        *_INTERRUPTS,
+    ),
+    "cloud-hypervisor": ((0xE8000000, 0xF7FFFFFF, "pcie-mmcfg-mmio"), *_INTERRUPTS),
+    "crosvm": _INTERRUPTS,
+}
+"""By VMM. Firecracker gives each device a page, from the second one on."""

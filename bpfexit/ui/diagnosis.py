@@ -4,13 +4,16 @@ Every text that comes from a guest or a file goes through `clean` into a `Text`.
 """
 
 from collections.abc import Iterator
-from math import isnan
+from itertools import chain, repeat
+from math import isnan, nan
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from bpfexit.advice.coverage import SHARE, vcpu_name
 from bpfexit.advice.diagnosis import Diagnosis, GuestDiagnosis, VcpuTime, Verdict
-from bpfexit.advice.finding import Confidence, CostOf, Finding
+from bpfexit.advice.finding import Change, Confidence, CostOf, Finding
+from bpfexit.advice.vmm import is_known, is_qemu
 from bpfexit.model import numbers
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.text import clean
@@ -25,9 +28,10 @@ MOST_VCPUS = 8
 _LONG = 4096
 _INDENT = 12
 _BLIND = "QEMU options unknown; some of these may already be set"
+_NO_VMM = "the program that runs this guest is unknown, so no option of it is advised"
 
 _SURE = {Confidence.HIGH: "green", Confidence.MEDIUM: "yellow", Confidence.LOW: "red"}
-_COST = {CostOf.EXITS: "per second", CostOf.USER: "per second in user space", CostOf.UNKNOWN: ""}
+_COST = {CostOf.EXITS: "per second", CostOf.USER: "per second in user space"}
 
 
 def diagnosis(found: Diagnosis) -> RenderableType:
@@ -49,17 +53,27 @@ def diagnosis(found: Diagnosis) -> RenderableType:
 
 def _guest(found: GuestDiagnosis) -> RenderableType:
     parts: list[RenderableType] = [_name(found), *_account(found)]
-    if found.findings and not found.guest.options:
-        parts.append(Text(_BLIND, "yellow"))
+    if found.findings and (unknown := _unknown(found)):
+        parts.append(Text(unknown, "yellow"))
     for number, finding in enumerate(found.findings, 1):
         parts += ["", _finding(number, finding)]
-    if not found.findings:
-        parts.append(Text(_nothing(found)))
+    parts += _rest(found)
+    for number, finding in enumerate(found.hints, 1):
+        parts += ["", _finding(number, finding)]
     parts += [""] * bool(found.expected)
     parts += [_expected(finding) for finding in found.expected]
-    seen = [line for each in (*found.findings, *found.expected) for line in each.lines[:MOST_LINES]]
+    told = (*found.findings, *found.expected)
+    seen = [line for each in told for line in each.lines[:MOST_LINES]]
+    seen += found.unexplained.lines
     parts += [Text(each, "dim") for each in named_by(seen)]
     return Group(*parts)
+
+
+def _unknown(found: GuestDiagnosis) -> str:
+    """Return what is not known of the guest's program; "" where that is known."""
+    if not is_known(found.guest):
+        return _NO_VMM
+    return _BLIND if is_qemu(found.guest) and not found.guest.options else ""
 
 
 def _name(found: GuestDiagnosis) -> Text:
@@ -86,20 +100,36 @@ def _time(each: VcpuTime) -> str:
 
     if each.guest is None:
         return f"in user space {share(each.user)}%, the rest is unknown"
+    unclear = f", exits or idle {share(each.unclear)}%" if each.unclear else ""
     return (
         f"guest {share(each.guest)}%, exits {share(each.exits)}% "
-        f"(in user space {share(each.user)}%), idle {share(each.idle)}%"
+        f"(in user space {share(each.user)}%), idle {share(each.idle)}%{unclear}"
     )
 
 
-def _nothing(found: GuestDiagnosis) -> str:
-    why = {
-        Verdict.BUSY: "the guest is busy with its own work: look inside it",
-        Verdict.IDLE: "the guest is idle",
-        Verdict.MIXED: "no rule found exits over its threshold",
-        Verdict.UNKNOWN: "no rule found exits over its threshold",
-    }
-    return f"nothing stands out: {why[found.verdict]}"
+_WHY = {
+    Verdict.BUSY: "the guest is busy with its own work: look inside it",
+    Verdict.IDLE: "the guest is idle",
+    Verdict.MIXED: "no rule found exits over its threshold",
+    Verdict.UNKNOWN: "no rule found exits over its threshold",
+}
+
+
+def _rest(found: GuestDiagnosis) -> Iterator[RenderableType]:
+    """Yield what no finding explains: its share, and a line for each reason that is worth one."""
+    named = any(finding.rule == "unexplained" for finding in found.findings)
+    lines = () if named else found.unexplained.lines
+    share = found.unexplained.share
+    left = "" if isnan(share) else f"{numbers.share(share)}% of the busiest vCPU's time"
+    if not found.findings:
+        also = f"; {left} is unexplained" if left else ""
+        yield Text(f"nothing stands out{also}: {_WHY[found.verdict]}")
+    elif lines:
+        yield ""
+    if lines:
+        yield Text(f"no rule knows more{f', {left} in all' if left else ''}:", "dim")
+    for line in lines:
+        yield Paragraph(Text(""), _seen_line(line), 2)
 
 
 def _brief(found: GuestDiagnosis) -> Text:
@@ -107,6 +137,8 @@ def _brief(found: GuestDiagnosis) -> Text:
     text = _name(found)
     text.stylize("not bold not reverse")
     words = {Verdict.BUSY: "simply busy", Verdict.IDLE: "idle"}
+    if found.unexplained.lines:
+        text.append(f", no rule knows {_seen_line(found.unexplained.lines[0]).plain}")
     return text.append(f", {words[found.verdict]}" if found.verdict in words else "")
 
 
@@ -122,30 +154,49 @@ def _paragraphs(finding: Finding) -> Iterator[tuple[str, Text]]:
     yield "evidence", Text("\n").join(_seen(finding))
     for each in advice.context:
         yield "", Text(clean(each, _LONG), "dim")
-    yield "cause", Text(finding.why)
-    label = "fix"
-    for change in advice.changes:
-        yield label, Text.assemble((f"{change.where}: ", "bold"), clean(change.text, _LONG))
-        label = ""
+    yield "cause", Text(advice.cause or finding.why)
+    for label, candidate in zip(_labels("either"), advice.candidates, strict=False):
+        told = f"{candidate.cause} (what tells: {candidate.decided_by})"
+        yield label, Text(clean(told, _LONG))
+    for label, change in zip(_labels("fix"), advice.changes, strict=False):
+        yield label, _change(change)
     yield "expect", Text(advice.expect)
     sure = Text.assemble((advice.confidence.value, _SURE[advice.confidence]), f": {advice.because}")
     yield "confidence", sure
-    yield "references", Text(f"--explain {finding.rule}; {'; '.join(finding.references)}", "dim")
+    pages = "\n".join((f"--explain {finding.rule}", *finding.references))
+    yield "references", Text(pages, "dim")
+
+
+def _labels(first: str) -> Iterator[str]:
+    """Yield a label for the first of several paragraphs, and none for the others."""
+    return chain((first,), repeat(""))
+
+
+def _change(change: Change) -> Text:
+    text = Text.assemble((f"{change.where}: ", "bold"), clean(change.text, _LONG))
+    return text.append(f" ({change.note})", "dim") if change.note else text
 
 
 def _cost(finding: Finding) -> str:
+    if finding.is_idle:
+        return f"{numbers.rate(finding.exits.per_s)}/s"
+    if not finding.exits.count:
+        return "not measured"
     if isnan(finding.cost):
         return f"{numbers.rate(finding.exits.per_s)}/s, time unknown"
-    return f"{numbers.duration(finding.cost)} {_COST[finding.cost_of]}"
+    part = f"{numbers.share(finding.share)}% of {vcpu_name(finding.worst)}"
+    return f"{numbers.duration(finding.cost)} {_COST[finding.cost_of]}, {part}"
+
+
+def _seen_line(line: Line) -> Text:
+    return reason_or_address(line).append(f": {_numbers(line)}", "default")
 
 
 def _seen(finding: Finding) -> list[Text]:
-    lines = [
-        reason_or_address(line).append(f": {_numbers(line)}", "default")
-        for line in finding.lines[:MOST_LINES]
-    ]
-    if len(finding.lines) > MOST_LINES:
-        more = finding.lines[MOST_LINES:]
+    shown = max(MOST_LINES, sum(SHARE in line.numbers for line in finding.lines))
+    lines = [_seen_line(line) for line in finding.lines[:shown]]
+    if len(finding.lines) > shown:
+        more = finding.lines[shown:]
         rate = numbers.rate(sum(line.numbers["rate"] for line in more))
         lines.append(Text(f"{len(more)} more: {rate}/s", "dim"))
     return lines
@@ -153,9 +204,13 @@ def _seen(finding: Finding) -> list[Text]:
 
 def _numbers(line: Line) -> str:
     mean, user, user_mean = (line.numbers[name] for name in ("mean", "user", "user_mean"))
-    parts = [f"{numbers.rate(line.numbers['rate'])}/s"]
+    share = line.numbers.get(SHARE, nan)
+    parts = [] if isnan(share) else [f"{numbers.share(share)}% of a vCPU"]
+    parts.append(f"{numbers.rate(line.numbers['rate'])}/s")
     if not isnan(mean):
         parts.append(f"{numbers.duration(mean)} each")
+    if SHARE in line.numbers and not isnan(line.numbers["p99"]):
+        parts.append(f"p99 {numbers.duration(line.numbers['p99'])}")
     if user > 0:
         there = f"{numbers.duration(user_mean)} in user space"
         parts.append(there if user > 0.995 else f"{numbers.share(user)}% of them {there}")

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from bpfexit.advice.rule import Rule
-from bpfexit.model import numbers
+from bpfexit.advice.rule import Rule, threshold
 from bpfexit.ui.paragraph import Paragraph
 
 _INDENT = 12
@@ -28,13 +27,10 @@ def explained(rule: Rule) -> RenderableType:
         ("cause", rule.why),
         ("remedy", rule.remedy),
         ("limits", rule.limits),
-        ("references", "; ".join(rule.references)),
+        ("references", "\n".join(rule.references)),
     )
     return Group(*(Paragraph(Text(label, "dim"), Text(text), _INDENT) for label, text in parts))
 
 
 def _threshold(rule: Rule) -> str:
-    rate = f"{numbers.count(rule.per_s)} per second on one vCPU ({rule.because})"
-    if not rule.least_share:
-        return rate
-    return f"{rate}, and {rule.least_share:.0%} of its time, where times are known"
+    return f"{threshold(rule)} ({rule.because})"

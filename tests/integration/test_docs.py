@@ -33,7 +33,7 @@ def examples() -> list[tuple[Path, str, str]]:
         for command, output in _steps(block):
             if command.startswith("cd "):
                 folder /= command.removeprefix("cd ")
-            elif "svm-demo" in command:
+            elif "svm-demo" in command or "tests/data/" in command:
                 found.append((folder, command, output))
     return found
 

@@ -240,6 +240,8 @@ def guests(draw: st.DrawFn) -> Guest:
         regions=tuple(sorted(regions, key=lambda each: (each.kind, each.first))),
         mapped_by=draw(st.sampled_from([None, *Layer])),
         ended=draw(st.booleans()),
+        manager=draw(st.sampled_from(["", "libvirt", "proxmox"])),
+        cpu_quota=draw(st.none() | st.floats(0, 1e4)),
     )
 
 

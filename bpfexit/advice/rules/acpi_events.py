@@ -1,7 +1,8 @@
 """ACPI events and hot-plug registers, polled."""
 
+from bpfexit.advice import remedies
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.pio import PIO
 
@@ -29,8 +30,8 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="The guest polls ACPI events or hot-plug registers",
         changes=(
-            Change(Where.GUEST, "Linux: /sys/firmware/acpi/interrupts shows which event storms"),
-            Change(Where.HOST, "look for a device that is plugged and unplugged repeatedly"),
+            remedies.in_guest("Linux: /sys/firmware/acpi/interrupts shows which event storms"),
+            remedies.on_host("look for a device that is plugged and unplugged repeatedly"),
         ),
         expect="The accesses end once the event is acknowledged.",
         confidence=Confidence.LOW,
@@ -44,11 +45,13 @@ RULE = Rule(
     select=select,
     per_s=PER_S,
     because="these events are rare: hot-plug, the power button",
-    why="The registers are emulated by QEMU. A guest reads them when an event arrives, so many "
-    "reads "
-    "mean an event that never ends, or a driver that polls.",
+    why="The registers are emulated in user space. A guest reads them when an event arrives, so "
+    "many reads mean an event that never ends, or a driver that polls.",
     advise=advise,
     remedy="Find the event and the device behind it.",
     limits="Without the guest's memory map, the ports are those of QEMU's machines.",
-    references=("QEMU docs/specs/acpi_pci_hotplug", "QEMU docs/specs/acpi_cpu_hotplug"),
+    references=(
+        "https://www.qemu.org/docs/master/specs/acpi_pci_hotplug.html",
+        "https://www.qemu.org/docs/master/specs/acpi_cpu_hotplug.html",
+    ),
 )

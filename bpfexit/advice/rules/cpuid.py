@@ -1,7 +1,8 @@
 """CPUID, executed all the time."""
 
+from bpfexit.advice import remedies
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 
 REASONS = ("CPUID", "cpuid")
@@ -17,13 +18,12 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise to find the program."""
     del evidence, exits
     return Advice(
-        title="A program in the guest executes CPUID continuously",
+        title="A program in the guest executes CPUID",
         changes=(
-            Change(
-                Where.GUEST,
-                "find the program with a CPU profile of the guest, and have it call CPUID once",
+            remedies.in_guest(
+                "find the program with a CPU profile of the guest, and have it call CPUID once"
             ),
-            Change(Where.GUEST, "if it serves as a barrier for timing, use LFENCE or RDTSCP"),
+            remedies.in_guest("if it serves as a barrier for timing, use LFENCE or RDTSCP"),
         ),
         expect="The exits end with the calls; no host setting avoids them.",
         confidence=Confidence.MEDIUM,
@@ -42,5 +42,7 @@ RULE = Rule(
     advise=advise,
     remedy="In the guest: call CPUID once and cache the result; use another barrier.",
     limits="The program is not visible from outside the guest.",
-    references=("Intel SDM volume 3: Instructions That Cause VM Exits Unconditionally",),
+    references=(
+        "https://www.intel.com/content/www/us/en/developer/articles/technical/intel-sdm.html",
+    ),
 )

@@ -1,7 +1,8 @@
 """Ports that only take notes: POST codes and debug consoles."""
 
+from bpfexit.advice import remedies, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Change, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.pio import PIO
 
@@ -23,13 +24,24 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="The guest writes to a debug port, or uses one for delays",
         changes=(
-            Change(Where.GUEST, "Linux: io_delay=none (port 0x80 and 0xed are used for delays)"),
-            Change(Where.QEMU, "remove -device isa-debugcon in production"),
+            remedies.guest_boot("io_delay=none (ports 0x80 and 0xed are used for delays)"),
+            *_debugcon(evidence),
         ),
         expect="The accesses end; nothing reads these ports.",
         confidence=Confidence.HIGH,
         because="these ports have no other purpose",
         context=evidence.configuration.devices("isa-debug")[:2],
+    )
+
+
+def _debugcon(evidence: Evidence) -> tuple[Change, ...]:
+    if evidence.configuration.is_known and not evidence.configuration.devices("isa-debug"):
+        return ()
+    return vmm.setting(
+        evidence.guest,
+        libvirt="remove isa-debugcon from <qemu:commandline> in production",
+        qemu="remove -device isa-debugcon in production",
+        cloud_hypervisor="--debug-console off",
     )
 
 
@@ -39,9 +51,9 @@ RULE = Rule(
     select=select,
     per_s=PER_S,
     because="firmware writes some hundreds at boot, an operating system none",
-    why="Each write is an exit to QEMU that does nothing for the guest.",
+    why="Each write is an exit to user space that does nothing for the guest.",
     advise=advise,
     remedy="io_delay=none in Linux guests; no debug console.",
     limits="Firmware with debug output writes there while it boots.",
-    references=("Linux Documentation/admin-guide/kernel-parameters: io_delay",),
+    references=("https://docs.kernel.org/admin-guide/kernel-parameters.html",),
 )

@@ -1,5 +1,6 @@
 """Emulated IDE and AHCI disks."""
 
+from bpfexit.advice import vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
@@ -22,10 +23,14 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="The guest uses an emulated IDE or SATA disk",
         changes=(
-            Change(
-                Where.LIBVIRT, "<target dev='vda' bus='virtio'/> instead of bus='ide' or 'sata'"
+            *vmm.setting(
+                evidence.guest,
+                libvirt="<target dev='vda' bus='virtio'/> instead of bus='ide' or 'sata'",
+                qemu="-device virtio-blk-pci,drive=… (or virtio-scsi-pci)",
+                proxmox="qm set VMID --scsihw virtio-scsi-single --scsi0 STORAGE:DISK,iothread=1",
+                openstack="openstack image set --property hw_disk_bus=virtio IMAGE",
+                kubevirt="spec.template.spec.domain.devices.disks[].disk.bus: virtio",
             ),
-            Change(Where.QEMU, "-device virtio-blk-pci,drive=… (or virtio-scsi-pci)"),
             Change(Where.GUEST, "Windows: install the virtio driver before the change"),
         ),
         expect="One notify serves several requests, instead of several exits per request.",
@@ -42,10 +47,10 @@ RULE = Rule(
     per_s=PER_S,
     because="a request takes about six; fewer than 50 requests per second are hardly a load",
     why="Each request to an emulated disk takes several register accesses, and each is an exit to "
-    "QEMU on the vCPU's own thread.",
+    "user space on the vCPU's own thread.",
     advise=advise,
     remedy="A virtio disk.",
     limits="AHCI and the bus-master ports are known only from the guest's memory map. A CD-ROM "
     "counts as a disk.",
-    references=("libvirt domain XML: devices, disk, target bus",),
+    references=("https://libvirt.org/formatdomain.html#hard-drives-floppy-disks-cdroms",),
 )

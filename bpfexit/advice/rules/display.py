@@ -1,7 +1,8 @@
 """The emulated display."""
 
+from bpfexit.advice import remedies, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.mmio import MMIO
 from bpfexit.events.pio import PIO
@@ -21,9 +22,15 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="The guest draws on an emulated VGA display",
         changes=(
-            Change(Where.LIBVIRT, "<video><model type='virtio'/></video>, or type='none'"),
-            Change(Where.QEMU, "-device virtio-vga, or -vga none for a server"),
-            Change(Where.GUEST, "let the display sleep, or log in over the network"),
+            *vmm.setting(
+                evidence.guest,
+                libvirt="<video><model type='virtio'/></video>, or type='none'",
+                qemu="-device virtio-vga, or -vga none for a server",
+                proxmox="qm set VMID --vga virtio, or --vga none for a server",
+                openstack="openstack image set --property hw_video_model=virtio IMAGE",
+                kubevirt="spec.template.spec.domain.devices.autoattachGraphicsDevice: false",
+            ),
+            remedies.in_guest("let the display sleep, or log in over the network"),
         ),
         expect="A display with a linear frame buffer and its own driver takes few exits.",
         confidence=Confidence.MEDIUM,
@@ -38,9 +45,9 @@ RULE = Rule(
     select=select,
     per_s=PER_S,
     because="a blinking cursor causes a few",
-    why="Registers, and the banked window at 0xa0000, are emulated in QEMU, access by access.",
+    why="Registers, and the banked window at 0xa0000, are emulated in user space.",
     advise=advise,
     remedy="virtio-vga, or no display for a server.",
     limits="Firmware menus and installers draw this way, too.",
-    references=("libvirt domain XML: devices, video",),
+    references=("https://libvirt.org/formatdomain.html#video-devices",),
 )

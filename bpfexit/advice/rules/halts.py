@@ -1,8 +1,12 @@
 """Short idle times: wake-ups that cost more than the sleep saves."""
 
+from math import isnan
+
+from bpfexit.advice import coverage, remedies, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Change, Confidence, Takes, Where
 from bpfexit.advice.rule import Rule
+from bpfexit.model import numbers
 
 PER_S = 2000.0
 PARAMETER = "kvm.halt_poll_ns"
@@ -16,38 +20,81 @@ def select(evidence: Evidence) -> Mask:
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Tell a host that polls all of the idle time from one that sleeps too soon."""
     del exits
-    text = evidence.facts.parameters.get(PARAMETER, "")
-    polls_ns = int(text) if text.isascii() and text.isdecimal() else None
+    polls_ns = evidence.facts.number(PARAMETER)
     mean = evidence.halts.mean_ns
-    context = () if polls_ns is None else (f"{PARAMETER} is {polls_ns} on this host",)
-    guest = Change(
-        Where.GUEST, "Linux: cpuidle-haltpoll polls in the guest, which saves the exit, too"
-    )
+    part = numbers.share(coverage.busiest(evidence.halts).cost / 1e9)
+    idle = f"the mean idle time is {numbers.duration(mean)}, {part}% of a vCPU's time in all"
+    context = () if isnan(mean) else (idle,)
+    if polls_ns is not None:
+        context = (*context, f"{PARAMETER} is {polls_ns} on this host")
     if polls_ns and mean <= polls_ns:
-        return Advice(
-            title="The host polls through the guest's short idle times",
-            changes=(
-                Change(Where.HOST, f"a lower {PARAMETER}, if CPU time matters more than latency"),
-                Change(
-                    Where.GUEST,
-                    "find what wakes the guest: timers, interrupts, threads that wake each other",
-                ),
-            ),
-            expect="An idle guest takes less host CPU time, and wakes up more slowly.",
-            confidence=Confidence.MEDIUM,
-            because="the mean idle time is shorter than the polling limit",
-            context=context,
-        )
-    sleeps = Change(Where.HOST, f"echo 200000 > /sys/module/kvm/parameters/{PARAMETER[4:]}")
-    dedicated = Change(Where.QEMU, "-overcommit cpu-pm=on, where each vCPU has a CPU of its own")
+        return _polled(evidence, context)
+    sleeps = (remedies.parameter(PARAMETER, "200000"),) if polls_ns == 0 else ()
     return Advice(
         title="Very frequent HLT exits",
-        changes=(*((sleeps,) if polls_ns == 0 else ()), guest, dedicated),
+        changes=(*sleeps, *_haltpoll(evidence), *_dedicated(evidence)),
         expect="Wake-ups without a context switch on the host: some µs less latency each.",
         confidence=Confidence.MEDIUM,
         because="these numbers do not contain the cost of a wake-up: the time of HLT is idle time",
+        context=(*context, *_governor(evidence)),
+    )
+
+
+def _polled(evidence: Evidence, context: tuple[str, ...]) -> Advice:
+    less = Change(
+        Where.HOST,
+        f"a lower {PARAMETER} (/sys/module/kvm/parameters/), if CPU time matters more than latency",
+        Takes.AT_ONCE,
+        "options kvm halt_poll_ns=N in /etc/modprobe.d/kvm.conf",
+    )
+    wakes = remedies.in_guest(
+        "find what wakes the guest: timers, interrupts, threads that wake each other"
+    )
+    return Advice(
+        title="The host polls through the guest's short idle times",
+        changes=(*_haltpoll(evidence), less, wakes),
+        expect="Polling in the guest saves the exits; without polling, an idle guest takes less "
+        "host CPU time and wakes up more slowly.",
+        confidence=Confidence.MEDIUM,
+        because="the mean idle time is shorter than the polling limit, so the host's CPU is busy "
+        "for most of the guest's idle time",
         context=context,
     )
+
+
+def _haltpoll(evidence: Evidence) -> tuple[Change, ...]:
+    """Return cpuidle-haltpoll with what it needs: it loads only where a hint says dedicated."""
+    hinted = evidence.configuration.cpu_says("kvm-hint-dedicated")
+    load = Change(
+        Where.GUEST,
+        "Linux: modprobe cpuidle_haltpoll" + ("" if hinted else " force=1"),
+        Takes.AT_ONCE,
+        since="Linux 5.4 in the guest",
+    )
+    hint = vmm.setting(
+        evidence.guest,
+        libvirt="<features><kvm><hint-dedicated state='on'/></kvm></features>",
+        qemu="-cpu …,kvm-hint-dedicated=on (instead of force=1)",
+        kubevirt="spec.template.spec.domain.cpu.dedicatedCpuPlacement: true",
+        since="libvirt 5.7",
+    )
+    return (load, *(() if hinted else hint))
+
+
+def _dedicated(evidence: Evidence) -> tuple[Change, ...]:
+    if "cpu-pm=on" in " ".join(evidence.configuration.values("overcommit")):
+        return ()
+    return vmm.setting(
+        evidence.guest,
+        libvirt="<qemu:arg value='-overcommit'/><qemu:arg value='cpu-pm=on'/>, where each vCPU "
+        "has a CPU of its own",
+        qemu="-overcommit cpu-pm=on, where each vCPU has a CPU of its own",
+    )
+
+
+def _governor(evidence: Evidence) -> tuple[str, ...]:
+    governor = evidence.facts.settings.get("cpuidle.governor")
+    return (f"the host's cpuidle governor is {governor}",) if governor else ()
 
 
 RULE = Rule(
@@ -57,13 +104,14 @@ RULE = Rule(
     per_s=PER_S,
     because="an idle guest with a 1000 Hz tick takes 1000",
     why="Each HLT gives up the CPU and each wake-up gets it back: an exit, a task switch and often "
-    "an IPI. With short idle times that costs more than sleeping saves; or the host polls instead.",
+    "an IPI. With short idle times that costs more than sleeping saves; or the host polls instead, "
+    "which takes its CPU.",
     advise=advise,
     remedy="Halt polling (host or guest), or the CPU's own idle states for a dedicated guest.",
     limits="The cost of a wake-up on the host is not measured.",
     references=(
-        "Linux Documentation/virt/kvm/halt-polling",
-        "Linux Documentation/virt/guest-halt-polling",
-        "QEMU invocation: -overcommit cpu-pm",
+        "https://docs.kernel.org/virt/kvm/halt-polling.html",
+        "https://docs.kernel.org/virt/guest-halt-polling.html",
+        "https://www.qemu.org/docs/master/system/invocation.html",
     ),
 )

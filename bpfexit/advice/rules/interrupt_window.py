@@ -17,13 +17,15 @@ def select(evidence: Evidence) -> Mask:
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise APIC virtualization."""
     del exits
+    changes = apicv.changes(evidence)
     return Advice(
-        title="Interrupts often wait until the guest enables them",
-        changes=apicv.changes(evidence),
+        title="Interrupts wait until the guest enables them",
+        changes=changes,
         expect="With APICv or AVIC, the CPU delivers them itself when the guest is ready.",
-        confidence=Confidence.MEDIUM if apicv.is_on(evidence) is False else Confidence.LOW,
+        confidence=Confidence.MEDIUM if changes else Confidence.LOW,
         because=apicv.because(evidence),
         context=apicv.state(evidence),
+        candidates=apicv.candidates(evidence),
     )
 
 
@@ -38,5 +40,5 @@ RULE = Rule(
     advise=advise,
     remedy="APICv or AVIC.",
     limits="A guest that disables interrupts for long takes more of these exits.",
-    references=("Linux arch/x86/kvm: module parameters enable_apicv, avic",),
+    references=apicv.REFERENCES,
 )

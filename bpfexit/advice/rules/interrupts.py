@@ -1,9 +1,9 @@
 """Interrupts of the host that hit a running guest."""
 
-from bpfexit.advice import apicv
+from bpfexit.advice import apicv, remedies
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
-from bpfexit.advice.rule import Rule
+from bpfexit.advice.finding import Advice, Confidence
+from bpfexit.advice.rule import Rank, Rule
 
 REASONS = ("EXTERNAL_INTERRUPT", "interrupt")
 PER_S = 4000.0
@@ -18,22 +18,17 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise CPUs that have nothing else to do."""
     del exits
     return Advice(
-        title="Host interrupts stop the guest very often",
+        title="Host interrupts stop the guest",
         changes=(
             *apicv.changes(evidence),
-            Change(
-                Where.HOST, "move device interrupts off these CPUs: /proc/interrupts, irqbalance"
-            ),
-            Change(
-                Where.HOST,
-                "pin vCPUs to CPUs with nohz_full= and isolcpus=, if the guest must not be "
-                "disturbed",
-            ),
+            remedies.on_host("move device interrupts off these CPUs: /proc/interrupts, irqbalance"),
+            remedies.boot("nohz_full=CPUS isolcpus=CPUS, with the vCPUs pinned there,"),
         ),
         expect="With posted interrupts, interrupts for the guest need no exit.",
         confidence=Confidence.LOW,
         because="/proc/interrupts tells whether they are ticks, IPIs or device interrupts",
         context=apicv.state(evidence),
+        candidates=apicv.candidates(evidence),
     )
 
 
@@ -49,7 +44,8 @@ RULE = Rule(
     remedy="APICv or AVIC with posted interrupts; interrupts of devices on other CPUs; nohz_full.",
     limits="The interrupt's vector is not recorded.",
     references=(
-        "Linux Documentation/admin-guide/kernel-parameters: nohz_full, isolcpus",
-        "Linux Documentation/core-api/irq/irq-affinity",
+        "https://docs.kernel.org/admin-guide/kernel-parameters.html",
+        "https://docs.kernel.org/core-api/irq/irq-affinity.html",
     ),
+    rank=Rank.LATER,
 )

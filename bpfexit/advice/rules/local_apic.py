@@ -1,14 +1,14 @@
 """Accesses to the page of the local APIC."""
 
-from bpfexit.advice import apicv, hyperv
+from bpfexit.advice import apicv, hyperv, vmm
 from bpfexit.advice.apic_page import PAGE, first_exits
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Change, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.mmio import MMIO
 
-REASONS = ("APIC_ACCESS", "avic_unaccelerated_access", "avic_incomplete_ipi")
-"""VMX serves a write of EOI without an MMIO access; AVIC leaves some registers to KVM."""
+REASONS = ("APIC_ACCESS",)
+"""VMX serves a write of EOI without an MMIO access."""
 
 PER_S = 2000.0
 
@@ -16,29 +16,41 @@ PER_S = 2000.0
 def select(evidence: Evidence) -> Mask:
     """Return accesses to the page, and exits for it without an address."""
     exits = evidence.at(MMIO, PAGE) | evidence.reason(*REASONS)
-    return exits | first_exits(evidence)
+    return (exits | first_exits(evidence)) & ~evidence.reason(*apicv.AT_WORK)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Advise APIC virtualization by the host's CPU, and the Hyper-V way around it."""
+    """Advise APIC virtualization; where the host has none, the ways around it."""
     del exits
-    configuration = evidence.configuration
-    missing = hyperv.lacking(configuration, "vapic")
-    x2apic = (Change(Where.QEMU, "-cpu …,x2apic=on, which is the default"),)
-    kept_off = configuration.cpu_says("x2apic") is False
+    changes = apicv.changes(evidence)
+    context = apicv.state(evidence)
+    if not apicv.is_wanted(evidence):
+        changes = (*changes, *_around(evidence))
+        context = (*context, *hyperv.state(evidence.configuration, "vapic"))
+    sure = apicv.can_be_allowed(evidence) or len(apicv.candidates(evidence)) == 0
     return Advice(
         title="The guest accesses the local APIC through MMIO (xAPIC mode)",
-        changes=(
-            *apicv.changes(evidence),
-            *(x2apic if kept_off else ()),
-            *hyperv.enabling(missing),
-        ),
-        expect="With APICv or AVIC most of these exits end; hv-vapic avoids those for EOI on "
-        "Windows.",
-        confidence=Confidence.HIGH if apicv.is_on(evidence) is False else Confidence.MEDIUM,
+        changes=changes,
+        expect="With APICv or AVIC, most of these exits end."
+        if apicv.is_wanted(evidence)
+        else "hv-vapic spares Windows the exits for EOI; x2APIC makes each cheaper.",
+        confidence=Confidence.MEDIUM if sure and changes else Confidence.LOW,
         because="the address is architectural; " + apicv.because(evidence),
-        context=(*apicv.state(evidence), *hyperv.state(configuration, "vapic")),
+        context=context,
+        candidates=apicv.candidates(evidence),
     )
+
+
+def _around(evidence: Evidence) -> tuple[Change, ...]:
+    """Return x2APIC, whose MSRs cost less than the page, and hv-vapic for Windows."""
+    off = evidence.configuration.cpu_says("x2apic") is False
+    x2apic = vmm.setting(
+        evidence.guest,
+        libvirt="<cpu><feature policy='require' name='x2apic'/></cpu>",
+        qemu="-cpu …,x2apic=on, which is the default",
+    )
+    vapic = hyperv.lacking(evidence.configuration, "vapic")
+    return (*(x2apic if off else ()), *hyperv.enabling(evidence, vapic))
 
 
 RULE = Rule(
@@ -50,9 +62,10 @@ RULE = Rule(
     why="Every interrupt is acknowledged, every IPI sent and the timer set by a register of this "
     "page. Without APIC virtualization each is an exit that KVM has to decode and emulate.",
     advise=advise,
-    remedy="APICv (kvm_intel.enable_apicv) or AVIC (kvm_amd.avic) on the host; x2APIC, whose MSRs "
-    "cost less than the page; hv-vapic for Windows.",
-    limits="Registers that APICv and AVIC do not cover still exit. hv-synic keeps both from "
-    "working unless hv-avic is on, too.",
-    references=(*hyperv.REFERENCES, "Linux arch/x86/kvm: module parameters enable_apicv, avic"),
+    remedy="APICv (kvm_intel.enable_apicv) or AVIC (kvm_amd.avic) on the host, and nothing that "
+    "inhibits it; where the CPU has none, x2APIC, whose MSRs cost less than the page, and hv-vapic "
+    "for Windows.",
+    limits="Registers that APICv and AVIC do not cover still exit. What inhibits AVIC: hv-synic "
+    "without hv-avic, a PIT that injects lost ticks again, x2APIC without x2AVIC, nested guests.",
+    references=(*apicv.REFERENCES, "https://libvirt.org/formatdomain.html#time-keeping"),
 )

@@ -1,8 +1,9 @@
 """Any other MSR, accessed all the time."""
 
+from bpfexit.advice import remedies, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
-from bpfexit.advice.rule import Rule
+from bpfexit.advice.finding import Advice, Change, Confidence
+from bpfexit.advice.rule import Rank, Rule
 from bpfexit.events.msr import MSR
 
 PERFORMANCE = (
@@ -10,6 +11,7 @@ PERFORMANCE = (
     (0x186, 0x18D),
     (0x309, 0x30C),
     (0x38D, 0x390),
+    (0xC0000300, 0xC0000302),
     (0xC0010000, 0xC0010007),
     (0xC0010200, 0xC001020B),
 )
@@ -27,25 +29,46 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     counters = evidence.take(evidence.at(MSR, *PERFORMANCE))
     if 2 * counters.count >= exits.count:
         return Advice(
-            title="The guest programs performance counters continuously",
+            title="The guest programs performance counters",
             changes=(
-                Change(Where.GUEST, "stop the profiler, or the NMI watchdog: nmi_watchdog=0"),
-                Change(Where.LIBVIRT, "<features><pmu state='off'/></features>"),
-                Change(Where.QEMU, "-cpu …,pmu=off"),
+                remedies.in_guest("stop the profiler, or the NMI watchdog: nmi_watchdog=0"),
+                *_no_pmu(evidence),
             ),
             expect="The exits end with the profiling.",
             confidence=Confidence.HIGH,
             because="these MSRs have no other use",
+            context=_amd(evidence),
         )
     return Advice(
-        title="The guest accesses an emulated MSR continuously",
+        title="The guest accesses an emulated MSR",
         changes=(
-            Change(Where.GUEST, "find the driver or monitoring tool: turbostat, rdmsr, agents"),
-            Change(Where.HOST, "dmesg says whether KVM ignores it as unknown"),
+            remedies.in_guest("find the driver or monitoring tool: turbostat, rdmsr, agents"),
+            remedies.on_host("dmesg says whether KVM ignores it as unknown"),
         ),
         expect="The exits end with the accesses.",
         confidence=Confidence.LOW,
         because="the CPU's manual explains the MSR; its user is visible only inside the guest",
+    )
+
+
+def _no_pmu(evidence: Evidence) -> tuple[Change, ...]:
+    """Return how to take the PMU away: on AMD, guests use the older counters all the same."""
+    if evidence.backend == "kvm_amd":
+        return ()
+    return vmm.setting(
+        evidence.guest,
+        libvirt="<features><pmu state='off'/></features>",
+        qemu="-cpu …,pmu=off",
+        openstack="openstack image set --property hw_pmu=false IMAGE",
+    )
+
+
+def _amd(evidence: Evidence) -> tuple[str, ...]:
+    if evidence.backend != "kvm_amd":
+        return ()
+    return (
+        "pmu=off hides PerfMonV2 (0xc0000300-302) from the guest, not the older counters, which "
+        "every AMD CPU has",
     )
 
 
@@ -60,6 +83,9 @@ RULE = Rule(
     advise=advise,
     remedy="Find the user inside the guest; disable the PMU for guests that need none.",
     limits="The MSRs that are passed through depend on CPU and kernel.",
-    references=("Linux Documentation/virt/kvm/x86/msr", "libvirt domain XML: features, pmu"),
-    rest=True,
+    references=(
+        "https://docs.kernel.org/virt/kvm/x86/msr.html",
+        "https://libvirt.org/formatdomain.html#hypervisor-features",
+    ),
+    rank=Rank.REST,
 )

@@ -1,5 +1,6 @@
 """Emulated network cards."""
 
+from bpfexit.advice import devices, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rule
@@ -12,7 +13,8 @@ PER_S = 1000.0
 
 def select(evidence: Evidence) -> Mask:
     """Return accesses to the registers of one."""
-    return evidence.device(MMIO, *NAMES) | evidence.device(PIO, *NAMES)
+    named = evidence.device(MMIO, *NAMES) | evidence.device(PIO, *NAMES)
+    return named | devices.ports_of(evidence, *NAMES)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
@@ -21,13 +23,19 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="The guest uses an emulated network card",
         changes=(
-            Change(Where.LIBVIRT, "<model type='virtio'/> in the <interface>"),
-            Change(Where.QEMU, "-device virtio-net-pci,netdev=… with -netdev tap,…,vhost=on"),
+            *vmm.setting(
+                evidence.guest,
+                libvirt="<model type='virtio'/> in the <interface>",
+                qemu="-device virtio-net-pci,netdev=… with -netdev tap,…,vhost=on",
+                proxmox="qm set VMID --net0 virtio,bridge=vmbr0",
+                openstack="openstack image set --property hw_vif_model=virtio IMAGE",
+                kubevirt="spec.template.spec.domain.devices.interfaces[].model: virtio",
+            ),
             Change(Where.GUEST, "Windows: install the virtio driver before the change"),
         ),
         expect="With vhost, packets bypass QEMU, and one notify serves many of them.",
-        confidence=Confidence.HIGH,
-        because="the guest's own memory map names it",
+        confidence=Confidence.HIGH if evidence.is_mapped(select(evidence)) else Confidence.MEDIUM,
+        because=devices.because(evidence, select(evidence)),
         context=evidence.configuration.devices(*NAMES)[:3],
     )
 
@@ -39,9 +47,10 @@ RULE = Rule(
     per_s=PER_S,
     because="an idle interface makes tens; a thousand are some hundred packets per second",
     why="An emulated card takes several register accesses for each batch of packets and each "
-    "interrupt, all served by QEMU on the vCPU's own thread.",
+    "interrupt, all served in user space on the vCPU's own thread.",
     advise=advise,
     remedy="virtio-net, with vhost.",
-    limits="Known only from the guest's memory map (--qmp, --libvirt).",
-    references=("libvirt domain XML: devices, interface, model",),
+    limits="Known from the guest's memory map (--qmp, --libvirt), or where it is the only device "
+    "on the command line that has ports.",
+    references=("https://libvirt.org/formatdomain.html#network-interfaces",),
 )

@@ -1,7 +1,8 @@
 """PCI configuration space, read all the time."""
 
+from bpfexit.advice import remedies
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.mmio import MMIO
 from bpfexit.events.pio import PIO
@@ -21,10 +22,9 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="The guest reads PCI configuration space continuously",
         changes=(
-            Change(
-                Where.GUEST,
+            remedies.in_guest(
                 "find the reader: lspci in a loop, a monitoring agent, a driver that masks "
-                "interrupts there",
+                "interrupts there"
             ),
         ),
         expect="The exits end with the accesses.",
@@ -39,9 +39,9 @@ RULE = Rule(
     select=select,
     per_s=PER_S,
     because="a booted guest makes almost none",
-    why="Each register takes two port accesses or one MMIO access, all emulated in QEMU.",
+    why="Each register takes two port accesses or one MMIO access, all emulated in user space.",
     advise=advise,
     remedy="In the guest: stop the program that polls.",
     limits="A guest scans it at boot and when a device is plugged.",
-    references=("Linux Documentation/PCI/pci",),
+    references=("https://docs.kernel.org/PCI/pci.html",),
 )

@@ -1,7 +1,8 @@
 """The 8259 interrupt controllers of the PC."""
 
+from bpfexit.advice import remedies, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.pio import PIO
 
@@ -15,14 +16,16 @@ def select(evidence: Evidence) -> Mask:
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise the APIC and MSI."""
-    del evidence, exits
+    del exits
     return Advice(
         title="The guest uses the legacy interrupt controller (8259)",
         changes=(
-            Change(Where.LIBVIRT, "<features><acpi/><apic/></features>"),
-            Change(
-                Where.GUEST, "Linux: remove noapic, nolapic and pci=nomsi from the boot options"
+            *vmm.setting(
+                evidence.guest,
+                libvirt="<features><acpi/><apic/></features>",
+                proxmox="qm set VMID --acpi 1",
             ),
+            remedies.guest_boot("remove noapic, nolapic and pci=nomsi from the boot options"),
         ),
         expect="With the APIC and MSI, an interrupt needs no port access.",
         confidence=Confidence.MEDIUM,
@@ -42,7 +45,7 @@ RULE = Rule(
     remedy="Enable ACPI and the APIC for the guest; remove boot options that turn them off.",
     limits="Firmware and boot loaders use it by design.",
     references=(
-        "libvirt domain XML: features",
-        "Linux Documentation/admin-guide/kernel-parameters",
+        "https://libvirt.org/formatdomain.html#hypervisor-features",
+        "https://docs.kernel.org/admin-guide/kernel-parameters.html",
     ),
 )

@@ -1,8 +1,8 @@
 """The PIT, as a clock or a tick."""
 
-from bpfexit.advice import hyperv
+from bpfexit.advice import hyperv, remedies
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.pio import PIO
 
@@ -17,14 +17,13 @@ def select(evidence: Evidence) -> Mask:
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise a paravirtual clock."""
     del exits
-    missing = hyperv.lacking(evidence.configuration, "stimer")
-    linux = Change(
-        Where.GUEST,
-        "Linux: remove notsc, noapic, nolapic_timer and clocksource=pit from the boot options",
+    missing = hyperv.timers(evidence)
+    linux = remedies.guest_boot(
+        "remove notsc, noapic, nolapic_timer and clocksource=pit from the boot options"
     )
     return Advice(
         title="The guest uses the PIT as a clock or for delays",
-        changes=(*hyperv.enabling(missing), linux),
+        changes=(*hyperv.enabling(evidence, missing), linux),
         expect="A guest with a paravirtual clock reads the PIT only at boot.",
         confidence=Confidence.LOW,
         because="no current system does this on purpose: look inside the guest first",
@@ -42,5 +41,5 @@ RULE = Rule(
     advise=advise,
     remedy="kvm-clock for Linux, hv-time and hv-stimer for Windows.",
     limits="A booting guest calibrates its TSC with the PIT, which is short and expected.",
-    references=(*hyperv.REFERENCES, "Linux Documentation/virt/kvm/x86/timekeeping"),
+    references=(*hyperv.REFERENCES, "https://docs.kernel.org/virt/kvm/x86/timekeeping.html"),
 )

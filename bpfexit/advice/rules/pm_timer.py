@@ -2,7 +2,7 @@
 
 from bpfexit.advice import hyperv
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Change, Confidence, Takes, Where
 from bpfexit.advice.rule import Rule
 from bpfexit.events.access import Access
 from bpfexit.events.pio import PIO
@@ -26,7 +26,10 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     if not missing:
         return Advice(
             title="hv-time is on, but the guest still reads the ACPI PM timer",
-            changes=(Change(Where.GUEST, WINDOWS), Change(Where.GUEST, LINUX)),
+            changes=(
+                Change(Where.GUEST, WINDOWS, Takes.GUEST_REBOOT),
+                Change(Where.GUEST, LINUX, Takes.AT_ONCE),
+            ),
             expect="The reads end once the guest uses the Hyper-V clock.",
             confidence=Confidence.MEDIUM,
             because="hv-time is enabled; the reason it is unused is visible only inside the guest",
@@ -36,7 +39,10 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     hidden = ("the command line hides kvm-clock from Linux guests",) if kvmclock else ()
     return Advice(
         title="The guest uses the ACPI PM timer as its clock",
-        changes=(*hyperv.enabling(missing), Change(Where.GUEST, LINUX)),
+        changes=(
+            *hyperv.enabling(evidence, missing),
+            Change(Where.GUEST, LINUX, Takes.AT_ONCE),
+        ),
         expect="These exits end, and the guest gets nearly all of their time back.",
         confidence=sure,
         because=because,
@@ -57,12 +63,12 @@ RULE = Rule(
     per_s=PER_S,
     because="a guest that reads it once per tick stays below",
     why="A Windows guest without a Hyper-V clock, or a Linux guest on clocksource acpi_pm, reads "
-    "this timer for every timestamp. Each read leaves the guest and is answered by QEMU.",
+    "this timer for every timestamp. Each read leaves the guest and is answered in user space.",
     advise=advise,
     remedy="hv-time (libvirt: timer hypervclock) for Windows, kvm-clock for Linux: both are read "
     "from a page of memory, without an exit.",
     limits="The guest's operating system is not known from outside, so both remedies are given. "
     "A guest in "
     "its firmware reads it, too.",
-    references=(*hyperv.REFERENCES, "Linux Documentation/virt/kvm/x86/timekeeping"),
+    references=(*hyperv.REFERENCES, "https://docs.kernel.org/virt/kvm/x86/timekeeping.html"),
 )

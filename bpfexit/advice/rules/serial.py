@@ -1,7 +1,8 @@
 """The serial console."""
 
+from bpfexit.advice import remedies, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.pio import PIO
 
@@ -15,13 +16,23 @@ def select(evidence: Evidence) -> Mask:
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise less output, or a virtio console."""
-    del evidence, exits
+    del exits
+    has_virtio = evidence.guest.vmm != "firecracker"
+    linux = "console=hvc0 instead of console=ttyS0" if has_virtio else "8250.nr_uarts=0"
     return Advice(
-        title="The guest writes heavily to its serial port",
+        title="The guest uses its serial port",
         changes=(
-            Change(Where.GUEST, "Linux: `quiet` or loglevel=4 at boot; console=hvc0 for virtio"),
-            Change(Where.LIBVIRT, "<console type='pty'><target type='virtio'/></console>"),
-            Change(Where.QEMU, "-device virtio-serial -device virtconsole,chardev=…"),
+            remedies.guest_boot(f"{linux}; `quiet` or loglevel=4 writes less"),
+            *vmm.setting(
+                evidence.guest,
+                libvirt="<console type='pty'><target type='virtio'/></console>",
+                qemu="-device virtio-serial -device virtconsole,chardev=…",
+                proxmox='qm set VMID --args "-device virtio-serial -device virtconsole,chardev=…"',
+                kubevirt="spec.template.spec.domain.devices.autoattachSerialConsole: false",
+                cloud_hypervisor="--serial off --console tty (or pty, or file=…)",
+                firecracker="no console=ttyS0 in boot_args of PUT /boot-source",
+                crosvm="--serial type=stdout,hardware=virtio-console,console",
+            ),
         ),
         expect="A virtio console takes one notify per buffer, not two exits per character.",
         confidence=Confidence.HIGH,
@@ -35,10 +46,13 @@ RULE = Rule(
     select=select,
     per_s=PER_S,
     because="typing and a login prompt cause tens",
-    why="An emulated UART takes at least two exits to QEMU for each character: is it ready, and "
-    "the character. A kernel that logs there waits for each.",
+    why="An emulated UART takes at least two exits to user space for each character: is it ready, "
+    "and the character. A kernel that logs there waits for each.",
     advise=advise,
     remedy="Write less to the console, or use a virtio console.",
     limits="A guest with console=ttyS0 does this for some seconds at boot.",
-    references=("libvirt domain XML: devices, console", "QEMU invocation: -device virtconsole"),
+    references=(
+        "https://libvirt.org/formatdomain.html#consoles-serial-parallel-channel-devices",
+        "https://www.qemu.org/docs/master/system/invocation.html",
+    ),
 )

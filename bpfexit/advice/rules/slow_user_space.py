@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from bpfexit.advice import remedies, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
-from bpfexit.advice.rule import Rule
+from bpfexit.advice.finding import Advice, Candidate, Confidence
+from bpfexit.advice.rule import Rank, Rule
 from bpfexit.model.grouping import ADDRESS_FIELDS
 
 SLOW_NS = 250_000
-"""An access that QEMU's device model answers takes 2 to 20 µs: ten times that is waiting."""
+"""An access that a device model answers takes 2 to 20 µs: ten times that is waiting."""
 PER_S = 10.0
 
 
@@ -24,19 +25,27 @@ def select(evidence: Evidence) -> Mask:
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise to move work out of QEMU's global lock."""
-    del evidence, exits
+    del exits
     return Advice(
-        title="User space (QEMU) serves exits slowly",
+        title="User space serves exits slowly",
         changes=(
-            Change(
-                Where.LIBVIRT, "<iothreads>1</iothreads>, and <driver iothread='1'/> of the disk"
+            remedies.on_host(f"offcputime -p {evidence.pid} shows where its threads wait"),
+            *vmm.setting(
+                evidence.guest,
+                libvirt="<iothreads>1</iothreads>, and <driver iothread='1'/> of the disk",
+                qemu="-object iothread,id=io1 -device virtio-blk-pci,iothread=io1,…",
+                proxmox="qm set VMID --scsihw virtio-scsi-single --scsi0 STORAGE:DISK,iothread=1",
+                kubevirt="spec.template.spec.domain.ioThreadsPolicy: auto",
             ),
-            Change(Where.QEMU, "-object iothread,id=io1 -device virtio-blk-pci,iothread=io1,…"),
-            Change(Where.HOST, "find where its threads wait: `perf sched`, `offcputime -p`"),
         ),
-        expect="Device accesses no longer wait for QEMU's main loop or for a CPU.",
+        expect="Device accesses no longer wait for the VMM's main loop or for a CPU.",
         confidence=Confidence.LOW,
-        because="a lock held by the main loop, synchronous I/O or a busy host look the same here",
+        because="a held lock, synchronous I/O and a busy host look the same here",
+        candidates=(
+            Candidate("the VMM's lock is held by another thread", "offcputime: futex waits"),
+            Candidate("the device model does synchronous I/O", "offcputime: block or file system"),
+            Candidate("the thread waits for a CPU", "the second field of schedstat of its tasks"),
+        ),
     )
 
 
@@ -47,10 +56,13 @@ RULE = Rule(
     per_s=PER_S,
     because="rarer exits seldom make a guest slow; the cost decides",
     why="The vCPU waits while QEMU serves the access. Device models take microseconds; more means "
-    "that the vCPU's thread waited: for QEMU's global lock, for I/O, or for a CPU.",
+    "that the vCPU's thread waited: for the VMM's lock, for I/O, or for a CPU.",
     advise=advise,
-    remedy="IOThreads, vhost, less work in the main loop; CPUs for QEMU's threads.",
-    limits="These exits may be part of another finding, too; do not add the costs.",
-    references=("QEMU docs/devel/multiple-iothreads", "libvirt domain XML: iothreads"),
-    shares=True,
+    remedy="IOThreads, vhost, less work in the main loop; CPUs for the VMM's threads.",
+    limits="Exits that another rule knows are that rule's, however long they take.",
+    references=(
+        "https://www.qemu.org/docs/master/devel/multiple-iothreads.html",
+        "https://libvirt.org/formatdomain.html#iothreads-allocation",
+    ),
+    rank=Rank.LATER,
 )

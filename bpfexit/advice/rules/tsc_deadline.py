@@ -1,7 +1,8 @@
 """The guest's own timer, set all the time."""
 
+from bpfexit.advice import remedies
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.access import Access
 from bpfexit.events.msr import MSR
@@ -21,13 +22,12 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise fewer timers."""
     del evidence, exits
     return Advice(
-        title="The guest programs its timer very often",
+        title="The guest programs its timer",
         changes=(
-            Change(
-                Where.GUEST,
-                "find the programs that set short timers: `perf trace`, timer events, sleep loops",
+            remedies.in_guest(
+                "find the programs that set short timers: `perf trace`, timer events, sleep loops"
             ),
-            Change(Where.GUEST, "Linux: CONFIG_HZ=250 or less, NO_HZ_IDLE"),
+            remedies.guest_boot("a kernel with CONFIG_HZ=250 or less and NO_HZ_IDLE"),
         ),
         expect="Each timer avoided saves two exits: programming and expiry.",
         confidence=Confidence.MEDIUM,
@@ -45,5 +45,5 @@ RULE = Rule(
     advise=advise,
     remedy="Fewer, longer timers in the guest; a lower tick rate.",
     limits="This is the normal cost of a timer; only the rate is unusual.",
-    references=("Linux Documentation/timers/no_hz",),
+    references=("https://docs.kernel.org/timers/no_hz.html",),
 )

@@ -1,8 +1,9 @@
 """Any other access that user space serves."""
 
+from bpfexit.advice import remedies, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
-from bpfexit.advice.rule import Rule
+from bpfexit.advice.finding import Advice, Confidence
+from bpfexit.advice.rule import Rank, Rule
 from bpfexit.events.mmio import MMIO
 from bpfexit.events.pio import PIO
 
@@ -17,15 +18,14 @@ def select(evidence: Evidence) -> Mask:
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Name the device, or tell how to find it."""
     known = evidence.is_mapped(select(evidence))
-    ask = Change(Where.HOST, "bpfexit diagnose --qmp SOCKET, or --libvirt, names the device")
-    virtio = Change(
-        Where.GUEST, "replace it with a paravirtual device, or find the program that polls it"
-    )
+    ask = remedies.on_host("bpfexit diagnose --qmp SOCKET, or --libvirt, names the device")
+    find = remedies.in_guest("find the program or driver that accesses it")
+    asks = (ask,) if not known and vmm.is_qemu(evidence.guest) else ()
     del exits
     return Advice(
-        title="The guest accesses another emulated device very often",
-        changes=(virtio,) if known else (ask, virtio),
-        expect="Each access avoided saves a round trip to QEMU.",
+        title="The guest accesses an emulated device that no rule knows",
+        changes=(*asks, find),
+        expect="Each access avoided saves a round trip to user space.",
         confidence=Confidence.MEDIUM if known else Confidence.LOW,
         because="the guest's memory map names it"
         if known
@@ -39,11 +39,11 @@ RULE = Rule(
     select=select,
     per_s=PER_S,
     because="fewer cannot cost a hundredth of a vCPU at less than 100 µs each",
-    why="Each access leaves the guest and the kernel, and waits for QEMU's device model.",
+    why="Each access leaves the guest and the kernel, and waits for a device model.",
     advise=advise,
-    remedy="Name the device with the guest's memory map; then replace it, or stop the program "
-    "that polls it.",
+    remedy="Name the device with the guest's memory map; then stop what polls it, or replace it "
+    "where there is a paravirtual one.",
     limits="It says where, not why.",
-    references=("QEMU documentation: info mtree",),
-    rest=True,
+    references=("https://www.qemu.org/docs/master/system/monitor.html",),
+    rank=Rank.REST,
 )

@@ -1,8 +1,8 @@
 """virtio notifies that user space serves: no ioeventfd handles them in the kernel."""
 
-from bpfexit.advice import virtio
+from bpfexit.advice import virtio, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence, Where
+from bpfexit.advice.finding import Advice, Change, Confidence
 from bpfexit.advice.rule import Rule
 
 PER_S = 1000.0
@@ -18,42 +18,50 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     del exits
     off = [text for text in evidence.configuration.devices("virtio-") if "ioeventfd=off" in text]
     known = evidence.is_mapped(select(evidence))
-    ioeventfd = (
-        Change(Where.LIBVIRT, "<driver … ioeventfd='on'/> of the disk, interface or controller"),
-        Change(Where.QEMU, "-device virtio-…,ioeventfd=on, which is the default"),
-    )
-    modern = (
-        Change(Where.LIBVIRT, "model='virtio-non-transitional' of the disk or interface"),
-        Change(Where.QEMU, "-device virtio-…,disable-legacy=on,disable-modern=off"),
-    )
     return Advice(
         title="virtio notifies are served in user space",
-        changes=ioeventfd if off else modern,
+        changes=_ioeventfd(evidence) if off else _modern(evidence),
         expect="The vCPU continues at once; an I/O thread or vhost handles the request.",
         confidence=Confidence.HIGH if off and known else Confidence.MEDIUM,
         because="the command line contains ioeventfd=off"
         if off
-        else "ioeventfd is QEMU's default, "
+        else "an ioeventfd is the default, "
         "so the device or its driver is in a state that cannot use it",
         context=tuple(off[:2]),
     )
 
 
+def _ioeventfd(evidence: Evidence) -> tuple[Change, ...]:
+    return vmm.setting(
+        evidence.guest,
+        libvirt="<driver … ioeventfd='on'/> of the disk, interface or controller",
+        qemu="-device virtio-…,ioeventfd=on, which is the default",
+    )
+
+
+def _modern(evidence: Evidence) -> tuple[Change, ...]:
+    return vmm.setting(
+        evidence.guest,
+        libvirt="model='virtio-non-transitional' of the disk or interface",
+        qemu="-device virtio-…,disable-legacy=on,disable-modern=off",
+    )
+
+
 RULE = Rule(
     name="virtio-user-notify",
-    looks_for="virtio notifies served by QEMU on the vCPU's own thread",
+    looks_for="virtio notifies served in user space on the vCPU's own thread",
     select=select,
     per_s=PER_S,
     because="fewer cost less than a hundredth of a vCPU at 10 µs each",
     why="With an ioeventfd, a notify ends in the kernel and another thread does the I/O. "
-    "Without one, "
-    "the vCPU itself goes to QEMU and submits the request there while the guest stands still.",
+    "Without one, the vCPU itself goes to user space and submits the request there while the "
+    "guest stands still.",
     advise=advise,
     remedy="ioeventfd=on (QEMU's default), an IOThread, vhost for the network; modern virtio.",
     limits=virtio.LIMITS,
     references=(
-        "libvirt domain XML: devices, driver ioeventfd",
-        "libvirt domain XML: virtio device models",
-        "QEMU hw/virtio: virtio-pci property ioeventfd",
+        "https://libvirt.org/formatdomain.html#hard-drives-floppy-disks-cdroms",
+        "https://libvirt.org/formatdomain.html",
+        "https://www.qemu.org/docs/master/system/invocation.html",
     ),
 )

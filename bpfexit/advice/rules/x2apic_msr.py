@@ -1,34 +1,37 @@
 """The registers of the local APIC in x2APIC mode."""
 
-from bpfexit.advice import apicv, hyperv
+from bpfexit.advice import apicv, hyperv, remedies
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Confidence
+from bpfexit.advice.inhibitors import X2APIC_MSRS
 from bpfexit.advice.rule import Rule
 from bpfexit.events.msr import MSR
 
-MSRS = (0x800, 0x8FF)
-REASONS = ("APIC_WRITE", "EOI_INDUCED")
 PER_S = 4000.0
 
 
 def select(evidence: Evidence) -> Mask:
-    """Return accesses to them, and VMX's exits after a virtualized one."""
-    return evidence.at(MSR, MSRS) | evidence.reason(*REASONS)
+    """Return accesses to them."""
+    return evidence.at(MSR, X2APIC_MSRS) & ~evidence.reason(*apicv.AT_WORK)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise APIC virtualization, and fewer IPIs."""
     del exits
-    missing = hyperv.lacking(evidence.configuration, "ipi")
-    on = apicv.is_on(evidence)
+    configuration = evidence.configuration
+    missing = hyperv.lacking(configuration, "ipi") if configuration.has_hyperv else ()
+    apic = (*apicv.changes(evidence), *apicv.ipi_virtualization(evidence))
+    fewer = remedies.in_guest("fewer IPIs: threads that wake each other on one CPU, fewer vCPUs")
+    changes = (*apic, *hyperv.enabling(evidence, missing), fewer)
     return Advice(
-        title="The guest accesses the local APIC through MSRs very often (x2APIC mode)",
-        changes=(*apicv.changes(evidence), *hyperv.enabling(missing)),
+        title="The guest accesses the local APIC through MSRs (x2APIC mode)",
+        changes=changes,
         expect="APICv or x2AVIC handles EOI and TPR; IPIs (MSR 0x830) need IPI virtualization, or "
         "hv-ipi for Windows: several targets with one exit.",
-        confidence=Confidence.HIGH if on is False else Confidence.LOW,
+        confidence=Confidence.MEDIUM if apicv.can_be_allowed(evidence) else Confidence.LOW,
         because=apicv.because(evidence),
-        context=(*apicv.state(evidence), *hyperv.state(evidence.configuration, "ipi")),
+        context=(*apicv.state(evidence), *hyperv.state(configuration, "ipi")),
+        candidates=apicv.candidates(evidence),
     )
 
 
@@ -43,5 +46,5 @@ RULE = Rule(
     advise=advise,
     remedy="APICv with IPI virtualization (kvm_intel.enable_ipiv), AVIC with x2AVIC; hv-ipi.",
     limits="A busy guest has a high rate, too: compare it with its work.",
-    references=(*hyperv.REFERENCES, "Linux arch/x86/kvm: module parameters enable_apicv, avic"),
+    references=(*hyperv.REFERENCES, "https://docs.kernel.org/admin-guide/kernel-parameters.html"),
 )

@@ -1,19 +1,20 @@
 """`bpfexit.diagnosis/2`: a diagnosis as JSON lines.
 
 The first is on the whole (`about` `all`); then for each guest one on the guest
-(`guest`) and one for each `finding` and each thing that is `expected`, in the
-order of their cost. Times are ns, rates and costs those of a second; what is not
-known is null. Fields may be added; none changes its meaning.
+(`guest`) and one for each `finding`, each `hint` of the command line and each thing
+that is `expected`, in the order of their cost. Times are ns, rates and costs those of a
+second; what is not known is null. Fields may be added; none changes its meaning.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
+from bpfexit.advice.coverage import SHARE
 from bpfexit.advice.diagnosis import Diagnosis, GuestDiagnosis, VcpuTime
-from bpfexit.advice.finding import Finding
+from bpfexit.advice.finding import Change, Finding
 from bpfexit.events.access import Access
 from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.names import named
@@ -34,7 +35,8 @@ def _documents(found: Diagnosis) -> Iterator[dict[str, Any]]:
     yield _whole(found)
     for guest in found.guests:
         yield _guest(guest)
-        for about, findings in (("finding", guest.findings), ("expected", guest.expected)):
+        told = (("finding", guest.findings), ("hint", guest.hints), ("expected", guest.expected))
+        for about, findings in told:
             for finding in findings:
                 yield {"about": about, **_owner(guest), **_finding(finding)}
 
@@ -64,6 +66,8 @@ def _guest(found: GuestDiagnosis) -> dict[str, Any]:
         "per_s": _number(found.per_s),
         "verdict": found.verdict.value,
         "findings": [finding.rule for finding in found.findings],
+        "unexplained_share": _number(found.unexplained.share),
+        "unexplained": [_line(line) for line in found.unexplained.lines],
         "vcpus": [_vcpu(each) for each in found.vcpus],
     }
 
@@ -76,6 +80,7 @@ def _vcpu(each: VcpuTime) -> dict[str, Any]:
         "exits_ns": each.exits,
         "user_ns": each.user,
         "idle_ns": each.idle,
+        "exits_or_idle_ns": each.unclear,
     }
 
 
@@ -86,15 +91,27 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "title": advice.title,
         "cost_ns_per_s": _number(finding.cost),
         "cost_of": finding.cost_of.value,
+        "vcpu_share": _number(finding.share),
         "per_s": _number(finding.exits.per_s),
         "evidence": [_line(line) for line in finding.lines],
         "context": list(advice.context),
-        "cause": finding.why,
-        "fixes": [{"where": each.where.value, "text": each.text} for each in advice.changes],
+        "cause": advice.cause or finding.why,
+        "candidates": [asdict(each) for each in advice.candidates],
+        "fixes": [_fix(each) for each in advice.changes],
         "expect": advice.expect,
         "confidence": None if advice.expected else advice.confidence.value,
         "rationale": advice.because,
         "references": list(finding.references),
+    }
+
+
+def _fix(change: Change) -> dict[str, str]:
+    return {
+        "where": change.where.value,
+        "text": change.text,
+        "takes": change.takes.value,
+        "keep": change.keep,
+        "since": change.since,
     }
 
 
@@ -105,6 +122,7 @@ def _line(line: Line) -> dict[str, Any]:
         "access": None if line.access is Access.NONE else line.access.name.lower(),
         "address": line.address,
         **named(line.name),
+        "vcpu_share": _number(line.numbers.get(SHARE, nan)),
         **{each.json_name: _number(line.numbers[each.key]) for each in COLUMNS},
     }
 

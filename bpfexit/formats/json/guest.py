@@ -15,6 +15,7 @@ from bpfexit.formats.json.values import (
     Line,
     document_of,
     refusing,
+    seconds,
     short_text,
     whole,
 )
@@ -34,6 +35,8 @@ def encode(guest: Guest) -> str:
         "options": guest.options,
         "mapped_by": guest.mapped_by,
         "ended": guest.ended,
+        "manager": guest.manager,
+        "cpu_quota": guest.cpu_quota,
         "regions": [(each.kind.name, each.first, each.last, each.name) for each in guest.regions],
     }
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
@@ -57,7 +60,13 @@ def _guest(document: dict[str, Any]) -> Guest:
         regions=tuple(sorted(map(_region, document["regions"]), key=_place)),
         mapped_by=None if layer is None else Layer(layer),
         ended=bool(document["ended"]),
+        manager=str(document.get("manager", "")),
+        cpu_quota=_quota(document.get("cpu_quota")),
     )
+
+
+def _quota(value: Any) -> float | None:
+    return None if value is None else seconds(value)
 
 
 def _region(each: Any) -> Region:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.json import origin as origin_json
-from bpfexit.formats.json.values import MAX_ID, Line, document_of, seconds, short_text, whole
+from bpfexit.formats.json.values import MAX_ID, Line, count, document_of, seconds, short_text, whole
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin
@@ -66,11 +66,24 @@ def _header(document: dict[str, Any]) -> Header:
 
 
 def _facts(document: dict[str, Any]) -> HostFacts:
-    """Read the host's facts; recordings of before have none."""
+    """Read the host's facts; recordings of before lack some, which are not known then."""
+    flags = document.get("flags")
     return HostFacts(
         cpu=str(document.get("cpu", "")),
         cpus=whole(document.get("cpus", 0), MAX_ID),
         clocksource=str(document.get("clocksource", "")),
         hugepages=str(document.get("hugepages", "")),
-        parameters={key: str(value) for key, value in document.get("parameters", {}).items()},
+        parameters=_texts(document.get("parameters", {})),
+        settings=_texts(document.get("settings", {})),
+        flags=None if flags is None else tuple(str(flag) for flag in flags),
+        swap_bytes=_size(document.get("swap_bytes")),
+        swap_used_bytes=_size(document.get("swap_used_bytes")),
     )
+
+
+def _texts(document: dict[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in document.items()}
+
+
+def _size(value: Any) -> int | None:
+    return None if value is None else count(value)

@@ -136,6 +136,8 @@ GUEST = document(
         "options": array({"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2}),
         "mapped_by": _NULL_TEXT,
         "ended": BOOL,
+        "manager": TEXT,
+        "cpu_quota": _NULL_NUMBER,
         "regions": array({"type": "array", "minItems": 4, "maxItems": 4}),
     },
 )
@@ -190,9 +192,10 @@ DIFF = document(
         "latency": obj({"verdict": TEXT, "larger": _NULL_NUMBER, "p": _NULL_NUMBER}),
     },
 )
+_EVIDENCE = obj({"reason": _NULL_TEXT, **_TARGET, **_NAMED, "vcpu_share": _NULL_NUMBER, **_COLUMNS})
 DIAGNOSIS = document(
     "bpfexit.diagnosis/2",
-    {"about": one_of(["all", "guest", "finding", "expected"])},
+    {"about": one_of(["all", "guest", "finding", "hint", "expected"])},
     {
         **_TIME,
         **_ORIGIN,
@@ -208,17 +211,21 @@ DIAGNOSIS = document(
             obj(
                 {"vcpu": _NULL_WHOLE, "tid": WHOLE}
                 | dict.fromkeys(("guest_ns", "exits_ns", "idle_ns"), _NULL_WHOLE)
-                | {"user_ns": WHOLE}
+                | {"user_ns": WHOLE, "exits_or_idle_ns": WHOLE}
             )
         ),
+        "unexplained_share": _NULL_NUMBER,
+        "unexplained": array(_EVIDENCE),
+        "vcpu_share": _NULL_NUMBER,
         "rule": TEXT,
         "title": TEXT,
         "cost_ns_per_s": _NULL_NUMBER,
-        "cost_of": one_of(["exits", "user", "unknown"]),
-        "evidence": array(obj({"reason": _NULL_TEXT, **_TARGET, **_NAMED, **_COLUMNS})),
+        "cost_of": one_of(["exits", "user", "idle", "unknown"]),
+        "evidence": array(_EVIDENCE),
         "context": TEXTS,
         "cause": TEXT,
-        "fixes": array(obj({"where": TEXT, "text": TEXT})),
+        "candidates": array(obj({"cause": TEXT, "decided_by": TEXT})),
+        "fixes": array(obj(dict.fromkeys(("where", "text", "takes", "keep", "since"), TEXT))),
         "expect": TEXT,
         "confidence": one_of([None, "high", "medium", "low"]),
         "rationale": TEXT,

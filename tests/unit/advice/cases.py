@@ -67,15 +67,17 @@ def seen(
     regions: tuple[Region, ...] = (),
     duration_s: float = 1.0,
     guest_ns: int = 0,
+    guest: dict[str, Any] | None = None,
+    kernel: str = "6.18.0",
     **facts: Any,
 ) -> Snapshot:
     """Return a snapshot of one guest with its command line, its map and its host."""
-    guest = Guest(100, "alpha", options=options, regions=regions)
-    if regions:
-        guest = Guest(100, "alpha", options=options, regions=regions, mapped_by=Layer.QMP)
-    origin = Origin("host", "6.18.0", backend, backend != PVM, HostFacts(**facts))
+    mapped_by = Layer.QMP if regions else None
+    about = {"vmm": "qemu", **(guest or {})}
+    known = Guest(100, "alpha", options=options, regions=regions, mapped_by=mapped_by, **about)
+    origin = Origin("host", kernel, backend, backend != PVM, HostFacts(**facts))
     found = snapshot(*exits, origin=origin, duration_s=duration_s, guest_ns=guest_ns)
-    return Snapshot(**{**vars(found), "guests": (guest,)})
+    return Snapshot(**{**vars(found), "guests": (known,)})
 
 
 def pio(port: int, access: Access = Access.READ, size: int = 1) -> dict[str, Any]:
@@ -93,6 +95,11 @@ def msr(number: int, access: Access = Access.WRITE) -> dict[str, Any]:
     return {"kind": MSR, "access": access, "address": number}
 
 
+UHCI = Region(PIO, 0xC040, 0xC05F, "uhci")
+HDA = Region(MMIO, 0xFEBF0000, 0xFEBF3FFF, "intel-hda")
+NVME = Region(MMIO, 0xFEB00000, 0xFEB01FFF, "nvme")
+VFIO = Region(MMIO, 0xE0088000, 0xE0088FFF, "vfio-nvidia-bar0-88000-mirror-quirk")
+MSIX = Region(MMIO, 0xFE002000, 0xFE00240F, "msix-table")
 NIC = Region(MMIO, 0xFEBC0000, 0xFEBDFFFF, "e1000-mmio")
 
 CASES: dict[str, Case] = {
@@ -123,6 +130,17 @@ CASES: dict[str, Case] = {
     "pause": Case(reasons={VMX: "PAUSE_INSTRUCTION", SVM: "pause"}),
     "halts": Case(reasons={VMX: "HLT", SVM: "hlt"}),
     "memory-faults": Case(reasons={VMX: "EPT_VIOLATION", SVM: "npf"}),
+    "apic-acceleration": Case(reasons={VMX: "APIC_WRITE", SVM: "avic_incomplete_ipi"}),
+    "control-registers": Case(reasons={VMX: "CR_ACCESS", SVM: "write_cr8"}),
+    "rdtsc": Case(reasons={VMX: "RDTSC", SVM: "rdtscp"}),
+    "hypercalls": Case(reasons={VMX: "VMCALL", SVM: "hypercall"}),
+    "nested": Case(reasons={VMX: "VMRESUME", SVM: "vmrun"}),
+    "virtio-mmio": Case(mmio(0xFEB02E60), user=True),
+    "usb": Case(pio(0xC042, size=2), user=True, regions=(UHCI,)),
+    "audio": Case(mmio(0xFEBF0030), user=True, regions=(HDA,)),
+    "nvme": Case(mmio(0xFEB01000, Access.WRITE), user=True, regions=(NVME,)),
+    "passthrough": Case(mmio(0xE0088000), user=True, regions=(VFIO,)),
+    "msix-table": Case(mmio(0xFE00200C, Access.WRITE), user=True, regions=(MSIX,)),
 }
 
 

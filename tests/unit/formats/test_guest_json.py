@@ -25,6 +25,8 @@ WEB = Guest(
     (("machine", "pc"), ("no-hpet", "")),
     (Region(PIO, 0x608, 0x60B, "acpi-tmr"), Region(MMIO, 0, 2**64 - 1, "system")),
     Layer.QMP,
+    manager="libvirt",
+    cpu_quota=2.5,
 )
 
 
@@ -38,6 +40,8 @@ def test_the_line() -> None:
         "options": [["machine", "pc"], ["no-hpet", ""]],
         "mapped_by": "qmp",
         "ended": False,
+        "manager": "libvirt",
+        "cpu_quota": 2.5,
         "regions": [["pio", 0x608, 0x60B, "acpi-tmr"], ["mmio", 0, 2**64 - 1, "system"]],
     }
 
@@ -48,6 +52,12 @@ def test_what_is_written_is_read(guest: Guest) -> None:
     assert line.isascii()
     assert line.isprintable()
     assert decode(line) == guest
+
+
+def test_a_line_of_before_does_not_know_the_manager_or_the_quota() -> None:
+    document = json.loads(encode(WEB))
+    del document["manager"], document["cpu_quota"]
+    assert decode(json.dumps(document)) == replace(WEB, manager="", cpu_quota=None)
 
 
 def test_regions_are_put_in_order() -> None:

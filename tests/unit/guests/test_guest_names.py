@@ -181,7 +181,7 @@ def test_what_tells_cloud_hypervisors_guests_apart(
         ("/usr/libexec/qemu-kvm", "qemu"),
         ("kvm", "qemu"),
         ("/nix/store/x/.qemu-system-x86_64-wrapped", "qemu"),
-        ("/usr/bin/crosvm", ""),
+        ("/usr/bin/crosvm", "crosvm"),
         ("", ""),
     ],
 )

@@ -24,7 +24,10 @@ from bpfexit.recording.total import total
 from bpfexit.recording.writer import Recorder
 from tests.unit.builders import guests, pio, snapshot
 
-FACTS = HostFacts("Some CPU", 4, "tsc", "always", {"kvm.halt_poll_ns": "0"})
+MORE = ({"kernel.numa_balancing": "1"}, ("avic",), 4096, 1024)
+"""Settings, CPU flags, and swap space."""
+
+FACTS = HostFacts("Some CPU", 4, "tsc", "always", {"kvm.halt_poll_ns": "0"}, *MORE)
 HEADER = Header("0.1.0", Origin("host", "6.18.0", "kvm_amd", facts=FACTS), 1.0, 1000.0)
 WEB = Guest(100, "alpha", "qemu", "qemu", (("machine", "pc"),))
 MAPPED = replace(WEB, regions=(Region(PIO, 0x608, 0x60B, "t"),), mapped_by=Layer.QMP)

@@ -28,13 +28,16 @@ NAMES = ["exits.jsonl", "exits.jsonl.gz"]
 MUTATIONS = 5000
 
 
+MORE = ({"kernel.numa_balancing": "1"}, ("avic",), 4096, 1024)
+"""Settings, CPU flags, and swap space."""
+
 REGIONS = (Region(PIO, 0x608, 0x60B, "acpi-tmr"), Region(MMIO, 0, 9, "ram"))
 WEB = Guest(100, "alpha", "qemu", "qemu", (("machine", "pc"),), REGIONS, Layer.QMP)
 DB = Guest(101, "db", "libvirt")
 
 
 def header() -> Header:
-    facts = HostFacts("Some CPU", 4, "tsc", "always", {"kvm.halt_poll_ns": "0"})
+    facts = HostFacts("Some CPU", 4, "tsc", "always", {"kvm.halt_poll_ns": "0"}, *MORE)
     origin = Origin("host", "6.18.0", "kvm_amd", facts=facts)
     return Header("0.1.0", origin, 1.0, 1000.0, (Guest(100, "alpha"),))
 

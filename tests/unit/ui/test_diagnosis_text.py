@@ -24,6 +24,7 @@ def rendered(what: object, width: int = 80) -> str:
     return file.getvalue()
 
 
+OPTIONS = (("cpu", "qemu64"), ("device", "virtio-blk-pci,drive=d0"))
 LABELS = ("evidence", "cause", "fix", "expect", "confidence", "references")
 
 
@@ -36,7 +37,7 @@ def polling(backend: str = SVM, **about: object) -> Snapshot:
         CASES["pm-timer"].exits(backend, 2000, 100_000),
         CASES["virtio-notify"].exits(backend, 20, 50_000),
     ]
-    return seen(*rows, backend=backend, options=(("cpu", "qemu64"),), **about)  # type: ignore[arg-type]
+    return seen(*rows, backend=backend, options=OPTIONS, **about)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -50,7 +51,7 @@ def test_a_finding_has_its_parts_in_order_and_no_line_is_too_long(width: int) ->
 
 def test_it_says_what_was_seen_what_it_costs_and_what_is_expected() -> None:
     text = shown(polling(), 120)
-    assert "200ms per second" in text
+    assert "200ms per second, 20.0% of vCPU 0" in text
     assert "0x0608 read acpi-tmr?: 2,000/s, 100µs each, 100µs in user space" in text
     assert "<timer name='hypervclock' present='yes'/>" in text
     assert "expected: 0xc050 write: 20.0/s" in text
@@ -88,16 +89,53 @@ def test_guests_without_findings_have_a_line_each() -> None:
     quiet = [Exits(reason="cpuid", ns=(1,), vm=f"quiet{n}", pid=n, tid=n) for n in (7, 8)]
     known = Origin("h", "6", SVM, True)
     text = shown(snapshot(CASES["pm-timer"].exits(SVM, 2000, 100_000), *quiet, origin=known))
-    assert "QEMU options unknown" in text
+    assert "the program that runs this guest is unknown" in text
     tail = text[text.index("nothing stands out") :].splitlines()
     assert [line.split()[0] for line in tail[1:]] == ["quiet7", "quiet8"]
 
 
 def test_nothing_stands_out_is_an_answer_and_says_which() -> None:
     row = Exits(reason="cpuid", ns=(1,))
-    assert "nothing stands out: the guest is busy" in shown(snapshot(row, guest_ns=1000))
-    assert "nothing stands out: no rule" in shown(snapshot(row))
+    busy = " ".join(shown(snapshot(row, guest_ns=1000)).split())
+    said = "nothing stands out; 0.0% of the busiest vCPU's time is unexplained: "
+    assert f"{said}the guest is busy" in busy
+    assert f"{said}no rule" in " ".join(shown(snapshot(row)).split())
     assert "no guest seen" in shown(snapshot())
+
+
+def test_what_no_rule_knows_is_named_with_its_share_below_what_is_known() -> None:
+    row = Exits(reason="INVD", ns=(100_000,) * 300)
+    text = shown(snapshot(row), 120)
+    assert "nothing stands out; 3.0% of the busiest vCPU's time is unexplained" in text
+    line = "INVD: 3.0% of a vCPU, 300/s, 100µs each, p99 "
+    assert f"no rule knows more, 3.0% of the busiest vCPU's time in all:\n  {line}" in text
+    both = shown(snapshot(row, CASES["pm-timer"].exits(SVM, 2000, 100_000)), 120)
+    assert both.index("ACPI PM timer") < both.index(line)
+
+
+def test_reasons_worth_a_finding_are_all_shown() -> None:
+    names = ("INVD", "RDRAND", "XSETBV", "VMFUNC", "ENCLS", "RDSEED", "UMWAIT")
+    text = shown(snapshot(*(Exits(reason=name, ns=(100_000,) * 300) for name in names)), 120)
+    assert all(f"{name}: 3.0% of a vCPU" in text for name in names)
+    assert "more:" not in text
+
+
+def test_a_change_says_what_it_takes_and_what_keeps_it() -> None:
+    faults = CASES["memory-faults"].exits(SVM, 2000, 100_000)
+    parameters = {"kvm.nx_huge_pages": "Y"}
+    text = " ".join(shown(seen(faults, parameters=parameters), 120).split())
+    assert "either nx_huge_pages: split pages are zapped" in text
+    assert "effective at once; until the host reboots; to keep it: options kvm" in text
+    stop = " ".join(shown(polling(), 120).split())
+    assert "takes a full stop and start of the guest" in stop
+
+
+def test_hints_come_without_findings_alone() -> None:
+    machine = ("machine", "pc")
+    devices = (("device", "piix3-usb-uhci"), ("device", "usb-tablet"))
+    text = shown(seen(Exits(reason="cpuid", ns=(1,)), options=(machine, *devices)), 120)
+    assert "nothing stands out" in text
+    assert "a USB tablet on UHCI: timers of QEMU's main loop" in text
 
 
 def test_what_was_lost_is_said() -> None:
@@ -122,4 +160,4 @@ def test_the_rules_are_listed_and_explained() -> None:
         assert all(
             label in text for label in ("threshold", "cause", "remedy", "limits", "references")
         )
-    assert "1,000 per second on one vCPU" in rendered(explained(pm_timer.RULE))
+    assert "1% of a vCPU's time; 1,000 per second where" in rendered(explained(pm_timer.RULE))

@@ -1,0 +1,53 @@
+"""Changes of the host and of the guest's system, with what they take and what keeps them."""
+
+from bpfexit.advice.finding import Change, Takes, Where
+
+
+def sysctl(name: str, value: str) -> Change:
+    """Return a setting of `sysctl`."""
+    keep = f"{name} = {value} in /etc/sysctl.d/90-kvm.conf"
+    return Change(Where.HOST, f"sysctl -w {name}={value}", Takes.AT_ONCE, keep)
+
+
+def parameter(name: str, value: str) -> Change:
+    """Return a module parameter, `module.parameter`, that may be written while guests run."""
+    module, _, option = name.partition(".")
+    path = f"/sys/module/{module}/parameters/{option}"
+    return Change(Where.HOST, f"echo {value} > {path}", Takes.AT_ONCE, _modprobe(name, value))
+
+
+def reload(name: str, value: str, needs: str = "", since: str = "") -> Change:
+    """Return a module parameter that is read when the module is loaded."""
+    module, _, option = name.partition(".")
+    text = f"modprobe -r {module} && modprobe {module} {option}={value}"
+    text = f"{text} ({needs})" if needs else text
+    return Change(Where.HOST, text, Takes.MODULE, _modprobe(name, value), since)
+
+
+def boot(parameters: str) -> Change:
+    """Return parameters of the host kernel's command line."""
+    return Change(
+        Where.HOST,
+        f"{parameters} on the kernel's command line (/etc/default/grub, then update-grub)",
+        Takes.HOST_REBOOT,
+    )
+
+
+def guest_boot(parameters: str, since: str = "") -> Change:
+    """Return what to change on a Linux guest's kernel command line."""
+    return Change(Where.GUEST, f"Linux: {parameters}", Takes.GUEST_REBOOT, since=since)
+
+
+def in_guest(text: str) -> Change:
+    """Return what to look at or to do inside the guest."""
+    return Change(Where.GUEST, text)
+
+
+def on_host(text: str) -> Change:
+    """Return what to look at or to do on the host."""
+    return Change(Where.HOST, text)
+
+
+def _modprobe(name: str, value: str) -> str:
+    module, _, option = name.partition(".")
+    return f"options {module} {option}={value} in /etc/modprobe.d/kvm.conf"

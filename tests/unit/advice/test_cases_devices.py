@@ -1,0 +1,143 @@
+"""Field cases of devices and of other VMMs than QEMU, and their twins."""
+
+import pytest
+
+from bpfexit.advice.finding import Finding
+from tests.unit.advice.recordings import fixes, found, judged, recording, rules, twin
+
+VIRTIO = (("cpu", "host"), ("device", "virtio-net-pci,netdev=n0"))
+
+
+def places(finding: Finding) -> set[str]:
+    return {change.where.value for change in finding.advice.changes}
+
+
+def test_a_cloud_hypervisor_guest_gets_its_own_options() -> None:
+    case = recording("12")
+    (finding,) = found(case).values()
+    assert finding.share == pytest.approx(0.054, abs=0.0005)
+    assert places(finding) == {"guest", "Cloud Hypervisor"}
+    assert "console=hvc0" in fixes(finding)
+    assert "--serial off" in fixes(finding)
+    assert not any("qemu" in page or "libvirt" in page for page in finding.references)
+
+
+@pytest.mark.parametrize(
+    ("guest", "where", "text"),
+    [
+        ({"vmm": "qemu"}, {"guest", "libvirt", "QEMU"}, "virtconsole"),
+        ({"vmm": "qemu", "manager": "proxmox"}, {"guest", "Proxmox"}, "qm set VMID --args"),
+        ({"vmm": "qemu", "manager": "kubevirt"}, {"guest", "KubeVirt"}, "autoattachSerialConsole"),
+        ({"vmm": "crosvm"}, {"guest", "crosvm"}, "virtio-console"),
+        ({"vmm": "firecracker"}, {"guest", "Firecracker"}, "boot_args"),
+        ({"vmm": ""}, {"guest"}, "console=hvc0"),
+    ],
+)
+def test_the_same_exits_of_another_vmm(guest: dict[str, str], where: set[str], text: str) -> None:
+    finding = found(twin(recording("12"), guest=guest))["serial"]
+    assert places(finding) == where
+    assert text in fixes(finding)
+
+
+def test_a_clock_on_openstack_is_an_image_property() -> None:
+    case = twin(recording("05"), guest={"manager": "openstack"})
+    timer = found(case)["pm-timer"]
+    assert places(timer) == {"guest", "OpenStack"}
+    assert "os_type=windows" in fixes(timer)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "share", "text"),
+    [
+        ("hda", "audio", 0.0112, "virtio-sound"),
+        ("xhci", "usb", 0.0112, "virtio-tablet"),
+        ("vfio-bar", "passthrough", 0.027, ""),
+        ("vfio-msix", "passthrough", 0.042, "smp_affinity"),
+        ("pio-notify", "virtio-user-notify", 0.027, "disable-modern=off"),
+    ],
+)
+def test_names_of_maps(name: str, rule: str, share: float, text: str) -> None:
+    case = recording(f"19-names-of-maps.{name}")
+    (finding,) = found(case).values()
+    assert finding.rule == rule
+    assert finding.share == pytest.approx(share, abs=0.0005)
+    assert text in fixes(finding)
+    assert "paravirtual device" not in fixes(finding)
+
+
+def test_the_tables_of_an_emulated_device_are_not_those_of_a_passed_through_one() -> None:
+    case = twin(recording("19-names-of-maps.vfio-msix"), options=VIRTIO)
+    assert rules(case) == ["msix-table"]
+
+
+def test_what_the_map_calls_something_else_is_another_device() -> None:
+    case = twin(recording("19-names-of-maps.hda"), guest={"regions": (), "mapped_by": None})
+    assert rules(case) == ["user-device"]
+
+
+def test_a_notify_in_a_64_bit_bar_is_one_with_and_without_the_map() -> None:
+    case = recording("19-names-of-maps.notify-64bit")
+    without = twin(case, guest={"regions": (), "mapped_by": None}, options=VIRTIO)
+    for each in (case, without):
+        assert judged(each).findings == ()
+        assert [expected.rule for expected in judged(each).expected] == ["virtio-notify"]
+
+
+@pytest.mark.parametrize(
+    ("name", "places_", "text", "share"),
+    [
+        ("20", {"QEMU"}, "microvm,pcie=on", 0.108),
+        ("35", {"Firecracker"}, "--enable-pci", 0.056),
+    ],
+)
+def test_virtio_mmio_interrupts_ask_for_pci(
+    name: str, places_: set[str], text: str, share: float
+) -> None:
+    finding = found(recording(name))["virtio-mmio"]
+    assert finding.share == pytest.approx(share, abs=0.0005)
+    assert places(finding) == places_
+    assert text in fixes(finding)
+    assert {line.name.text for line in finding.lines if line.name} == {
+        "virtio-mmio ISR",
+        "virtio-mmio interrupt ack",
+    }
+    assert [each.rule for each in judged(recording(name)).expected] == ["virtio-notify"]
+
+
+def test_the_layout_of_one_vmm_is_not_that_of_another() -> None:
+    other = twin(recording("35"), guest={"vmm": "cloud-hypervisor"})
+    assert "virtio-mmio" not in rules(other)
+    assert "virtio-mmio" not in rules(twin(recording("20"), guest={"vmm": "firecracker"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "text"),
+    [
+        ("27-16bit-port-writes.rtl8139", "nic", "virtio-net-pci"),
+        ("27-16bit-port-writes.uhci", "usb", "usb-tablet"),
+    ],
+)
+def test_nothing_is_called_virtio_without_a_virtio_device(name: str, rule: str, text: str) -> None:
+    case = recording(name)
+    (finding,) = found(case).values()
+    assert finding.rule == rule
+    assert text in fixes(finding)
+    assert judged(case).expected == ()
+    virtio = twin(case, options=VIRTIO)
+    assert "virtio-user-notify" in rules(virtio)
+    assert rule not in rules(virtio)
+
+
+def test_a_busy_main_loop_is_a_hint_of_the_command_line_alone() -> None:
+    options = (("machine", "pc"), ("cpu", "host"), ("device", "piix3-usb-uhci"))
+    quiet = recording("03-rtc-storm-avic-on.after")
+    tablet = judged(twin(quiet, options=(*options, ("device", "usb-tablet"))))
+    assert [hint.rule for hint in tablet.hints] == ["main-loop"]
+    assert tablet.hints[0].advice.confidence.value == "low"
+    assert "usb-tablet" in fixes(tablet.hints[0])
+    assert tablet.findings == ()
+    assert judged(twin(quiet, options=options)).hints == ()
+    windows = (("machine", "pc-q35-9.0"), ("cpu", "host,hv-time=on,hv-stimer=on"))
+    assert "hpet=off" in fixes(judged(twin(quiet, options=windows)).hints[0])
+    off = (("machine", "pc-q35-9.0,hpet=off"), windows[1])
+    assert judged(twin(quiet, options=off)).hints == ()

@@ -1,0 +1,62 @@
+"""A setting is written for the guest's own VMM and manager, and for no other."""
+
+from typing import Any
+
+import pytest
+
+from bpfexit.advice import vmm
+from bpfexit.advice.finding import Where
+from bpfexit.model.guest import Guest
+
+ALL: dict[str, Any] = {
+    "libvirt": "<x/>",
+    "qemu": "-x",
+    "proxmox": "qm set VMID --x 1",
+    "openstack": "image property",
+    "kubevirt": "spec.x",
+    "cloud_hypervisor": "--x",
+    "firecracker": "PUT /x",
+    "crosvm": "--y",
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "manager", "places"),
+    [
+        ("qemu", "", [Where.LIBVIRT, Where.QEMU]),
+        ("qemu", "libvirt", [Where.LIBVIRT, Where.QEMU]),
+        ("qemu", "proxmox", [Where.PROXMOX]),
+        ("qemu", "openstack", [Where.OPENSTACK]),
+        ("qemu", "kubevirt", [Where.KUBEVIRT]),
+        ("cloud-hypervisor", "", [Where.CLOUD_HYPERVISOR]),
+        ("firecracker", "", [Where.FIRECRACKER]),
+        ("crosvm", "", [Where.CROSVM]),
+        ("", "", []),
+        ("another", "", []),
+    ],
+)
+def test_where_a_setting_is_written(program: str, manager: str, places: list[Where]) -> None:
+    guest = Guest(1, "a", vmm=program, manager=manager)
+    assert [change.where for change in vmm.setting(guest, **ALL)] == places
+    assert vmm.is_known(guest) is bool(places)
+
+
+def test_options_alone_are_qemus() -> None:
+    guest = Guest(1, "a", options=(("cpu", "host"),))
+    assert [change.text for change in vmm.setting(guest, qemu="-x")] == ["-x"]
+
+
+def test_an_option_of_qemu_goes_into_the_args_of_proxmox_and_nowhere_else() -> None:
+    guest = Guest(1, "a", vmm="qemu", manager="proxmox")
+    assert [change.text for change in vmm.setting(guest, qemu="-x")] == ['qm set VMID --args "-x"']
+    for manager in ("openstack", "kubevirt"):
+        assert vmm.setting(Guest(1, "a", vmm="qemu", manager=manager), qemu="-x") == ()
+
+
+def test_pages_on_another_vmm_are_left_out() -> None:
+    pages = ("https://www.qemu.org/x", "https://libvirt.org/y", "https://docs.kernel.org/z")
+    assert vmm.references(Guest(1, "a", vmm="qemu"), pages) == pages
+    own = vmm.references(Guest(1, "a", vmm="firecracker"), pages)
+    assert own[0] == pages[2]
+    assert "firecracker" in own[1]
+    assert vmm.references(Guest(1, "a"), pages) == pages[2:]
