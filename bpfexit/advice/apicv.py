@@ -121,14 +121,15 @@ def is_wanted(evidence: Evidence) -> bool:
 
 
 def state(evidence: Evidence) -> tuple[str, ...]:
-    """Report the host's parameter, what the CPU lacks, and what holds it off."""
+    """Report the host's parameter, what the CPU lacks, and what holds it off if one thing does."""
     option = parameter(evidence)
     value = evidence.facts.parameters.get(option) if option else None
     said = [f"{option} is {value} on this host"] if value else []
     flag = _FLAGS.get(evidence.backend, "")
     if evidence.facts.has_flag(flag) is False and not is_capable(evidence):
         said.append(f"the host's CPU has no {name(evidence)}")
-    return (*said, *(each.fact for each in holders(evidence)))
+    held = () if candidates(evidence) else holders(evidence)
+    return (*said, *(each.fact for each in held))
 
 
 def holders(evidence: Evidence) -> tuple[inhibitors.Inhibitor, ...]:

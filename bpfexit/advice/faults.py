@@ -2,7 +2,7 @@
 
 from bpfexit.advice import remedies, vmm
 from bpfexit.advice.evidence import Evidence
-from bpfexit.advice.finding import Advice, Candidate, Change, Confidence
+from bpfexit.advice.finding import Advice, Candidate, Change, Confidence, Takes, Where
 from bpfexit.model import numbers
 
 DIRTY_LOG = ("PML_FULL",)
@@ -99,7 +99,7 @@ def split(evidence: Evidence) -> Advice:
     return Advice(
         title="Huge pages are split and faulted in again (nx_huge_pages)",
         changes=(
-            remedies.parameter("kvm.nx_huge_pages_recovery_ratio", "0"),
+            remedies.parameter("kvm.nx_huge_pages_recovery_ratio", "0", "Linux 5.4"),
             remedies.parameter(_NX, "N"),
         ),
         expect="With the recovery off, pages that were split stay split and are not zapped; with "
@@ -149,7 +149,12 @@ def protected(evidence: Evidence) -> Advice:
 def first_touch(evidence: Evidence) -> Advice:
     """Return what to say of faults that nothing else explains."""
     thp = evidence.facts.hugepages
-    madvise = remedies.on_host("echo madvise > /sys/kernel/mm/transparent_hugepage/enabled")
+    madvise = Change(
+        Where.HOST,
+        "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled",
+        Takes.AT_ONCE,
+        "transparent_hugepage=madvise on the kernel's command line",
+    )
     return Advice(
         title="The guest's memory is being faulted in",
         changes=(*((madvise,) if thp == "never" else ()), *_huge(evidence)),

@@ -3,17 +3,18 @@
 from bpfexit.advice.finding import Change, Takes, Where
 
 
-def sysctl(name: str, value: str) -> Change:
+def sysctl(name: str, value: str, since: str = "") -> Change:
     """Return a setting of `sysctl`."""
     keep = f"{name} = {value} in /etc/sysctl.d/90-kvm.conf"
-    return Change(Where.HOST, f"sysctl -w {name}={value}", Takes.AT_ONCE, keep)
+    return Change(Where.HOST, f"sysctl -w {name}={value}", Takes.AT_ONCE, keep, since)
 
 
-def parameter(name: str, value: str) -> Change:
+def parameter(name: str, value: str, since: str = "") -> Change:
     """Return a module parameter, `module.parameter`, that may be written while guests run."""
     module, _, option = name.partition(".")
     path = f"/sys/module/{module}/parameters/{option}"
-    return Change(Where.HOST, f"echo {value} > {path}", Takes.AT_ONCE, _modprobe(name, value))
+    text = f"echo {value} > {path}"
+    return Change(Where.HOST, text, Takes.AT_ONCE, _modprobe(name, value), since)
 
 
 def reload(name: str, value: str, needs: str = "", since: str = "") -> Change:
@@ -24,12 +25,13 @@ def reload(name: str, value: str, needs: str = "", since: str = "") -> Change:
     return Change(Where.HOST, text, Takes.MODULE, _modprobe(name, value), since)
 
 
-def boot(parameters: str) -> Change:
+def boot(parameters: str, since: str = "") -> Change:
     """Return parameters of the host kernel's command line."""
     return Change(
         Where.HOST,
         f"{parameters} on the kernel's command line (/etc/default/grub, then update-grub)",
         Takes.HOST_REBOOT,
+        since=since,
     )
 
 

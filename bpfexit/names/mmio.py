@@ -28,16 +28,20 @@ _INTERRUPTS: Ranges = (
     (0xFEE01000, 0xFEEFFFFF, "apic-msi"),
 )
 
-_FIRECRACKER_SLOTS = range(0xC0001000, 0xC0100000, 0x1000)
+_FIRECRACKER_SLOTS = tuple(range(0xC0001000, 0xC0100000, 0x1000))
+_OLD_FIRECRACKER_SLOTS = tuple(range(0xD0001000, 0xD0100000, 0x1000))
 
 MEMORY_OF: dict[str, Ranges] = {
     "firecracker": (
         (0xC0000000, 0xC0000FFF, "boot-timer"),
         *((slot, slot + 0xFFF, "virtio-mmio") for slot in _FIRECRACKER_SLOTS),
+        (0xD0000000, 0xD0000FFF, "boot-timer"),
+        *((slot, slot + 0xFFF, "virtio-mmio") for slot in _OLD_FIRECRACKER_SLOTS),
         (0xEEC00000, 0xFEBFFFFF, "pcie-mmcfg-mmio"),
         *_INTERRUPTS,
     ),
     "cloud-hypervisor": ((0xE8000000, 0xF7FFFFFF, "pcie-mmcfg-mmio"), *_INTERRUPTS),
     "crosvm": _INTERRUPTS,
 }
-"""By VMM. Firecracker gives each device a page, from the second one on."""
+"""By VMM. Firecracker gives each device a page, from the second one on: of the last gigabyte
+below 4 GiB, or of the last 768 MiB in older versions."""

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bpfexit.advice.coverage import SHARE, vcpu_name
 from bpfexit.advice.diagnosis import Diagnosis, GuestDiagnosis, VcpuTime, Verdict
-from bpfexit.advice.finding import Change, Confidence, CostOf, Finding
+from bpfexit.advice.finding import Advice, Change, Confidence, CostOf, Finding
 from bpfexit.advice.vmm import is_known, is_qemu
 from bpfexit.model import numbers
 from bpfexit.model.rows import NO_VCPU
@@ -100,10 +100,14 @@ def _time(each: VcpuTime) -> str:
 
     if each.guest is None:
         return f"in user space {share(each.user)}%, the rest is unknown"
-    unclear = f", exits or idle {share(each.unclear)}%" if each.unclear else ""
+    if each.unclear:
+        return (
+            f"guest {share(each.guest)}%, other exits {share(each.exits)}%, "
+            f"exits or idle {share(each.unclear)}%"
+        )
     return (
         f"guest {share(each.guest)}%, exits {share(each.exits)}% "
-        f"(in user space {share(each.user)}%), idle {share(each.idle)}%{unclear}"
+        f"(in user space {share(each.user)}%), idle {share(each.idle)}%"
     )
 
 
@@ -155,8 +159,7 @@ def _paragraphs(finding: Finding) -> Iterator[tuple[str, Text]]:
     for each in advice.context:
         yield "", Text(clean(each, _LONG), "dim")
     yield "cause", Text(advice.cause or finding.why)
-    for label, candidate in zip(_labels("either"), advice.candidates, strict=False):
-        told = f"{candidate.cause} (what tells: {candidate.decided_by})"
+    for label, told in zip(_labels("either"), _candidates(advice), strict=False):
         yield label, Text(clean(told, _LONG))
     for label, change in zip(_labels("fix"), advice.changes, strict=False):
         yield label, _change(change)
@@ -167,6 +170,14 @@ def _paragraphs(finding: Finding) -> Iterator[tuple[str, Text]]:
     yield "references", Text(pages, "dim")
 
 
+def _candidates(advice: Advice) -> list[str]:
+    """Return each cause and what tells, which stands once at the end where it is the same."""
+    tells = {candidate.decided_by for candidate in advice.candidates}
+    if len(tells) == 1:
+        return [*(each.cause for each in advice.candidates), f"what tells: {tells.pop()}"]
+    return [f"{each.cause} (what tells: {each.decided_by})" for each in advice.candidates]
+
+
 def _labels(first: str) -> Iterator[str]:
     """Yield a label for the first of several paragraphs, and none for the others."""
     return chain((first,), repeat(""))
@@ -174,7 +185,7 @@ def _labels(first: str) -> Iterator[str]:
 
 def _change(change: Change) -> Text:
     text = Text.assemble((f"{change.where}: ", "bold"), clean(change.text, _LONG))
-    return text.append(f" ({change.note})", "dim") if change.note else text
+    return text.append(f" [{change.note}]", "dim") if change.note else text
 
 
 def _cost(finding: Finding) -> str:

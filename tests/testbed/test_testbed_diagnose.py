@@ -49,15 +49,17 @@ def test_a_hyperv_clock_is_advised_only_where_there_is_none(
     assert clocked["context"] == ["hv-time on"]
 
 
-def test_avic_is_advised_for_the_apic_page_since_it_is_off(
+def test_avic_is_not_advised_for_the_apic_page_since_the_cpu_has_none(
     documents: list[dict[str, Any]],
 ) -> None:
     found = findings_of(documents, "plain")["local-apic"]
     assert {each["address"] for each in found["evidence"]} == {qemu.APIC_VERSION, qemu.APIC_EOI}
     assert {each["reason"] for each in found["evidence"]} == {"npf"}
-    assert "avic=1" in advised(found)
+    assert "avic=1" not in advised(found)
+    assert "hv-vapic=on" in advised(found)
     # Linux 5.10 has a number there.
     assert found["context"][0] in {f"kvm_amd.avic is {off} on this host" for off in ("N", "0")}
+    assert found["context"][1] == "the host's CPU has no AVIC"
 
 
 def test_the_notify_is_expected(documents: list[dict[str, Any]]) -> None:

@@ -81,7 +81,9 @@ def test_the_apic_page_is_no_memory_that_is_faulted_in(findings: Findings) -> No
     done = CliRunner().invoke(diagnose, ["--input", recording, "-j"])
     assert done.exit_code == 0, done.output
     documents = [json.loads(line) for line in done.output.splitlines()]
-    assert {each["rule"] for each in documents if each["about"] == "finding"} == {"local-apic"}
+    rules = {each["rule"] for each in documents if each["about"] == "finding"}
+    assert "local-apic" in rules
+    assert "memory-faults" not in rules
 
 
 def test_a_refused_entry_is_an_exit_and_the_last_has_not_ended(findings: Findings) -> None:

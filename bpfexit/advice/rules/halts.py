@@ -76,7 +76,7 @@ def _haltpoll(evidence: Evidence) -> tuple[Change, ...]:
         libvirt="<features><kvm><hint-dedicated state='on'/></kvm></features>",
         qemu="-cpu …,kvm-hint-dedicated=on (instead of force=1)",
         kubevirt="spec.template.spec.domain.cpu.dedicatedCpuPlacement: true",
-        since="libvirt 5.7",
+        since="QEMU 2.12, libvirt 5.7",
     )
     return (load, *(() if hinted else hint))
 

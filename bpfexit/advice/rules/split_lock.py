@@ -24,8 +24,8 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="The guest executes split locks, and the host makes it sleep for each",
         changes=(
-            remedies.sysctl(MITIGATE, "0"),
-            remedies.boot("split_lock_detect=off"),
+            remedies.sysctl(MITIGATE, "0", "Linux 6.0"),
+            remedies.boot("split_lock_detect=off", "Linux 5.7"),
             remedies.in_guest("find the program: a locked access across two cache lines"),
         ),
         expect="Without the mitigation a split lock takes a microsecond, and slows the other CPUs.",

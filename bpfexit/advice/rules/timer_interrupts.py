@@ -1,7 +1,5 @@
 """The guest's own timers, whose expiry on the host interrupts the guest."""
 
-from dataclasses import replace
-
 from bpfexit.advice import apicv, remedies
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence
@@ -58,7 +56,7 @@ def _inject(evidence: Evidence, value: str | None) -> tuple[Change, ...]:
     if value in ("Y", "1") or not apicv.is_active(evidence):
         return ()
     boot = remedies.boot("nohz_full=CPUS isolcpus=CPUS, with the vCPUs pinned there,")
-    return (replace(remedies.parameter(PARAMETER, "1"), since="Linux 5.3"), boot)
+    return (remedies.parameter(PARAMETER, "1", "Linux 5.3"), boot)
 
 
 RULE = Rule(
