@@ -12,6 +12,8 @@ FEWEST_LOGS = 10
 
 FETCHED_NS = 500_000
 """Giving and clearing a huge page takes less than that; more means that a page came from afar."""
+SLOW_NS = 100_000
+"""Giving a small page takes less; giving and clearing a huge one about as much."""
 CONTENDED_NS = 20_000
 QUICK_NS = 6_000
 """Giving and clearing a page takes longer than to make one writable again."""
@@ -41,8 +43,21 @@ def fetched(evidence: Evidence, mean: float) -> Advice:
     swap = evidence.facts.swap_bytes
     used = evidence.facts.swap_used_bytes
     lasts = numbers.duration(mean)
-    causes = (
-        *(() if swap == 0 else (_swapped(evidence.pid, used),)),
+    return Advice(
+        title="Page faults of the guest's memory wait: the pages have to be fetched",
+        changes=(remedies.on_host("give the host memory, or the guest less"), *_locked(evidence)),
+        expect="A page that is there takes microseconds.",
+        confidence=Confidence.MEDIUM,
+        because=f"a fault takes {lasts} on average: more than to give and clear a page",
+        context=_swap(swap, used),
+        candidates=(*_fetching(evidence), *_others(evidence)),
+    )
+
+
+def _fetching(evidence: Evidence) -> tuple[Candidate, ...]:
+    swapped = (_swapped(evidence.pid, evidence.facts.swap_used_bytes),)
+    return (
+        *(() if evidence.facts.swap_bytes == 0 else swapped),
         Candidate(
             "memory is served by user space: post-copy migration, a snapshot (userfaultfd), or a "
             "file on a slow disk",
@@ -56,15 +71,6 @@ def fetched(evidence: Evidence, mean: float) -> Advice:
             "the vCPU waits for a CPU while it faults",
             f"the second field of /proc/{evidence.pid}/task/*/schedstat",
         ),
-    )
-    return Advice(
-        title="Page faults of the guest's memory wait: the pages have to be fetched",
-        changes=(remedies.on_host("give the host memory, or the guest less"), *_locked(evidence)),
-        expect="A page that is there takes microseconds.",
-        confidence=Confidence.MEDIUM,
-        because=f"a fault takes {lasts} on average: more than to give and clear a page",
-        context=_swap(swap, used),
-        candidates=causes,
     )
 
 
@@ -146,8 +152,12 @@ def protected(evidence: Evidence) -> Advice:
     )
 
 
-def first_touch(evidence: Evidence) -> Advice:
-    """Return what to say of faults that nothing else explains."""
+def first_touch(evidence: Evidence, mean: float) -> Advice:
+    """Return what to say of faults that nothing else explains.
+
+    Where they are slow, some may fetch pages, or wait for a CPU.
+    """
+    slow = _fetching(evidence) if mean >= SLOW_NS else ()
     thp = evidence.facts.hugepages
     madvise = Change(
         Where.HOST,
@@ -165,6 +175,7 @@ def first_touch(evidence: Evidence) -> Advice:
         candidates=(
             _first(evidence),
             *_others(evidence),
+            *slow,
             Candidate("a migration or backup write-protects pages", _job(evidence)),
         ),
     )

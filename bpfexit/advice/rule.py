@@ -1,7 +1,7 @@
 """What a rule is: which exits it looks at, from how many on, and what it says of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from math import isnan
 
@@ -13,6 +13,9 @@ from bpfexit.model import numbers
 LEAST_SHARE = 0.01
 """A finding costs a vCPU at least so much of its time, where the time is known: less is not
 worth a change of a running guest, and lies within what one run differs from the next."""
+
+SLOW_USER_NS = 250_000
+"""An access that a device model answers takes 2 to 20 µs: ten times that is waiting."""
 
 
 class Rank(IntEnum):
@@ -67,6 +70,8 @@ class Rule:
         advice = self.advise(evidence, exits)
         if advice is None:
             return None
+        if exits.user_mean_ns >= SLOW_USER_NS:
+            advice = replace(advice, context=(*advice.context, _slow(exits)))
         is_idle = bool(mask.any()) and not (mask & ~evidence.idle).any()
         shown = evidence.halts if is_idle else exits
         return Finding(
@@ -86,6 +91,11 @@ class Rule:
         if isnan(cost) or not self.least_share:
             return exits.per_s >= self.per_s
         return cost >= self.least_share * 1e9
+
+
+def _slow(exits: Exits) -> str:
+    there = numbers.duration(exits.user_mean_ns)
+    return f"user space takes {there} each: a device model needs 2 to 20µs, the rest is waiting"
 
 
 def threshold(rule: Rule) -> str:

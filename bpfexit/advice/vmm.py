@@ -1,5 +1,7 @@
 """The program that runs a guest, and how a setting of the guest is written for it."""
 
+import re
+
 from bpfexit.advice.finding import Change, Takes, Where
 from bpfexit.model.guest import Guest
 
@@ -16,6 +18,9 @@ _MANAGERS = {
 }
 _UNMANAGED = (Where.LIBVIRT, Where.QEMU)
 """Whether a QEMU without a known manager was started by libvirt is not known."""
+
+_NOVA = re.compile(r"instance-[0-9a-f]{8}", re.ASCII)
+"""Nova's names of guests, unless it is told otherwise."""
 
 _FOREIGN = ("qemu.org", "libvirt.org")
 _PAGES = {
@@ -41,8 +46,19 @@ def is_known(guest: Guest) -> bool:
 def places(guest: Guest) -> tuple[Where, ...]:
     """Return where the guest's settings are written; none for a program that is not known."""
     if is_qemu(guest):
-        return _MANAGERS.get(guest.manager, _UNMANAGED)
+        return _MANAGERS.get(_manager(guest), _UNMANAGED)
     return _VMMS.get(guest.vmm, ())
+
+
+def _manager(guest: Guest) -> str:
+    """Return what manages the guest; a recording of before has but signs of it."""
+    if guest.manager:
+        return guest.manager
+    if any(name == "machine" and "+pve" in value for name, value in guest.options):
+        return "proxmox"
+    if _NOVA.fullmatch(guest.name):
+        return "openstack"
+    return guest.named_by
 
 
 def setting(

@@ -29,7 +29,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         return faults.split(evidence)
     if mean <= faults.QUICK_NS and evidence.backend == "kvm_amd":
         return faults.protected(evidence)
-    return faults.first_touch(evidence)
+    return faults.first_touch(evidence, mean)
 
 
 RULE = Rule(

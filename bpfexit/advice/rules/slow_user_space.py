@@ -5,11 +5,9 @@ import numpy as np
 from bpfexit.advice import remedies, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Candidate, Confidence
-from bpfexit.advice.rule import Rank, Rule
+from bpfexit.advice.rule import SLOW_USER_NS, Rank, Rule
 from bpfexit.model.grouping import ADDRESS_FIELDS
 
-SLOW_NS = 250_000
-"""An access that a device model answers takes 2 to 20 µs: ten times that is waiting."""
 PER_S = 10.0
 
 
@@ -19,7 +17,7 @@ def select(evidence: Evidence) -> Mask:
     if not len(rows):
         return evidence.none
     sums, place = rows.summed_by(("reason", *ADDRESS_FIELDS))
-    slow: Mask = sums["user_ns"] >= np.maximum(sums["user_count"], 1) * np.uint64(SLOW_NS)
+    slow: Mask = sums["user_ns"] >= np.maximum(sums["user_count"], 1) * np.uint64(SLOW_USER_NS)
     return slow[place] & evidence.in_user_space()
 
 

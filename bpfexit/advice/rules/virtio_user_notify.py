@@ -20,7 +20,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     known = evidence.is_mapped(select(evidence))
     return Advice(
         title="virtio notifies are served in user space",
-        changes=_ioeventfd(evidence) if off else _modern(evidence),
+        changes=_ioeventfd(evidence) if off or _is_mmio(evidence) else _modern(evidence),
         expect="The vCPU continues at once; an I/O thread or vhost handles the request.",
         confidence=Confidence.HIGH if off and known else Confidence.MEDIUM,
         because="the command line contains ioeventfd=off"
@@ -37,6 +37,11 @@ def _ioeventfd(evidence: Evidence) -> tuple[Change, ...]:
         libvirt="<driver … ioeventfd='on'/> of the disk, interface or controller",
         qemu="-device virtio-…,ioeventfd=on, which is the default",
     )
+
+
+def _is_mmio(evidence: Evidence) -> bool:
+    """Say whether they are those of virtio-mmio, which has no legacy and modern PCI device."""
+    return bool((select(evidence) & evidence.is_called("virtio-mmio")).any())
 
 
 def _modern(evidence: Evidence) -> tuple[Change, ...]:

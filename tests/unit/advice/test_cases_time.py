@@ -5,7 +5,7 @@ import pytest
 from bpfexit.advice.diagnosis import diagnose
 from bpfexit.advice.finding import Confidence
 from bpfexit.model.rows import Rows
-from tests.unit.advice.cases import seen
+from tests.unit.advice.cases import CASES, VMX, seen
 from tests.unit.advice.recordings import causes, fixes, found, judged, recording, rules, twin
 from tests.unit.builders import Exits
 
@@ -197,3 +197,33 @@ def test_the_guest_of_the_dearest_finding_comes_first_and_no_exit_is_in_two() ->
         counted = sum(finding.exits.count for finding in (*guest.findings, *guest.expected))
         assert counted <= guest.exits
         assert diagnose(recording(name)).guests[0].cost == guest.cost
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"), [("vmx-EXCEPTION_NMI", "kvm_intel.ept"), ("svm-PF", "kvm_amd.npt")]
+)
+def test_page_faults_that_exit_are_shadow_paging_where_nested_paging_is_off(
+    name: str, parameter: str
+) -> None:
+    case = recording(f"22-reasons-without-rule.{name}")
+    off = twin(case, facts={"parameters": {parameter: "N"}})
+    assert rules(off) == ["shadow-paging"]
+    assert f"{parameter.partition('.')[2]}=1" in fixes(found(off)["shadow-paging"])
+    for parameters in ({parameter: "Y"}, {}):
+        assert rules(twin(case, facts={"parameters": parameters})) == ["unexplained"]
+
+
+def test_faults_of_hundreds_of_microseconds_are_a_finding_at_any_rate() -> None:
+    case = seen(Exits("EPT_VIOLATION", ns=(444_000,) * 900), swap_bytes=1 << 30)
+    finding = found(case)["memory-faults"]
+    assert finding.share == pytest.approx(0.4, abs=0.001)
+    assert "swap" in causes(finding)
+    quick = seen(Exits("EPT_VIOLATION", ns=(4_440,) * 90_000), swap_bytes=1 << 30)
+    assert "swap" not in causes(found(quick)["memory-faults"])
+
+
+def test_a_known_device_that_user_space_serves_slowly_says_so() -> None:
+    slow = CASES["pm-timer"].exits(VMX, 100, 900_000)
+    assert "user space takes 900µs each" in " ".join(found(seen(slow))["pm-timer"].advice.context)
+    quick = CASES["pm-timer"].exits(VMX, 9_000, 10_000)
+    assert "user space takes" not in " ".join(found(seen(quick))["pm-timer"].advice.context)

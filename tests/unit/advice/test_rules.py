@@ -7,7 +7,7 @@ import pytest
 from bpfexit.advice.diagnosis import diagnose
 from bpfexit.advice.finding import CostOf, Finding
 from bpfexit.advice.registry import RULES, rule
-from bpfexit.advice.rules.slow_user_space import SLOW_NS
+from bpfexit.advice.rule import SLOW_USER_NS
 from bpfexit.advice.slow import LONG_NS
 from bpfexit.model.snapshot import Snapshot
 from tests.unit.advice.cases import CASES, ISAS, PVM, SVM, VMX, enough_ns, mmio, seen
@@ -38,7 +38,7 @@ def threshold(name: str) -> tuple[int, int]:
     """Return how many exits a second are enough with and without times, and how long each is."""
     known = rule(name)
     assert known
-    ns = max(enough_ns(name), SLOW_NS if name == "slow-user-space" else 0)
+    ns = max(enough_ns(name), SLOW_USER_NS if name == "slow-user-space" else 0)
     count = -(-int(known.least_share * 1e9) // ns) if name == "slow-user-space" else 0
     return max(int(known.per_s), count), ns
 

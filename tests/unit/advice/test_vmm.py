@@ -41,6 +41,21 @@ def test_where_a_setting_is_written(program: str, manager: str, places: list[Whe
     assert vmm.is_known(guest) is bool(places)
 
 
+@pytest.mark.parametrize(
+    ("guest", "place"),
+    [
+        (Guest(1, "a", vmm="qemu", options=(("machine", "pc-q35-8.1+pve0"),)), Where.PROXMOX),
+        (Guest(1, "instance-0000001a", vmm="qemu"), Where.OPENSTACK),
+        (Guest(1, "instance-1", vmm="qemu"), Where.LIBVIRT),
+        (Guest(1, "a", "kubevirt", "qemu"), Where.KUBEVIRT),
+        (Guest(1, "a", "libvirt", "qemu"), Where.LIBVIRT),
+        (Guest(1, "a", "qemu", "qemu"), Where.LIBVIRT),
+    ],
+)
+def test_a_recording_of_before_has_signs_of_the_manager(guest: Guest, place: Where) -> None:
+    assert vmm.setting(guest, **ALL)[0].where is place
+
+
 def test_options_alone_are_qemus() -> None:
     guest = Guest(1, "a", options=(("cpu", "host"),))
     assert [change.text for change in vmm.setting(guest, qemu="-x")] == ["-x"]
