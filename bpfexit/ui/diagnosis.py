@@ -3,7 +3,7 @@
 Every text that comes from a guest or a file goes through `clean` into a `Text`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from math import isnan, nan
 
@@ -15,6 +15,7 @@ from bpfexit.advice.diagnosis import Diagnosis, GuestDiagnosis, VcpuTime, Verdic
 from bpfexit.advice.finding import Advice, Change, Confidence, CostOf, Finding
 from bpfexit.advice.vmm import is_known, is_qemu
 from bpfexit.model import numbers
+from bpfexit.model.guest import Guest
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.text import clean
 from bpfexit.model.view import Line
@@ -65,8 +66,16 @@ def _guest(found: GuestDiagnosis) -> RenderableType:
     told = (*found.findings, *found.expected)
     seen = [line for each in told for line in each.lines[:MOST_LINES]]
     seen += found.unexplained.lines
-    parts += [Text(each, "dim") for each in named_by(seen)]
+    parts += [Text(each, "dim") for each in _named_by(found.guest, seen)]
     return Group(*parts)
+
+
+def _named_by(guest: Guest, lines: Sequence[Line]) -> list[str]:
+    """Return who gave the names; only QEMU and libvirt may be asked for those of a guest."""
+    names = [line.name for line in lines if line.name]
+    if is_qemu(guest) or not any(name.is_guess for name in names):
+        return named_by(lines)
+    return ['"?": guessed from the usual layout']
 
 
 def _unknown(found: GuestDiagnosis) -> str:

@@ -33,7 +33,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
             ),
             Change(Where.GUEST, "Windows: install the virtio driver before the change"),
         ),
-        expect="With vhost, packets bypass QEMU, and one notify serves many of them.",
+        expect="With vhost, packets bypass user space, and one notify serves many of them.",
         confidence=Confidence.HIGH if evidence.is_mapped(select(evidence)) else Confidence.MEDIUM,
         because=devices.because(evidence, select(evidence)),
         context=evidence.configuration.devices(*NAMES)[:3],

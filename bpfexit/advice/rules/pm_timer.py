@@ -1,6 +1,6 @@
 """The ACPI PM timer, read as a clock."""
 
-from bpfexit.advice import hyperv
+from bpfexit.advice import hyperv, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Change, Confidence, Takes, Where
 from bpfexit.advice.rule import Rule
@@ -53,7 +53,10 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
 def _confidence(evidence: Evidence) -> tuple[Confidence, str]:
     if evidence.is_mapped(select(evidence)):
         return Confidence.HIGH, "the guest's own memory map names the port"
-    return Confidence.MEDIUM, "the port is QEMU's usual one; --qmp or --libvirt would confirm it"
+    if vmm.is_qemu(evidence.guest):
+        usual = "the port is QEMU's usual one; --qmp or --libvirt would confirm it"
+        return Confidence.MEDIUM, usual
+    return Confidence.MEDIUM, "the port is a usual one of this timer"
 
 
 RULE = Rule(

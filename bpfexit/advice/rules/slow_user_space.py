@@ -22,7 +22,7 @@ def select(evidence: Evidence) -> Mask:
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Advise to move work out of QEMU's global lock."""
+    """Advise to move work out of the VMM's main loop."""
     del exits
     return Advice(
         title="User space serves exits slowly",
@@ -53,7 +53,7 @@ RULE = Rule(
     select=select,
     per_s=PER_S,
     because="rarer exits seldom make a guest slow; the cost decides",
-    why="The vCPU waits while QEMU serves the access. Device models take microseconds; more means "
+    why="The vCPU waits while user space serves the access. Device models take microseconds; more means "
     "that the vCPU's thread waited: for the VMM's lock, for I/O, or for a CPU.",
     advise=advise,
     remedy="IOThreads, vhost, less work in the main loop; CPUs for the VMM's threads.",

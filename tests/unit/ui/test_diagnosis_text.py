@@ -130,6 +130,16 @@ def test_a_change_says_what_it_takes_and_what_keeps_it() -> None:
     assert "takes a full stop and start of the guest" in stop
 
 
+@pytest.mark.parametrize(
+    ("vmm", "asks"),
+    [("qemu", "--qmp or --libvirt confirms"), ("firecracker", "guessed from the usual layout")],
+)
+def test_only_a_guest_of_qemu_may_be_asked_for_names(vmm: str, asks: str) -> None:
+    text = shown(seen(CASES["pm-timer"].exits(SVM, 2000, 100_000), guest={"vmm": vmm}), 120)
+    assert asks in text
+    assert ("QEMU" in text or "libvirt" in text) is (vmm == "qemu")
+
+
 def test_hints_come_without_findings_alone() -> None:
     machine = ("machine", "pc")
     devices = (("device", "piix3-usb-uhci"), ("device", "usb-tablet"))
