@@ -53,8 +53,8 @@ RULE = Rule(
     select=select,
     per_s=PER_S,
     because="rarer exits seldom make a guest slow; the cost decides",
-    why="The vCPU waits while user space serves the access. Device models take microseconds; more means "
-    "that the vCPU's thread waited: for the VMM's lock, for I/O, or for a CPU.",
+    why="The vCPU waits while user space serves the access. Device models take microseconds; more "
+    "means that the vCPU's thread waited: for the VMM's lock, for I/O, or for a CPU.",
     advise=advise,
     remedy="IOThreads, vhost, less work in the main loop; CPUs for the VMM's threads.",
     limits="Exits that another rule knows are that rule's, however long they take.",

@@ -1,6 +1,7 @@
 """What a diagnosis looks like."""
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from bpfexit.ui.rules import explained, rules_table
 from tests.unit.advice.cases import CASES, PVM, SVM, mmio, seen
 from tests.unit.builders import Exits, snapshot
 
+RULES_PAGE = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
 HOSTILE = "\x1b[31m[bold]win\ndows" + "x" * 5000
 
 
@@ -166,6 +168,10 @@ def test_the_rules_are_listed_and_explained() -> None:
     listed = rendered(rules_table(RULES))
     for rule in RULES:
         assert f"\n{rule.name} " in f"\n{listed}"
+        shown_pages = "".join(rendered(explained(rule)).split())
+        assert all(page in shown_pages for page in rule.references)
+        assert f"## {rule.name}\n" in RULES_PAGE
+        assert all(f"<{page}>" in RULES_PAGE for page in rule.references)
         text = " ".join(rendered(explained(rule)).split())
         assert all(
             label in text for label in ("threshold", "cause", "remedy", "limits", "references")
