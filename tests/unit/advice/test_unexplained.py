@@ -111,8 +111,8 @@ def test_what_costs_less_is_not_named_and_idle_time_is_no_cost() -> None:
 
 
 def test_without_times_a_rate_is_enough_to_be_named() -> None:
-    guest = one(Exits(None, isa=Isa.NONE, untimed=1000, **mmio(0xD0000000)), backend="kvm_pvm")
+    guest = one(Exits(None, isa=Isa.NONE, no_latency=1000, **mmio(0xD0000000)), backend="kvm_pvm")
     (finding,) = guest.findings
     assert (finding.rule, finding.exits.count) == ("unexplained", 1000)
-    few = one(Exits(None, isa=Isa.NONE, untimed=999, **mmio(0xD0000000)), backend="kvm_pvm")
+    few = one(Exits(None, isa=Isa.NONE, no_latency=999, **mmio(0xD0000000)), backend="kvm_pvm")
     assert few.findings == ()
