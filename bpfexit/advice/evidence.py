@@ -97,8 +97,9 @@ class Exits:
 
     def vcpus(self) -> list[Exits]:
         """Return them vCPU by vCPU."""
-        tids = self.rows["tid"]
-        return [self.take(tids == tid) for tid in np.unique(tids)]
+        order, fresh = grouped(self.rows.fields, ("tid",))
+        ends = [*np.flatnonzero(fresh).tolist(), len(order)]
+        return [Exits(self.rows.take(order[a:b]), self.seconds) for a, b in pairwise(ends)]
 
 
 @dataclass(frozen=True)
