@@ -46,7 +46,8 @@ def diagnosis(found: Diagnosis) -> RenderableType:
         parts += ["", _guest(guest)]
     others = rest if full else rest[1:]
     if others:
-        parts += ["", Text("nothing stands out", "bold"), *map(_brief, others)]
+        parts += ["", Text("nothing stands out", "bold")]
+        parts += [line for guest in others for line in _brief(guest)]
     if not found.guests:
         parts += ["", Text("no guest seen", "bold")]
     return Group(*parts)
@@ -145,14 +146,14 @@ def _rest(found: GuestDiagnosis) -> Iterator[RenderableType]:
         yield Paragraph(Text(""), _seen_line(line), 2)
 
 
-def _brief(found: GuestDiagnosis) -> Text:
-    """Return one line on a guest without findings."""
+def _brief(found: GuestDiagnosis) -> Iterator[RenderableType]:
+    """Yield a line on a guest without findings, and one for what no rule knows."""
     text = _name(found)
     text.stylize("not bold not reverse")
     words = {Verdict.BUSY: "simply busy", Verdict.IDLE: "idle"}
-    if found.unexplained.lines:
-        text.append(f", no rule knows {_seen_line(found.unexplained.lines[0]).plain}")
-    return text.append(f", {words[found.verdict]}" if found.verdict in words else "")
+    yield text.append(f", {words[found.verdict]}" if found.verdict in words else "")
+    for line in found.unexplained.lines:
+        yield Paragraph(Text(""), Text("no rule knows more: ").append(_seen_line(line)), 2)
 
 
 def _finding(number: int, finding: Finding) -> RenderableType:

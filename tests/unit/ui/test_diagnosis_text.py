@@ -96,6 +96,19 @@ def test_guests_without_findings_have_a_line_each() -> None:
     assert [line.split()[0] for line in tail[1:]] == ["quiet7", "quiet8"]
 
 
+def test_what_no_rule_knows_is_named_for_every_guest() -> None:
+    rows = [
+        Exits(reason=name, ns=(100_000,) * 200, vm=f"quiet{n}", pid=n, tid=n)
+        for n in (7, 8)
+        for name in ("INVD", "RDRAND")
+    ]
+    known = Origin("h", "6", SVM, True)
+    text = shown(snapshot(CASES["pm-timer"].exits(SVM, 2000, 100_000), *rows, origin=known), 120)
+    tail = text[text.index("nothing stands out") :]
+    assert tail.count("no rule knows more: INVD: 2.0% of a vCPU") == 2
+    assert tail.count("no rule knows more: RDRAND: 2.0% of a vCPU") == 2
+
+
 def test_nothing_stands_out_is_an_answer_and_says_which() -> None:
     row = Exits(reason="cpuid", ns=(1,))
     busy = " ".join(shown(snapshot(row, guest_ns=1000)).split())
