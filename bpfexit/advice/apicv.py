@@ -128,6 +128,8 @@ def state(evidence: Evidence) -> tuple[str, ...]:
     flag = _FLAGS.get(evidence.backend, "")
     if evidence.facts.has_flag(flag) is False and not is_capable(evidence):
         said.append(f"the host's CPU has no {name(evidence)}")
+    if evidence.facts.has_flag("hypervisor") and not is_allowed(evidence):
+        said.append("this host is a guest itself: only the hypervisor below can give it one")
     held = () if candidates(evidence) else holders(evidence)
     return (*said, *(each.fact for each in held))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bpfexit.model.guest import Guest
 
 _DEVICES = ("device", "drive", "netdev", "nic", "net")
+_ALIASES = {"avic": ("hv-apicv",)}
 _OFF = ("off", "no", "false", "n", "0")
 
 
@@ -24,7 +25,8 @@ class Configuration:
 
         `hv-passthrough` turns on all that the host has, whatever else is said.
         """
-        return self.cpu_flag("hv-passthrough") or self.cpu_flag(f"hv-{name}")
+        names = ("hv-passthrough", f"hv-{name}", *_ALIASES.get(name, ()))
+        return any(map(self.cpu_flag, names)) if self.is_known else None
 
     def cpu_flag(self, name: str) -> bool | None:
         """Say whether `-cpu` turns a flag on; False, too, where it does not speak of it."""

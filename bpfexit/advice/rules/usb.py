@@ -7,7 +7,10 @@ from bpfexit.advice.rule import Rule
 from bpfexit.events.mmio import MMIO
 from bpfexit.events.pio import PIO
 
-NAMES = ("uhci", "ehci", "ohci", "xhci", "doorbell", "operational", "runtime", "usb")
+NAMES = (
+    *("uhci", "ehci", "ohci", "xhci", "usb"),
+    *("doorbell", "operational", "runtime", "capabilities"),
+)
 """xHCI's regions are `capabilities`, `operational`, `runtime` and `doorbell`."""
 _DRIVERS = ("piix3-usb", "piix4-usb", "ich9-usb", "vt82c686b-usb", "usb-")
 PER_S = 500.0

@@ -96,6 +96,22 @@ def test_apicv_that_is_off_by_default_of_the_cpu_is_not_turned_on() -> None:
     assert "hv-vapic" not in fixes(found(shows)["local-apic"])
 
 
+def test_a_host_that_is_a_guest_itself_says_so() -> None:
+    nested = twin(recording("29"), facts={"flags": ("hypervisor", "vmx")})
+    context = " ".join(found(nested)["local-apic"].advice.context)
+    assert "this host is a guest itself" in context
+    assert "the host's CPU has no APICv" in context
+    bare = twin(recording("29"), facts={"flags": ("vmx",)})
+    assert "guest itself" not in " ".join(found(bare)["local-apic"].advice.context)
+
+
+def test_hv_apicv_is_another_name_of_hv_avic() -> None:
+    case = twin(
+        recording("02-hv-vapic-with-apicv.1"), options=((SYNIC[0][0], SYNIC[0][1] + ",hv_apicv"),)
+    )
+    assert "hv-avic" not in fixes(found(case).values())
+
+
 def test_what_inhibits_avic_is_named() -> None:
     case = recording("14")
     (finding,) = found(case).values()
