@@ -1,5 +1,6 @@
 """`bpfexit top`."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from bpfexit.errors import UsageError
 from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.model.filter import Filter
 from bpfexit.model.view import Query, default_query, kinds_of
-from bpfexit.run.loop import Run, adding_for, intervals
+from bpfexit.run.loop import Run, intervals, run_screen, sum_for
 from bpfexit.run.session import max_rows_option, opened, tell
 from bpfexit.run.signals import Interrupts
 from bpfexit.run.source import Source
@@ -105,12 +106,12 @@ def _show(
     console = PlainConsole()
     if batch or not console.is_screen:
         snapshots = intervals(source, run, interrupts, measure_cost=True)
-        show_tables(snapshots, query, console, adding_for(source))
+        show_tables(snapshots, query, console, sum_for(source))
         return
     replay = source.due() is not None
     state = first_state(query, run.interval, source.emits_exits, replay)
-    screen = LiveScreen(source, run, state, console)
-    screen.show(interrupts)
+    screen = LiveScreen(state, console, partial(sum_for, source))
+    run_screen(source, run, interrupts, screen)
     if screen.total:
         query = screen.state.query
         filtered = f", filter: {query.text}" if query.text else ""

@@ -8,6 +8,9 @@ from math import nan
 EXIT_EVENT = "kvm_exit"
 """Fires once for each exit, so its program's runs are the exits of all guests."""
 
+MEASURING_S = 0.5
+"""How long the programs' cost is measured, at most: meanwhile, all BPF programs are slower."""
+
 
 @dataclass(frozen=True)
 class ProgramRuns:

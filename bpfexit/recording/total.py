@@ -1,4 +1,4 @@
-"""A recording, or a window of it, added up to one snapshot."""
+"""A recording, or a window of it, window_sum up to one snapshot."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -8,11 +8,13 @@ from pathlib import Path
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.json.snapshot import MEMORY
-from bpfexit.model.ended import with_fewer_ended
 from bpfexit.model.filter import Filter
-from bpfexit.model.guest import Guest, guests_size, newcomers
-from bpfexit.model.snapshot import Snapshot, merged
+from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.recording.reader import RecordingSource
+
+SUM_MEMORY = MEMORY
+"""Bytes that the sum of a recording's intervals may take, as many as a single interval may."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Total:
 
     snapshot: Snapshot
     cut: str | None  # how the file ends before its time; None when it does not
-    intervals: int  # how many snapshots were added up
+    intervals: int  # how many snapshots were window_sum up
     notes: tuple[str, ...] = ()  # see `RecordingSource.notes`
 
 
@@ -43,14 +45,14 @@ def total_of(
     note: Callable[[Snapshot], object] = lambda _: None,
 ) -> Total:
     """Add up the same of a recording that is open, and close it; `note` is called with each."""
-    adding = Adding(SUM_MEMORY)
+    window_sum = SnapshotSum(SUM_MEMORY)
     with closing(source):
         for snapshot in within(source, begin_s, end_s):
-            adding.add(snapshot)
+            window_sum.add(snapshot)
             note(snapshot)
-    if not adding.intervals:
+    if not window_sum.intervals:
         raise BpfexitError(f"{source.path} has no interval in that window: {_covers(source)}")
-    return Total(adding.sum(), source.cut, adding.intervals, tuple(source.notes()))
+    return Total(window_sum.sum(), source.cut, window_sum.intervals, tuple(source.notes()))
 
 
 def within(
@@ -71,60 +73,3 @@ def within(
 def _covers(source: RecordingSource) -> str:
     """Say how long a recording is that was read to its end."""
     return f"it lasts {max(0.0, source.end - source.start):.1f} s"
-
-
-class Adding:
-    """Adds snapshots up, several at once: each merge sorts all rows of the sum so far."""
-
-    def __init__(self, most: int | None = None, *, bounded: bool = False) -> None:
-        """Add up; `most` is how many bytes the sum may take, roughly, where it is another's.
-
-        `bounded` is for what may go on for ever: of the guests that ended, the sum keeps the
-        last ones apart and adds up the others.
-        """
-        self._bounded = bounded
-        self.intervals = 0
-        self._most = most
-        self._sum: Snapshot | None = None
-        self._sum_size = 0
-        self._waiting: list[Snapshot] = []
-        self._waiting_size = 0
-        self._guests: tuple[Guest, ...] = ()
-
-    def add(self, snapshot: Snapshot) -> None:
-        """Add one; the sum so far is made when what waits is half as large, so seldom enough.
-
-        Raises `BpfexitError` when the sum takes more memory than it may.
-        """
-        self.intervals += 1
-        size = snapshot.size + guests_size(newcomers(snapshot.guests, self._guests))
-        self._guests = snapshot.guests
-        if self._waiting and self._waiting_size + size > max(_LEAST_WAITING, self._sum_size // 2):
-            self.sum()
-        self._waiting.append(snapshot)
-        self._waiting_size += size
-
-    def sum(self) -> Snapshot:
-        """Return everything so far as one snapshot; something must have been added."""
-        if self._waiting:
-            parts = [self._sum] if self._sum else []
-            total = merged([*parts, *self._waiting])
-            self._sum = with_fewer_ended(total) if self._bounded else total
-            self._sum_size = self._sum.size + guests_size(self._sum.guests)
-            self._waiting, self._waiting_size = [], 0
-            self._check()
-        if self._sum is None:
-            raise ValueError("nothing was added")
-        return self._sum
-
-    def _check(self) -> None:
-        if self._most is not None and self._sum_size > self._most:
-            raise BpfexitError(
-                f"the intervals take more than {self._most >> 20} MiB of memory when they are "
-                "added up: choose some of the guests or exits with -p, -v or --reason"
-            )
-
-
-_LEAST_WAITING = 8 << 20
-SUM_MEMORY = MEMORY
-"""Bytes that the sum of a recording's intervals may take, as many as one of them."""

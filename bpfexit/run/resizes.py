@@ -24,10 +24,11 @@ class Resizes:
         signal.signal(signal.SIGWINCH, self._before)
         os.close(self.fd)
 
-    def read(self) -> None:
-        """Take note of all of them so far."""
+    def read(self) -> list[str]:
+        """Forget all of them so far. Returns the keys that were pressed: none."""
         with suppress(BlockingIOError):
             os.eventfd_read(self.fd)
+        return []
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del number, frame

@@ -13,9 +13,10 @@ from bpfexit.host import preflight
 from bpfexit.model.filter import Filter
 from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.text import clean
 from bpfexit.recording.reader import RecordingSource
-from bpfexit.recording.total import Adding, total
+from bpfexit.recording.total import total
 from bpfexit.run.loop import Run, intervals
 from bpfexit.run.signals import Interrupts, ending_at_once
 from bpfexit.run.source import Source
@@ -100,10 +101,10 @@ def counted(
 
     `note` is called with each interval.
     """
-    adding = Adding(bounded=True)
+    run_sum = SnapshotSum(bounded=True)
     with Interrupts() as interrupts, closing(live_source(wanted, max_rows, maps=maps)) as source:
         for snapshot in intervals(source, run, interrupts):
-            adding.add(snapshot)
+            run_sum.add(snapshot)
             if note:
                 note(snapshot)
-    return adding.sum()
+    return run_sum.sum()
