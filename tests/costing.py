@@ -40,7 +40,7 @@ def measured(ready: Ready, guest: Sequence[str]) -> Counted:
 
 def beside_perf(ready: Ready, guest: Sequence[str]) -> tuple[Counted, Counter[str]]:
     """Do the same while perf counts, and while `ENDED` processes end."""
-    exits = ("kvm:kvm_exit", "kvm:kvm_entry") if ready.backend.emits_exits else ()
+    exits = ("kvm:kvm_exit", "kvm:kvm_entry") if ready.backend.has_exit_events else ()
     seen: Counter[str] = Counter()
     found = _observed(ready, guest, lambda _: _counted_by_perf((*PERF_EVENTS, *exits), seen))
     return found, seen

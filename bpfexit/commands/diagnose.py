@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.console import RenderableType
 
-from bpfexit.advice.diagnosis import diagnose as judged
+from bpfexit.advice import diagnosis as advice
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.registry import rule as rule_named
 from bpfexit.commands.options import check_input, input_option, memory_map_options, thread_options
@@ -75,7 +75,7 @@ def diagnose(
     check_input(recording, duration, maps)
     wanted = Filter(pids, vcpus)
     snapshot = _read(recording, wanted) if recording else _counted(wanted, duration, max_rows, maps)
-    found = judged(snapshot)
+    found = advice.diagnose(snapshot)
     if as_json:
         for line in diagnosis_json.encode(found):
             click.echo(line)

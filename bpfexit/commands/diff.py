@@ -56,8 +56,8 @@ def diff(
     """
     wanted = Filter(pids, vcpus, reasons)
     sides = recorded(before, wanted), recorded(after, wanted)
-    emits_exits = all(side.origin.emits_exits for side in sides)
-    found = compare(*sides, default_query(emits_exits, by, None, limit))
+    has_exit_events = all(side.origin.has_exit_events for side in sides)
+    found = compare(*sides, default_query(has_exit_events, by, None, limit))
     if as_json:
         for line in diff_json.encode(found):
             click.echo(line)

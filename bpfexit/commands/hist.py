@@ -101,7 +101,7 @@ def hist(
     wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()))
     if recording:
         snapshot = recorded(recording, wanted)
-        _refuse_blind(snapshot.origin, needs_latencies)
+        _refuse_without_exits(snapshot.origin, needs_latencies)
     else:
         snapshot = _counted(wanted, duration, max_rows, maps, needs_latencies)
     _say_lost(snapshot)
@@ -124,7 +124,7 @@ def _counted(
 ) -> Snapshot:
     """Count on this host; return all of it."""
     backend = preflight.ready().backend
-    _refuse_blind(Origin("", "", backend.module, backend.emits_exits), needs_latencies)
+    _refuse_without_exits(Origin("", "", backend.module, backend.has_exit_events), needs_latencies)
     return counted(wanted, Run(READ_EVERY_S, duration=duration), max_rows, maps=maps)
 
 
@@ -135,8 +135,8 @@ def _say_lost(snapshot: Snapshot) -> None:
             tell(f"{number} {LOSSES[name]} ({name})")
 
 
-def _refuse_blind(origin: Origin, needs_latencies: bool) -> None:
-    if needs_latencies and not origin.emits_exits:
+def _refuse_without_exits(origin: Origin, needs_latencies: bool) -> None:
+    if needs_latencies and not origin.has_exit_events:
         raise BpfexitError(
             f"{origin.backend} has no kvm_exit event, so there are no latencies: "
             "only `--format folded`, by count, works there"
@@ -144,8 +144,8 @@ def _refuse_blind(origin: Origin, needs_latencies: bool) -> None:
 
 
 def _default_by(form: Format, origin: Origin) -> tuple[str, ...]:
-    groups = (each for each in form.groups if origin.emits_exits or each != "reason")
-    return (*groups, *default_dimensions(emits_exits=False))
+    groups = (each for each in form.groups if origin.has_exit_events or each != "reason")
+    return (*groups, *default_dimensions(has_exit_events=False))
 
 
 def _cut(found: list[Distribution], limit: int) -> list[Distribution]:

@@ -50,7 +50,9 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Mom
     help="Start of the window: seconds since the start, HH:MM:SS, or ISO date and time.",
 )
 @click.option("--to", "end", metavar="TIME", callback=moment, help="End of the window, likewise.")
-@click.option("--timeline", is_flag=True, help="Show rates over time, by reason or --by.")
+@click.option(
+    "--timeline", "with_timeline", is_flag=True, help="Show rates over time, by reason or --by."
+)
 @filter_options
 @view_options
 def report(
@@ -58,7 +60,7 @@ def report(
     recording: Path | None,
     begin: Moment | None,
     end: Moment | None,
-    timeline: bool,
+    with_timeline: bool,
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
     reasons: tuple[str, ...],
@@ -68,17 +70,17 @@ def report(
 ) -> None:
     """Show what FILE recorded as `top` would: all of it, or a window, as one table."""
     source = RecordingSource(_path(file, recording), Filter(pids, vcpus, reasons))
-    if timeline and by is None and source.emits_exits:
+    if with_timeline and by is None and source.has_exit_events:
         by = ("reason",)
-    query = default_query(source.emits_exits, by, sort, limit)
-    course = Timeline(query)
+    query = default_query(source.has_exit_events, by, sort, limit)
+    timeline = Timeline(query)
     window = _since(begin, source), _since(end, source)
-    whole = total_of(source, *window, *([course.add] if timeline else []))
+    whole = total_of(source, *window, *([timeline.add] if with_timeline else []))
     total, console = whole.snapshot, PlainConsole()
     title = "1 interval" if whole.intervals == 1 else f"{whole.intervals} intervals"
-    if timeline:
+    if with_timeline:
         console.print(header(total, title))
-        console.print(timeline_table(view(total, query), course, total.start, console.width))
+        console.print(timeline_table(view(total, query), timeline, total.start, console.width))
     else:
         show(total, query, console, title)
     tell(*whole.notes)

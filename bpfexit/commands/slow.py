@@ -26,7 +26,7 @@ from bpfexit.run.loop import Run, intervals
 from bpfexit.run.session import max_rows_option, opened, tell
 from bpfexit.run.signals import Interrupts
 from bpfexit.streams import write_line
-from bpfexit.ui.slow import HEADINGS, line, summary, untold
+from bpfexit.ui.slow import HEADINGS, line, summary, unreported
 
 EPILOG = """\b
 Examples:
@@ -82,7 +82,7 @@ def slow(
         raise BpfexitError(
             f"{recording} contains no slow exits: record them with `bpfexit record --events slow`"
         )
-    tell(summary(printed.count, printed.told, printed.than_ns))
+    tell(summary(printed.count, printed.reported, printed.than_ns))
     tell(*source.notes())
 
 
@@ -96,7 +96,7 @@ class _Printed:
         self._headings = headings
         self.than_ns: int | None = None
         self.count = 0
-        self.told = 0
+        self.reported = 0
 
     def add(self, snapshot: Snapshot) -> None:
         """Print those of an interval; say at once when some are missing."""
@@ -108,8 +108,8 @@ class _Printed:
         guest_of = known_guests(snapshot.guests)
         self.than_ns = slow.than_ns
         self.count += slow.count
-        self.told += len(slow.exits)
+        self.reported += len(slow.exits)
         for each in slow.exits:
             write_line(self._write(each, slow_exit_name(each, guest_of)))
-        if missing := untold(slow):
+        if missing := unreported(slow):
             tell(missing)

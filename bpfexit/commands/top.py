@@ -83,7 +83,7 @@ def top(
     wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()))
     with Interrupts() as interrupts:
         source = opened(recording, wanted, max_rows, maps=maps)
-        query = default_query(source.emits_exits, by, sort, limit)
+        query = default_query(source.has_exit_events, by, sort, limit)
         try:
             _show(source, run, query, interrupts, batch=batch, as_json=as_json)
         finally:
@@ -109,7 +109,7 @@ def _show(
         show_tables(snapshots, query, console, sum_for(source))
         return
     replay = source.due() is not None
-    state = first_state(query, run.interval, source.emits_exits, replay)
+    state = first_state(query, run.interval, source.has_exit_events, replay)
     screen = LiveScreen(state, console, partial(sum_for, source))
     run_screen(source, run, interrupts, screen)
     if screen.total:

@@ -21,7 +21,7 @@ def named(name: AddressName | None) -> dict[str, str | None]:
     """Return an address's name and who gave it, as JSON and CSV have them; null: not known."""
     if name is None:
         return {"name": None, "named_by": None}
-    return {"name": name.text, "named_by": name.layer.value}
+    return {"name": name.text, "named_by": name.source.value}
 
 
 def paths(distributions: Sequence[Distribution]) -> list[Path]:

@@ -15,7 +15,7 @@ class Backend:
     isa: Isa
 
     @property
-    def emits_exits(self) -> bool:
+    def has_exit_events(self) -> bool:
         """Without `kvm_exit` only accesses and time in user space can be seen."""
         return self.isa is not Isa.NONE
 

@@ -200,7 +200,7 @@ def back_end(root: Path = Path("/")) -> Check:
         remedy = "load its back end with `modprobe kvm_intel` or `modprobe kvm_amd`"
         return Check(name, Status.FAIL, fact, remedy)
     fact = f"{backend.module} ({backend.title})"
-    if backend.emits_exits:
+    if backend.has_exit_events:
         return Check(name, Status.OK, fact)
     return Check(
         name,
@@ -216,7 +216,7 @@ def types(backend: Backend | None, root: Path = Path("/")) -> Check:
     place = btf.paths(root)[0]
     if os.access(place, os.R_OK):
         return Check(name, Status.OK, "present")
-    if backend is None or backend.emits_exits:
+    if backend is None or backend.has_exit_events:
         return Check(name, Status.OK, "missing, and not needed with kvm_exit")
     lacking = "cannot be read" if os.path.exists(place) else "is missing"
     return Check(
@@ -236,7 +236,7 @@ def events(backend: Backend | None, place: Path | None) -> list[Check]:
 
 def needed_events(backend: Backend) -> tuple[str, ...]:
     """Return the events of the group `kvm` that are attached to, and read about."""
-    if backend.emits_exits:
+    if backend.has_exit_events:
         return EVENTS
     return (*(event for event in EVENTS if event != "kvm_entry"), "kvm_emulate_insn")
 
@@ -252,7 +252,7 @@ def _event(event: str, backend: Backend, place: Path) -> Check:
         return _unseen_event(name)
     if event != "kvm_exit":
         return Check(name, Status.OK, "present")
-    if not backend.emits_exits:
+    if not backend.has_exit_events:
         return Check(name, Status.OK, f"present, never emitted by {backend.module}")
     lacking = sorted(set(EXIT_FIELDS) - set(tracefs.field_offsets(text)))
     if not lacking:

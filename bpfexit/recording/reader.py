@@ -38,7 +38,7 @@ class RecordingSource:
             raise BpfexitError(
                 f"{path} contains no complete interval{why}: make one with `bpfexit record`"
             )
-        self._emits_exits = first.origin.emits_exits
+        self._has_exit_events = first.origin.has_exit_events
         self.start = first.start
         """When the first snapshot began, unix time, s."""
         self.end = first.start
@@ -50,9 +50,9 @@ class RecordingSource:
         return self._entries.cut
 
     @property
-    def emits_exits(self) -> bool:
+    def has_exit_events(self) -> bool:
         """As the first snapshot says."""
-        return self._emits_exits
+        return self._has_exit_events
 
     def next(self) -> Snapshot | None:
         """Return the next snapshot; None after the last."""

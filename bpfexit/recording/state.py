@@ -82,10 +82,10 @@ class Known:
         had.update((each.name, replace(each, ended=True)) for each in living)
         self._changed |= bool(living)
 
-    def _forget(self, told: frozenset[int]) -> None:
-        """Forget the processes whose guests have all ended, but for those told of."""
+    def _forget(self, reported: frozenset[int]) -> None:
+        """Forget processes that are not reported any more and whose guests have all ended."""
         for pid in [*self._of]:
-            if pid not in told and all(guest.ended for guest in self._of[pid].values()):
+            if pid not in reported and all(guest.ended for guest in self._of[pid].values()):
                 del self._of[pid]
                 self._changed = True
 

@@ -8,7 +8,7 @@ import click
 
 from bpfexit.guests import guests
 from bpfexit.guests.guests import Guests
-from bpfexit.guests.maps.qmp_socket import NOBODY, MapSources
+from bpfexit.guests.maps.qmp_socket import NO_MAP_SOURCES, MapSources
 from bpfexit.host import preflight
 from bpfexit.model.filter import Filter
 from bpfexit.model.slow import Threshold
@@ -35,12 +35,12 @@ def live_source(
     wanted: Filter,
     max_rows: int = MAX_ROWS,
     threshold: Threshold | None = None,
-    maps: MapSources = NOBODY,
+    maps: MapSources = NO_MAP_SOURCES,
 ) -> KernelSource:
     """Attach to this host's KVM. Raises `BpfexitError` where that cannot be."""
     with ending_at_once():
         ready = preflight.ready()
-        for note in [*ready.notes, *guests.doubts(wanted.pids)]:
+        for note in [*ready.notes, *guests.warnings(wanted.pids)]:
             tell(note)
         known = _mapped_guests(wanted, maps) if maps else Guests()
         try:
@@ -75,7 +75,7 @@ def opened(
     wanted: Filter,
     max_rows: int,
     threshold: Threshold | None = None,
-    maps: MapSources = NOBODY,
+    maps: MapSources = NO_MAP_SOURCES,
 ) -> Source:
     """Open a recording, or this host where there is none. Raises `BpfexitError`."""
     if recording:
@@ -95,7 +95,7 @@ def counted(
     run: Run,
     max_rows: int = MAX_ROWS,
     note: Callable[[Snapshot], object] | None = None,
-    maps: MapSources = NOBODY,
+    maps: MapSources = NO_MAP_SOURCES,
 ) -> Snapshot:
     """Count on this host until the run's end or Ctrl-C; return all of it as one snapshot.
 

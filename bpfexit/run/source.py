@@ -10,7 +10,7 @@ class Source(Protocol):
     """Snapshots, one after another."""
 
     @property
-    def emits_exits(self) -> bool:
+    def has_exit_events(self) -> bool:
         """Whether the back end emits `kvm_exit`, so that there are reasons and latencies."""
 
     def notes(self) -> list[str]:

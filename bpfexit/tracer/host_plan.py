@@ -40,7 +40,7 @@ def _plan(
     max_vcpus: int,
     views: Sequence[View],
 ) -> programs.Plan:
-    if backend.emits_exits:
+    if backend.has_exit_events:
         plan = programs.plan_with_exits(records, preempted, max_rows, max_vcpus, views)
         if kvm.emulates_real_mode():
             return programs.with_real_mode(plan, records, _vcpu_id_offset(types))
@@ -73,7 +73,7 @@ def _record(tracefs_root: Path, event: str) -> dict[str, int]:
 
 def reason_filter(backend: Backend, reasons: Reasons, names: tuple[str, ...]) -> dict[str, str]:
     """Return the macro by which only these reasons are counted. Raises `UsageError`."""
-    if names and not backend.emits_exits:
+    if names and not backend.has_exit_events:
         raise UsageError(f"--reason: the back end {backend.module} gives no exit reasons")
     codes = []
     for name in names:

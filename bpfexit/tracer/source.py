@@ -72,9 +72,9 @@ class KernelSource:
         self._cost = CostMeter(self._reading)
 
     @property
-    def emits_exits(self) -> bool:
+    def has_exit_events(self) -> bool:
         """As the back end does."""
-        return self._backend.emits_exits
+        return self._backend.has_exit_events
 
     @property
     def origin(self) -> Origin:
@@ -140,7 +140,7 @@ class KernelSource:
         return bool(self._wanted.reasons)
 
     def _reading(self) -> Reading:
-        accesses = 0 if self.emits_exits else self._counters.without_latency()
+        accesses = 0 if self.has_exit_events else self._counters.without_latency()
         return Reading(time.monotonic_ns(), self._programs.runs(), accesses)
 
     def _names(self, after: Sample) -> Names:

@@ -70,4 +70,4 @@ def _of_none(snapshot: Snapshot, cost: ProgramsCost) -> str:
 
 
 def _unit(origin: Origin) -> str:
-    return "exit" if origin.emits_exits else "access"
+    return "exit" if origin.has_exit_events else "access"

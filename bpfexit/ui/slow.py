@@ -32,7 +32,7 @@ def line(each: SlowExit, name: AddressName | None = None) -> str:
     return f"{when} {took:>7} {user:>7}  {vcpu:>4} {clean(each.vm):16} {rip:18} {what}"
 
 
-def untold(slow: Slow) -> str:
+def unreported(slow: Slow) -> str:
     """Say what is not in the lines; nothing when nothing is missing."""
     said = []
     if slow.limited:
@@ -42,8 +42,10 @@ def untold(slow: Slow) -> str:
     return " and ".join(said)
 
 
-def summary(count: int, told: int, than_ns: int) -> str:
+def summary(count: int, reported: int, than_ns: int) -> str:
     """Say how many there were, and how many have a line."""
     exits = "1 exit" if count == 1 else f"{numbers.count(count)} exits"
-    missing = "" if count == told else f", {numbers.count(count - told)} of them not printed"
+    missing = (
+        "" if count == reported else f", {numbers.count(count - reported)} of them not printed"
+    )
     return f"{exits} took {numbers.duration(than_ns)} or longer{missing}"

@@ -9,8 +9,8 @@ from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from bpfexit.model.view import Query, default_dimensions
 
 VIEWS: tuple[tuple[str, ...], ...] = (
-    default_dimensions(emits_exits=True),
-    default_dimensions(emits_exits=False),
+    default_dimensions(has_exit_events=True),
+    default_dimensions(has_exit_events=False),
     ("vm", "reason"),
     ("vm",),
     ("vcpu",),
@@ -81,10 +81,10 @@ class State:
 
 
 def first_state(
-    query: Query, interval: float, emits_exits: bool = True, replay: bool = False
+    query: Query, interval: float, has_exit_events: bool = True, replay: bool = False
 ) -> State:
     """Return the state a run begins with; without reasons, no view is by reason."""
-    views = VIEWS if emits_exits else tuple(view for view in VIEWS if "reason" not in view)
+    views = VIEWS if has_exit_events else tuple(view for view in VIEWS if "reason" not in view)
     others = tuple(view for view in views if view != query.by)
     return State(query, interval, views=(query.by, *others), replay=replay)
 

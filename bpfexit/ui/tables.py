@@ -21,8 +21,8 @@ from bpfexit.events.kind import Kind
 from bpfexit.model import numbers
 from bpfexit.model.columns import COLUMNS, Column
 from bpfexit.model.ended import OTHERS
-from bpfexit.model.grouping import Subject
-from bpfexit.model.guest import Layer
+from bpfexit.model.grouping import GroupKey
+from bpfexit.model.guest import NameSource
 from bpfexit.model.losses import LOSSES, NOT_COUNTED
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.snapshot import Snapshot, times
@@ -48,7 +48,7 @@ SHOW_ALL = "-n 0 shows all"
 """How to see the lines that are hidden, where there is no end of room."""
 
 
-class Grouped(Protocol):
+class HasLines(Protocol):
     """Lines with what they are grouped by: a view of one snapshot, or a comparison of two."""
 
     @property
@@ -56,7 +56,7 @@ class Grouped(Protocol):
         """What was asked for."""
 
     @property
-    def lines(self) -> Sequence[Subject]:
+    def lines(self) -> Sequence[GroupKey]:
         """What each line is about."""
 
     @property
@@ -70,7 +70,7 @@ def header(snapshot: Snapshot, title: str = "", *, with_cost: bool = False) -> R
     What bpfexit costs is among them when its programs were measured in that time;
     `with_cost` asks for it always.
     """
-    lines = [where(snapshot), how_much(snapshot, title), _time(snapshot), lost(snapshot)]
+    lines = [origin_line(snapshot), totals_line(snapshot, title), _time(snapshot), lost(snapshot)]
     if snapshot.ended:
         lines.append(_ended(snapshot))
     if snapshot.notices:
@@ -99,7 +99,7 @@ def table(view: View, width: int, more: str = SHOW_ALL, empty: str = NO_EXITS) -
     for line, text in zip(view.lines, values, strict=True):
         cells = [label(line) for _, label in wanted]
         grid.add_row(*cells, Text(text), style="bold" if is_tree and not line.depth else "")
-    return Group(grid, *below(view, more, empty))
+    return Group(grid, *footnotes(view, more, empty))
 
 
 def _numbers(view: View, shown: Sequence[Column]) -> list[str]:
@@ -134,7 +134,7 @@ def _shown(view: View, width: int) -> list[Column]:
     ]
 
 
-def below(view: Grouped, more: str = SHOW_ALL, empty: str = NO_EXITS) -> list[Text]:
+def footnotes(view: HasLines, more: str = SHOW_ALL, empty: str = NO_EXITS) -> list[Text]:
     """Return what is said under a table: that it is empty, how much is hidden, who names."""
     if not view.lines:
         return [Text(empty, style="dim")]
@@ -143,17 +143,17 @@ def below(view: Grouped, more: str = SHOW_ALL, empty: str = NO_EXITS) -> list[Te
     return [Text(each, "dim", no_wrap=True, overflow="ellipsis") for each in said]
 
 
-def named_by(lines: Sequence[Subject]) -> list[str]:
+def named_by(lines: Sequence[GroupKey]) -> list[str]:
     """Say who gave the names of addresses, if any: the guests, or what is usual."""
     names = [line.name for line in lines if line.name]
-    layers = {name.layer for name in names} - {Layer.PLATFORM}
-    said = [f"named by {', '.join(sorted(layers))}"] if layers else []
+    sources = {name.source for name in names} - {NameSource.PLATFORM}
+    said = [f"named by {', '.join(sorted(sources))}"] if sources else []
     if any(name.is_guess for name in names):
         said.append(GUESSED)
     return ["; ".join(said)] if said else []
 
 
-def where(snapshot: Snapshot) -> Text:
+def origin_line(snapshot: Snapshot) -> Text:
     """Return host, kernel, back end, how many guests, and when it ended."""
     origin = snapshot.origin
     guests, vcpus = len(set(snapshot.vcpus["vm"].tolist())), len(snapshot.vcpus)
@@ -165,9 +165,9 @@ def where(snapshot: Snapshot) -> Text:
     return text.append(f"  {_plural(guests, 'guest')}, {_plural(vcpus, 'vCPU')}  {clock}")
 
 
-def how_much(snapshot: Snapshot, title: str = "") -> Text:
+def totals_line(snapshot: Snapshot, title: str = "") -> Text:
     """Return the exits a second, all of them, and what they are all of."""
-    unit = "exits" if snapshot.origin.emits_exits else "accesses"
+    unit = "exits" if snapshot.origin.has_exit_events else "accesses"
     per_second = snapshot.exits / snapshot.duration_s if snapshot.duration_s else float("nan")
     text = Text(f"{numbers.rate(per_second)} {unit}/s", style="bold", no_wrap=True)
     counted = f"  {numbers.count(snapshot.exits)} in {snapshot.duration_s:.2f} s"
@@ -176,14 +176,15 @@ def how_much(snapshot: Snapshot, title: str = "") -> Text:
 
 def _time(snapshot: Snapshot) -> Text:
     """Return where the vCPUs' time went; without entries, only what user space took is known."""
-    spent = times(snapshot)
-    if snapshot.only and spent.total:
+    vcpu_times = times(snapshot)
+    if snapshot.only and vcpu_times.total:
         return _time_of_some(snapshot)
-    if not spent.total:
-        busy = spent.user / snapshot.duration_s if snapshot.duration_s else float("nan")
+    if not vcpu_times.total:
+        busy = vcpu_times.user / snapshot.duration_s if snapshot.duration_s else float("nan")
         return Text(f"time: in user space {numbers.duration(busy)} a second", no_wrap=True)
     guest, exits, user, idle = (
-        numbers.share(ns / spent.total) for ns in (spent.guest, spent.exits, spent.user, spent.idle)
+        numbers.share(ns / vcpu_times.total)
+        for ns in (vcpu_times.guest, vcpu_times.exits, vcpu_times.user, vcpu_times.idle)
     )
     return Text(
         f"time: guest {guest}%, exits {exits}% (in user space {user}%), idle {idle}%",
@@ -194,8 +195,8 @@ def _time(snapshot: Snapshot) -> Text:
 
 def _time_of_some(snapshot: Snapshot) -> Text:
     """Return how long the exits of the reasons asked for took: shares would need all others."""
-    spent = times(snapshot)
-    each = (spent.exits + spent.idle, spent.user)
+    vcpu_times = times(snapshot)
+    each = (vcpu_times.exits + vcpu_times.idle, vcpu_times.user)
     exits, user = (numbers.duration(ns / snapshot.duration_s) for ns in each)
     only = clean(", ".join(snapshot.only))
     said = f"time: {exits} per second in exits of {only} alone (in user space {user})"
@@ -224,8 +225,8 @@ def _cost(snapshot: Snapshot) -> Text:
 
 def without_exits(snapshot: Snapshot) -> list[Text]:
     """Return a line about accesses without an exit: all, some, or none of them."""
-    if not snapshot.origin.emits_exits:
-        return [_blind(snapshot)]
+    if not snapshot.origin.has_exit_events:
+        return [no_exit_notice(snapshot)]
     if not snapshot.without_exit:
         return []
     some = f"{numbers.count(snapshot.without_exit)} accesses took no exit"
@@ -233,7 +234,7 @@ def without_exits(snapshot: Snapshot) -> list[Text]:
     return [Text(said, "yellow", no_wrap=True, overflow="ellipsis")]
 
 
-def _blind(snapshot: Snapshot) -> Text:
+def no_exit_notice(snapshot: Snapshot) -> Text:
     """Return what a back end without exits does not tell."""
     backend = clean(snapshot.origin.backend)
     return Text(
@@ -258,10 +259,10 @@ def _notices(snapshot: Snapshot) -> Text:
     return Text(said, "yellow", no_wrap=True, overflow="ellipsis")
 
 
-Label = tuple[str, Callable[[Subject], Text]]
+Label = tuple[str, Callable[[GroupKey], Text]]
 
 
-def labels(view: Grouped, ended: frozenset[tuple[int, str]] = frozenset()) -> list[Label]:
+def labels(view: HasLines, ended: frozenset[tuple[int, str]] = frozenset()) -> list[Label]:
     """Return the label columns a view needs: titles, and what a line has there.
 
     The guests in `ended`, by process and name, are said to have ended.
@@ -278,7 +279,7 @@ def labels(view: Grouped, ended: frozenset[tuple[int, str]] = frozenset()) -> li
     return found
 
 
-def add_labels(grid: Table, wanted: Sequence[Label], lines: Sequence[Subject]) -> None:
+def add_labels(grid: Table, wanted: Sequence[Label], lines: Sequence[GroupKey]) -> None:
     """Add the label columns; a reason or an address gets its room before the numbers do."""
     for title, label in wanted:
         longest = max((label(line).cell_len for line in lines), default=0)
@@ -287,14 +288,14 @@ def add_labels(grid: Table, wanted: Sequence[Label], lines: Sequence[Subject]) -
         grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=ratio, min_width=room)
 
 
-def _shared_names(view: Grouped) -> set[str]:
+def _shared_names(view: HasLines) -> set[str]:
     """Return the names that several guests have."""
     guests = {(line.vm, line.pid) for line in view.lines}
     counts = Counter(vm for vm, _ in guests if vm is not None)
     return {vm for vm, guests_of_that_name in counts.items() if guests_of_that_name > 1}
 
 
-def _guest(shared: set[str], ended: frozenset[tuple[int, str]], line: Subject) -> Text:
+def _guest(shared: set[str], ended: frozenset[tuple[int, str]], line: GroupKey) -> Text:
     """Return the guest's name, with the process where the name alone is not enough."""
     if line.vm is None or line.depth:
         return Text("")
@@ -302,7 +303,7 @@ def _guest(shared: set[str], ended: frozenset[tuple[int, str]], line: Subject) -
     return Text(clean(line.vm) + process + (" (ended)" if (line.pid, line.vm) in ended else ""))
 
 
-def _vcpu(line: Subject) -> Text:
+def _vcpu(line: GroupKey) -> Text:
     if line.vcpu is None or line.depth:
         return Text("")
     if line.vcpu != NO_VCPU:
@@ -310,7 +311,7 @@ def _vcpu(line: Subject) -> Text:
     return Text("not known" if line.tid is None else f"tid {line.tid}")
 
 
-def reason_or_address(line: Subject) -> Text:
+def reason_or_address(line: GroupKey) -> Text:
     """Return how a line's reason, or its address with its name, is written."""
     if line.address is not None:
         text = Text("  " * line.depth + address(line.kind, line.address, line.access))
@@ -318,7 +319,7 @@ def reason_or_address(line: Subject) -> Text:
     return Text(clean(line.reason) if line.reason else "not known")
 
 
-def _address(line: Subject) -> Text:
+def _address(line: GroupKey) -> Text:
     return Text("") if line.address is None else reason_or_address(line)
 
 

@@ -11,7 +11,7 @@ from bpfexit.model import numbers
 from bpfexit.model.timeline import Timeline, placed
 from bpfexit.model.view import View
 from bpfexit.ui.sparkline import sparkline
-from bpfexit.ui.tables import below, labels
+from bpfexit.ui.tables import footnotes, labels
 
 _NARROWEST = 8
 _LABEL_LIMIT = 32
@@ -43,7 +43,7 @@ def timeline_table(view: View, timeline: Timeline, start: float, width: int) -> 
         cells = [label(line) for _, label in wanted]
         written = (numbers.rate(each) for each in (line.numbers["rate"], peak))
         grid.add_row(*cells, Text(sparkline(rates.tolist())), *map(Text, written))
-    return Group(grid, *below(view))
+    return Group(grid, *footnotes(view))
 
 
 def _fitted(sizes: list[int], room: int) -> list[int]:

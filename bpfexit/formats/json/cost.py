@@ -26,7 +26,7 @@ def _whole(snapshot: Snapshot, cost: ProgramsCost) -> dict[str, Any]:
         "about": "all",
         "start": cost.start,
         "duration_s": cost.duration_s,
-        "unit": "exit" if snapshot.origin.emits_exits else "access",
+        "unit": "exit" if snapshot.origin.has_exit_events else "access",
         "exits": cost.exits,
         "runs": cost.runs,
         "ns": cost.ns,

@@ -33,7 +33,7 @@ def _whole(diff: Diff) -> dict[str, Any]:
         "after": _recording(diff, diff.after),
         "differing": list(diff.differing),
         "same": diff.is_same,
-        "time": "user" if diff.in_user else "exits",
+        "time": "user" if diff.userspace else "exits",
         "saved_ns_per_s": _number(diff.saved),
         "lines": len(diff.lines),
         "hidden": diff.hidden,

@@ -12,7 +12,7 @@ def document(origin: Origin) -> dict[str, Any]:
         "host": origin.host,
         "kernel": origin.kernel,
         "backend": origin.backend,
-        "has_exit_events": origin.emits_exits,
+        "has_exit_events": origin.has_exit_events,
     }
 
 

@@ -30,7 +30,7 @@ from bpfexit.formats.json.values import (
     Names,
     as_bytes,
     count,
-    refusing,
+    decode_errors,
     seconds,
     short_text,
     shortened,
@@ -108,7 +108,7 @@ def _cost(cost: OwnCost) -> dict[str, Any] | None:
 
 def _vcpu(values: tuple[int, ...], snapshot: Snapshot) -> dict[str, Any]:
     vm, pid, tid, vcpu, guest_ns = values
-    known = snapshot.origin.emits_exits
+    known = snapshot.origin.has_exit_events
     return {
         "vm": snapshot.vms[vm],
         "pid": pid,
@@ -171,7 +171,7 @@ def _names_of(snapshot: Snapshot, naming: Naming | None) -> Callable[..., dict[s
 
 def decode(line: Line) -> Snapshot:
     """Read a line back. Raises `BpfexitError` for whatever is not such a line."""
-    with refusing():
+    with decode_errors():
         lists = _Lists()
         document = translated(json_lists.parse(as_bytes(line), lists.takers))
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:

@@ -76,7 +76,7 @@ def short_text(value: Any) -> str:
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def decode_errors() -> Iterator[None]:
     """Turn whatever goes wrong with a document into a `BpfexitError` that says what."""
     try:
         yield

@@ -11,7 +11,7 @@ from bpfexit.guests.maps.board import Board
 from bpfexit.guests.maps.published import GuestKey
 from bpfexit.guests.maps.schedule import Schedule
 from bpfexit.host.cancel import Cancel
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 
 
 @dataclass
@@ -87,6 +87,6 @@ class LibvirtMaps:
             self._board.fail(key, f"{error}{kept}")
             domain.uuid = ""  # it may be another domain's by then
         else:
-            self._board.publish(key, (regions, Layer.LIBVIRT))
+            self._board.publish(key, (regions, NameSource.LIBVIRT))
             self._board.clear(key)
         domain.schedule.postpone(self._clock())

@@ -5,9 +5,9 @@ from typing import NamedTuple, Protocol
 
 from bpfexit.events.region import Region
 from bpfexit.host.processes import Process
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 
-Mapped = tuple[tuple[Region, ...], Layer | None]
+Mapped = tuple[tuple[Region, ...], NameSource | None]
 """A guest's memory map, and who gave it."""
 
 

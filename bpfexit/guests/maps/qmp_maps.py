@@ -12,7 +12,7 @@ from bpfexit.guests.maps.published import GuestKey
 from bpfexit.guests.maps.qmp_socket import Socket
 from bpfexit.guests.maps.schedule import Schedule
 from bpfexit.host.cancel import Cancel
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 
 
 @dataclass
@@ -110,7 +110,7 @@ class QmpMaps:
         if source.owner is None or answer.pid != source.made_by:
             source.owner, source.made_by = self._owner(source.socket, answer, guests), answer.pid
         if source.owner:
-            self._board.publish(source.owner, (answer.regions, Layer.QMP))
+            self._board.publish(source.owner, (answer.regions, NameSource.QMP))
             self._board.clear(source.socket)
 
     def _owner(

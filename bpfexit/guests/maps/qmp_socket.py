@@ -40,4 +40,4 @@ class MapSources:
         return bool(self.sockets) or self.libvirt
 
 
-NOBODY = MapSources()
+NO_MAP_SOURCES = MapSources()

@@ -9,7 +9,7 @@ from bpfexit.events.mmio import MMIO
 from bpfexit.events.msr import MSR
 from bpfexit.events.pio import PIO
 from bpfexit.events.region import Region
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.names.reasons import Isa
@@ -72,7 +72,7 @@ def seen(
     """Return a snapshot of one guest with its command line, its map and its host."""
     guest = Guest(100, "alpha", options=options, regions=regions)
     if regions:
-        guest = Guest(100, "alpha", options=options, regions=regions, mapped_by=Layer.QMP)
+        guest = Guest(100, "alpha", options=options, regions=regions, mapped_by=NameSource.QMP)
     origin = Origin("host", "6.18.0", backend, backend != PVM, HostFacts(**facts))
     found = snapshot(*exits, origin=origin, duration_s=duration_s, guest_ns=guest_ns)
     return Snapshot(**{**vars(found), "guests": (guest,)})

@@ -17,7 +17,7 @@ from tests.unit.builders import Exits, pio, snapshot
 SEEN = snapshot(pio(0x70, ns=(100, 200)), Exits("HLT", ns=(10**6,)), Exits("CPUID", no_latency=2))
 BLIND = snapshot(
     pio(0x70, reason=None, isa=Isa.NONE, no_latency=9),
-    origin=Origin("host", "6.18.0", "kvm_pvm", emits_exits=False),
+    origin=Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False),
 )
 
 

@@ -70,7 +70,7 @@ ROW_FIELDS = [
     "no_latency",
     "hist",
 ]
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 
 
 def small() -> Snapshot:

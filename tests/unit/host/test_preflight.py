@@ -57,7 +57,7 @@ def test_the_events_looked_for_are_those_attached_to(backend: Backend) -> None:
     records = {
         event: dict.fromkeys(fields, 8) for event, fields in programs.record_fields().items()
     }
-    if backend.emits_exits:
+    if backend.has_exit_events:
         plan = programs.plan_with_exits(records, False, 1, 1)
     else:
         plan = programs.plan_without_exits(records, 0, False, 1, 1)

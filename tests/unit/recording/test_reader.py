@@ -16,7 +16,7 @@ from bpfexit.recording.reader import RecordingSource
 from tests.unit.builders import Exits, pio, snapshot, tally
 
 NO_FILTER = Filter()
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 
 
 def three() -> list[Snapshot]:
@@ -72,7 +72,7 @@ def test_it_says_how_long_the_next_snapshot_lasted(tmp_path: Path) -> None:
 def test_the_back_end_is_that_of_the_recording(tmp_path: Path, origin: Origin | None) -> None:
     of = snapshot(pio(0x70, no_latency=1, isa=Isa.NONE, reason=None), origin=origin)
     source = RecordingSource(written(tmp_path, lines([of])), NO_FILTER)
-    assert source.emits_exits is (origin is None)
+    assert source.has_exit_events is (origin is None)
 
 
 def test_a_cut_last_line_is_left_out_and_said(tmp_path: Path) -> None:

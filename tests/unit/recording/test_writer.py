@@ -16,7 +16,7 @@ from bpfexit.formats.json import guest as guest_json
 from bpfexit.formats.json.recording import Header
 from bpfexit.formats.json.snapshot import encode
 from bpfexit.model.filter import Filter
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin
 from bpfexit.recording.reader import RecordingSource
@@ -29,7 +29,7 @@ MUTATIONS = 5000
 
 
 REGIONS = (Region(PIO, 0x608, 0x60B, "acpi-tmr"), Region(MMIO, 0, 9, "ram"))
-WEB = Guest(100, "alpha", "qemu", "qemu", (("machine", "pc"),), REGIONS, Layer.QMP)
+WEB = Guest(100, "alpha", "qemu", "qemu", (("machine", "pc"),), REGIONS, NameSource.QMP)
 DB = Guest(101, "db", "libvirt")
 
 

@@ -10,7 +10,7 @@ from tests.unit.builders import pio, snapshot
 class FakeSource:
     """Counts how often it was read: one exit in the first snapshot, two in the second, ..."""
 
-    emits_exits = True
+    has_exit_events = True
 
     def __init__(self, lasts: float | None = None, holds: int = 10**6) -> None:
         self._lasts = lasts

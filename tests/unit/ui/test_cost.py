@@ -20,8 +20,8 @@ EXITS = ProgramsCost(
     (ProgramRuns("kvm_entry", 1000, 150_000), ProgramRuns("kvm_exit", 1000, 262_000)),
 )
 SILENT = replace(EXITS, exits=0, programs=(ProgramRuns("kvm_exit", 0, 0),))
-SVM = Origin("host", "6.18.0", "kvm_amd", emits_exits=True)
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+SVM = Origin("host", "6.18.0", "kvm_amd", has_exit_events=True)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 HALF_A_CORE = OwnCost(1.0, 2.0)
 
 

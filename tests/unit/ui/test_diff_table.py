@@ -20,7 +20,7 @@ from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
 
 WIDTHS = (80, 100, 120, 160)
 NAMES = ("before.jsonl", "after.jsonl")
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 EVIL = "[bold]\x1b[2J[/x]\n\r\u202e:smile:"
 HARMLESS = "[bold]\\x1b[2J[/x]\\n\\r\\u202e:smile:"
 

@@ -16,7 +16,7 @@ from bpfexit.ui.state import first_state
 from tests.unit.builders import pio, snapshot
 
 HEIGHT = 24
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 
 
 @pytest.mark.parametrize("notices", [(), ("--qmp q: no answer",) * 9])
@@ -24,7 +24,7 @@ PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
 def test_it_fits(notices: tuple[str, ...], guests: tuple[Guest, ...]) -> None:
     console = Console(file=io.StringIO(), width=100, height=HEIGHT, color_system=None)
     query = Query(("port",))
-    state = first_state(query, 1.0, emits_exits=True, replay=False)
+    state = first_state(query, 1.0, has_exit_events=True, replay=False)
     screen = LiveScreen(state, console, SnapshotSum)
     many = snapshot(*(pio(port) for port in range(100)), origin=PVM)
     cost = OwnCost(cpu_s=0.1, over_s=1.0)
