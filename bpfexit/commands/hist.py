@@ -22,19 +22,19 @@ from bpfexit.run.loop import Run
 from bpfexit.run.session import counted, max_rows_option, recorded, tell
 
 READ_EVERY_S = 1.0
-"""The interval after which space of guests that ended is free again."""
+"""The interval after which the rows of guests that ended are free again."""
 
-_COARSE = ", ".join(each.name for each in FORMATS.values() if each.log2)
+_COARSE = ", ".join(form.name for form in FORMATS.values() if form.log2)
 
 EPILOG = f"""\b
-Formats; counts are exact in each:
+Formats; counts are exact in all of them:
 {help_lines()}
 
 \b
 Latencies are kept in four buckets per power of two (16 ns wide below 64 ns);
 some formats ({_COARSE})
 merge them into one unless --buckets is fine.
-Each exit is in one histogram: those at an address in that of the address.
+Each exit is in one histogram; exits at an address are in the address's histogram.
 
 \b
 Examples:
@@ -53,8 +53,8 @@ Examples:
     "--by",
     metavar="NAME[,NAME]",
     callback=dimensions,
-    help=f"A histogram for each of these, several at once: {', '.join(DIMENSIONS)}"
-    " [what suits the format].",
+    help=f"One histogram per group; combine groups with commas: {', '.join(DIMENSIONS)}"
+    " [depends on the format].",
 )
 @click.option(
     "-n",
@@ -63,7 +63,7 @@ Examples:
     type=click.IntRange(min=0),
     default=0,
     metavar="ROWS",
-    help="Print at most ROWS histograms, most time first; 0 prints all.",
+    help="Print at most ROWS histograms, longest total time first; 0 prints all.",
 )
 @click.option(
     "-f", "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True
@@ -90,7 +90,7 @@ def hist(
     recording: Path | None,
     max_rows: int,
 ) -> None:
-    """Print how long exits took, as histograms in the formats that other tools read.
+    """Print histograms of exit latencies in formats that other tools read.
 
     Counts for -d seconds or until Ctrl-C, or reads a recording.
     """
@@ -129,7 +129,7 @@ def _counted(
 
 
 def _say_lost(snapshot: Snapshot) -> None:
-    """Say what makes the counts too small; what has no latency is said with the histograms."""
+    """Report what makes the counts too small; exits without a latency are reported separately."""
     for name in NOT_COUNTED:
         if number := getattr(snapshot.lost, name):
             tell(f"{number} {LOSSES[name]} ({name})")
@@ -138,18 +138,18 @@ def _say_lost(snapshot: Snapshot) -> None:
 def _refuse_without_exits(origin: Origin, needs_latencies: bool) -> None:
     if needs_latencies and not origin.has_exit_events:
         raise BpfexitError(
-            f"{origin.backend} has no kvm_exit event, so there are no latencies: "
-            "only `--format folded`, by count, works there"
+            f"{origin.backend} has no kvm_exit event, so there are no latencies; "
+            "use `--format folded`, which counts"
         )
 
 
 def _default_by(form: Format, origin: Origin) -> tuple[str, ...]:
-    groups = (each for each in form.groups if origin.has_exit_events or each != "reason")
+    groups = (name for name in form.groups if origin.has_exit_events or name != "reason")
     return (*groups, *default_dimensions(has_exit_events=False))
 
 
 def _cut(found: list[Distribution], limit: int) -> list[Distribution]:
-    """Return the first of them; say what is missing, be it cut or never known."""
+    """Return the first `limit`; report how many are left out and how many have no latency."""
     kept = found[: limit or len(found)]
     if left := len(found) - len(kept):
         tell(f"{left} more not shown (-n 0 shows all)")
@@ -170,4 +170,4 @@ def _report_no_latency(found: list[Distribution]) -> None:
     if not any(each.count for each in found):
         tell("no exit has a latency")
     elif no_latency:
-        tell(f"{no_latency} exits have no latency: they are idle time, or their entry was not seen")
+        tell(f"{no_latency} exits have no latency: idle time, or the entry was not seen")

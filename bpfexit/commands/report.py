@@ -29,7 +29,7 @@ Examples:
 
 
 def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Moment | None:
-    """Read a moment of the recording; None when the option is not given."""
+    """Read a point in time; None if the option is not given."""
     del ctx, param
     try:
         return None if value is None else parse_moment(value)
@@ -41,7 +41,7 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Mom
 @click.argument(
     "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False
 )
-@input_option("The same as FILE.")
+@input_option("Alternative to FILE.")
 @click.option(
     "--from",
     "begin",
@@ -49,7 +49,9 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Mom
     callback=moment,
     help="Start of the window: seconds since the start, HH:MM:SS, or ISO date and time.",
 )
-@click.option("--to", "end", metavar="TIME", callback=moment, help="End of the window, likewise.")
+@click.option(
+    "--to", "end", metavar="TIME", callback=moment, help="End of the window, in the same formats."
+)
 @click.option(
     "--timeline", "with_timeline", is_flag=True, help="Show rates over time, by reason or --by."
 )
@@ -68,7 +70,7 @@ def report(
     sort: str | None,
     limit: int,
 ) -> None:
-    """Show what FILE recorded as `top` would: all of it, or a window, as one table."""
+    """Show the recording FILE, or a window of it, as one table."""
     source = RecordingSource(_path(file, recording), Filter(pids, vcpus, reasons))
     if with_timeline and by is None and source.has_exit_events:
         by = ("reason",)
@@ -87,7 +89,7 @@ def report(
 
 
 def _path(file: Path | None, recording: Path | None) -> Path:
-    """Return the recording, however it was given. Raises `UsageError` for none or two."""
+    """Return the recording's path. Raises `UsageError` unless it is given exactly once."""
     if (file is None) == (recording is None):
         raise UsageError("report needs one recording: bpfexit report FILE")
     return file or recording or Path()

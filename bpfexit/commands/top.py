@@ -34,7 +34,7 @@ Examples:
   bpfexit top -b -p "$(pgrep -o qemu)" -d 10
                                        tables of one guest for 10 s
   bpfexit top -j 1 60 > exits.jsonl    a minute as JSON lines
-  bpfexit top --input exits.jsonl      and that again
+  bpfexit top --input exits.jsonl      and show it again
 """
 
 
@@ -71,14 +71,14 @@ def top(
 ) -> None:
     """Show live which exits the guests take, on which ports and addresses, and what they cost.
 
-    On a terminal the screen is redrawn every INTERVAL seconds; the key h lists
-    the others. Into a pipe, or with -b, it prints plain tables.
+    On a terminal, the screen is redrawn every INTERVAL seconds; press h for the
+    keys. Into a pipe, or with -b, prints plain tables.
     """
     if interval is not None and interval_option is not None:
         raise UsageError("give the interval once: as the first argument or with -i")
     if batch and as_json:
         raise UsageError("--batch and --json exclude each other")
-    check_input(recording, None, maps)  # -d ends a replay, too
+    check_input(recording, None, maps)  # -d also ends a replay
     run = Run(interval or interval_option or 1.0, count, duration)
     wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()))
     with Interrupts() as interrupts:

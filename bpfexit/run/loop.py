@@ -44,11 +44,11 @@ class Run:
 
 
 class Input(Protocol):
-    """What the user does at the terminal."""
+    """User input at the terminal."""
 
     @property
     def fd(self) -> int:
-        """A descriptor that can be read when there is something new."""
+        """A descriptor that is readable if there is input."""
 
     def read(self) -> list[str]:
         """Return the keys pressed since the last call."""
@@ -60,7 +60,7 @@ def intervals(
     """Yield a snapshot per interval; the last one is read after the source has stopped.
 
     A recording is not waited for. With `measure_cost`, the first snapshot of a live source
-    says what the programs cost.
+    has the cost of the programs.
     """
     loop = Loop(source, run, interrupts, Unattended(run.interval, measure_cost))
     yield from loop.snapshots()
@@ -115,7 +115,7 @@ class Loop:
                 return
 
     def rest(self) -> Iterator[Snapshot]:
-        """Close the source; yield what has happened since the last snapshot, if it is live."""
+        """Close the source; if it is live, yield a snapshot of the time since the last one."""
         if (snapshot := self._source.close()) is not None:
             yield snapshot
 
@@ -156,9 +156,9 @@ class Loop:
 
 
 def sum_for(source: Source) -> SnapshotSum:
-    """Return an empty sum for a source's snapshots, whose memory is bounded.
+    """Return an empty sum for a source's snapshots, with bounded memory.
 
-    A recording that takes more is refused. A live source may go on for ever: its sum merges
+    A recording that exceeds it is refused. A live source may run for ever: its sum merges
     guests that ended long ago.
     """
     if source.due() is None:

@@ -1,4 +1,4 @@
-"""What the loop expects of a screen: it sets the pace, answers keys and is drawn."""
+"""The interface of a screen for the loop: it sets the pace, answers keys and draws."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -8,7 +8,7 @@ from bpfexit.model.snapshot import Snapshot
 
 
 class Pace(Protocol):
-    """Decides between two snapshots how the run goes on. Attributes are read at any time."""
+    """Decides how the run continues; the loop reads the properties between all waits."""
 
     @property
     def measures_cost(self) -> bool:
@@ -16,7 +16,7 @@ class Pace(Protocol):
 
     @property
     def holds(self) -> bool:
-        """Whether the interval lasts until a key ends it, however long that takes."""
+        """Whether the interval lasts until a key ends it."""
 
     @property
     def hurries(self) -> bool:
@@ -33,23 +33,23 @@ class Pace(Protocol):
         """Answer keys; none of them when only the terminal's size has changed."""
 
     def end_of_recording(self) -> None:
-        """Take note that no snapshot follows."""
+        """React to the end of a recording: no snapshot follows."""
 
 
 class Screen(Pace, AbstractContextManager[object], Protocol):
     """A context in which the terminal shows what the loop reads."""
 
     def add(self, snapshot: Snapshot) -> None:
-        """Take the next snapshot. After the context, the last one: it is not drawn any more."""
+        """Take the next snapshot; the last one comes after the context and is not drawn."""
 
 
 class Unattended:
-    """No screen: intervals of one length. A recording is read as fast as it goes."""
+    """No screen: intervals of one length. A recording is read as fast as possible."""
 
     holds = False
 
     def __init__(self, interval: float, measure_cost: bool) -> None:
-        """Take intervals of `interval` s, and the programs' cost in the first if it is wanted."""
+        """Take intervals of `interval` s, and measure the cost in the first if wanted."""
         self.measures_cost = measure_cost
         self.hurries = False
         self.quits = False

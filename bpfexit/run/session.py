@@ -1,4 +1,4 @@
-"""Opening the live kernel or a recording, with the notes and the one line that say so."""
+"""Opening the live kernel or a recording, with notes on stderr."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -37,7 +37,7 @@ def live_source(
     threshold: Threshold | None = None,
     maps: MapSources = NO_MAP_SOURCES,
 ) -> KernelSource:
-    """Attach to this host's KVM. Raises `BpfexitError` where that cannot be."""
+    """Attach to this host's KVM. Raises `BpfexitError` if that is impossible."""
     with ending_at_once():
         ready = preflight.ready()
         for note in [*ready.notes, *guests.warnings(wanted.pids)]:
@@ -55,7 +55,7 @@ def live_source(
 
 
 def _mapped_guests(wanted: Filter, sources: MapSources) -> Guests:
-    """Begin to read the memory maps of those guests that run now."""
+    """Begin to read the memory maps of the guests that are running."""
     from bpfexit.guests.maps.memory_maps import MemoryMaps  # noqa: PLC0415 - late: asyncio is slow to load
 
     running = guests.living_guests(guests.candidates())
@@ -65,7 +65,7 @@ def _mapped_guests(wanted: Filter, sources: MapSources) -> Guests:
 
 
 def tell(*notes: str) -> None:
-    """Say something on stderr, a line each, with what it quotes made harmless."""
+    """Print notes on stderr, one per line, with escape sequences escaped."""
     for note in notes:
         click.echo(f"bpfexit: {clean(note, 4096)}", err=True)
 
@@ -77,14 +77,14 @@ def opened(
     threshold: Threshold | None = None,
     maps: MapSources = NO_MAP_SOURCES,
 ) -> Source:
-    """Open a recording, or this host where there is none. Raises `BpfexitError`."""
+    """Open a recording, or this host if `recording` is None. Raises `BpfexitError`."""
     if recording:
         return RecordingSource(recording, wanted)
     return live_source(wanted, max_rows, threshold, maps)
 
 
 def recorded(path: Path, wanted: Filter) -> Snapshot:
-    """Return all of a recording as one snapshot; tell what it lacks and how it is damaged."""
+    """Return all of a recording as one snapshot; print what it lacks and how it is damaged."""
     whole = total(path, wanted)
     tell(*whole.notes)
     return whole.snapshot
@@ -99,7 +99,7 @@ def counted(
 ) -> Snapshot:
     """Count on this host until the run's end or Ctrl-C; return all of it as one snapshot.
 
-    `note` is called with each interval.
+    `note` is called with the snapshot of each interval.
     """
     run_sum = SnapshotSum(bounded=True)
     with Interrupts() as interrupts, closing(live_source(wanted, max_rows, maps=maps)) as source:

@@ -13,7 +13,7 @@ from bpfexit.ui.tables import header, table
 
 
 def show_json(snapshots: Iterable[Snapshot], write: Callable[[str], object]) -> None:
-    """Write a line for each interval, at once; the addresses in it have their names."""
+    """Write a line of JSON per interval, at once, with the names of addresses."""
     for snapshot in snapshots:
         write(snapshot_json.encode(snapshot, AddressNames(snapshot).name))
 

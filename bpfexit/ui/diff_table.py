@@ -31,11 +31,11 @@ _STATUSES = {Status.APPEARED: ("appeared", "yellow"), Status.VANISHED: ("vanishe
 
 Cell = Callable[[Line], str]
 Column = tuple[str, str, int, Cell]
-"""The two lines of its title, from how many columns on it is shown, and what a line has there."""
+"""The two lines of its title, the minimum width of the terminal, and the text of a cell."""
 
 
 def header(diff: Diff, names: tuple[str, str]) -> RenderableType:
-    """Return the lines above the table: the two recordings by their file names, and the sums."""
+    """Return the lines above the table: the two recordings, with their files, and the totals."""
     sides = (diff.before, diff.after)
     lines = [
         _side_line(title, snapshot, name)
@@ -49,9 +49,9 @@ def header(diff: Diff, names: tuple[str, str]) -> RenderableType:
 
 
 def table(diff: Diff, width: int) -> RenderableType:
-    """Return the lines as a table, with a last line for those that are hidden."""
+    """Return the lines as a table, with a footnote on hidden lines."""
     if not diff.lines:
-        return Text("nothing to compare here", style="dim")
+        return Text("nothing to compare", style="dim")
     if diff.is_same:
         return Text("no difference", style="bold")
     wanted = labels(diff)
@@ -73,7 +73,7 @@ def table(diff: Diff, width: int) -> RenderableType:
 
 
 def _columns(userspace: bool) -> Sequence[Column]:
-    """Return the number columns; without latencies, the times are those in user space."""
+    """Return the number columns; without latencies, times are those in user space."""
     if userspace:
         return (*_RATES, *_pair("in user", "user_mean", 0, numbers.duration), _MEAN_RATIO)
     return (
@@ -96,7 +96,7 @@ def _pair(title: str, name: str, width: int, write: Callable[[float], str]) -> t
 
 _MEAN_RATIO: Column = ("", "ratio", 100, lambda line: numbers.ratio(line.mean_ratio))
 _RATES: tuple[Column, ...] = (
-    ("time a s", "saved", 0, lambda line: numbers.saved(line.saved)),
+    ("time/s", "saved", 0, lambda line: numbers.saved(line.saved)),
     *_pair("per s", "rate", 0, numbers.rate),
     ("", "ratio", 100, lambda line: numbers.ratio(line.rate_ratio)),
 )
@@ -124,11 +124,11 @@ def _rates(diff: Diff) -> Text:
 
 
 def _saved(diff: Diff) -> Text:
-    """Return what all exits together take, and the change."""
+    """Return the time of all exits together, and its change."""
     time_before, time_after = diff.time(diff.before), diff.time(diff.after)
     place = "in user space" if diff.userspace else "in exits"
     text = Text(
-        f"time {place}: {_change(time_before, time_after)} a second",
+        f"time {place}: {_change(time_before, time_after)} per second",
         no_wrap=True,
         overflow="ellipsis",
     )
@@ -137,7 +137,7 @@ def _saved(diff: Diff) -> Text:
     word, style = ("saved", "bold green") if diff.saved > 0 else ("lost", "bold red")
     ratio = numbers.ratio(time_after / time_before) if time_before else ""
     text.append(f" {ratio}".rstrip())
-    return text.append(f"  {numbers.duration(abs(diff.saved))} a second {word}", style)
+    return text.append(f"  {numbers.duration(abs(diff.saved))} per second {word}", style)
 
 
 def _time(diff: Diff) -> Text:
@@ -152,17 +152,17 @@ def _change(before: float, after: float) -> str:
 
 
 def _warnings(diff: Diff) -> list[Text]:
-    """Return what makes the two less comparable than they look."""
+    """Return the reasons that make the two recordings less comparable."""
     found = []
     if diff.before.start > diff.after.start:
         found.append("BEFORE was recorded later than AFTER: are they swapped?")
     if diff.differing:
         names = ", ".join(diff.differing).replace("backend", "back end")
-        found.append(f"not only the guest may have changed: different {names}")
+        found.append(f"the recordings differ in more than the guest: different {names}")
     if diff.userspace:
         some = any(each.origin.has_exit_events for each in (diff.before, diff.after))
         who = "only one has" if some else "neither has"
-        found.append(f"{who} kvm_exit: no latencies; time is that in user space")
+        found.append(f"{who} kvm_exit: no latencies; times are those in user space")
     for title, snapshot in (("before", diff.before), ("after", diff.after)):
         if not snapshot.exits:
             found.append(f"{title}: nothing was counted")

@@ -18,12 +18,12 @@ from bpfexit.ui.state import State, help_of, press
 from bpfexit.ui.tables import NO_EXITS, NO_GUESTS, header, table
 
 _CHROME = 10
-"""Screen lines that are not the table's: 6 of header, headings, hidden lines, who names, keys.
+"""Screen lines outside the table: 6 of header, headings, hidden lines, name sources, keys.
 
-One more says which guests have ended, and one what keeps addresses from being named."""
+Ended guests and notices take a line more each."""
 
 _MORE = "a larger window shows more, f filters"
-"""How to see the lines that are hidden."""
+"""How to see hidden lines."""
 
 
 class LiveScreen:
@@ -60,12 +60,12 @@ class LiveScreen:
 
     @property
     def holds(self) -> bool:
-        """Whether only a key goes on. A pause holds a recording; a live count continues in it."""
+        """Whether only a key ends the interval. A pause holds a recording, not a live count."""
         return self._ended or (self.state.paused and self.state.replay)
 
     @property
     def hurries(self) -> bool:
-        """Whether a key wants the next interval now."""
+        """Whether a key requests the next interval at once."""
         return self.state.measure or (self.state.steps > 0 and not self._ended)
 
     @property
@@ -74,7 +74,7 @@ class LiveScreen:
         return self.state.quit
 
     def begin(self, recorded_s: float | None) -> float:
-        """Draw; return how long the interval lasts, s. One that measures the cost is short."""
+        """Draw; return the interval's length, s. An interval that measures the cost is short."""
         lasts = recorded_s or self.state.interval
         self.measures_cost = self.state.measure
         self.state = replace(self.state, measure=False)
@@ -83,7 +83,7 @@ class LiveScreen:
         return min(lasts, MEASURING_S) if self.measures_cost else lasts
 
     def press(self, keys: Sequence[str]) -> None:
-        """Answer keys, and draw. The key `eof` says that the terminal is gone."""
+        """Answer keys, and draw. The key `eof` means that the terminal has gone."""
         for key in keys:
             self.state = replace(self.state, quit=True) if key == "eof" else press(self.state, key)
             if self.state.reset:
@@ -91,7 +91,7 @@ class LiveScreen:
         self._draw()
 
     def add(self, snapshot: Snapshot) -> None:
-        """Take the next snapshot. A pause goes on showing the one before, except for a step."""
+        """Take the next snapshot. A pause keeps showing the one before, except for a step."""
         self._programs_cost = snapshot.cost.programs or self._programs_cost
         if not self.state.paused or self.state.steps:
             self.snapshot = snapshot
@@ -99,7 +99,7 @@ class LiveScreen:
         self.state = replace(self.state, steps=max(0, self.state.steps - 1))
 
     def end_of_recording(self) -> None:
-        """Go on showing the last snapshot."""
+        """Keep showing the last snapshot."""
         self._ended = True
 
     def _draw(self) -> None:
@@ -135,23 +135,23 @@ class LiveScreen:
         notes = ["paused"] * state.paused + ["end of the recording"] * self._ended
         notes += [f"filter: {clean(state.query.text)}"] * bool(state.query.text)
         notes += [state.message] * bool(state.message)
-        said = f"[{', '.join(notes)}]  " if notes else ""
-        keys = "  ".join(f"{each.keys.split()[0]} {each.word}" for each in help_of(state.replay))
-        return Text(said + keys, style="dim", no_wrap=True, overflow="ellipsis")
+        status = f"[{', '.join(notes)}]  " if notes else ""
+        keys = "  ".join(f"{key.keys.split()[0]} {key.word}" for key in help_of(state.replay))
+        return Text(status + keys, style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _extra_lines(snapshot: Snapshot) -> int:
-    """Count the lines of a header that are only there at times."""
+    """Count the optional lines of a header."""
     return bool(snapshot.ended) + bool(snapshot.notices)
 
 
 def _help(replay: bool) -> RenderableType:
     grid = Table(box=None, show_header=False, title="keys", title_justify="left")
-    for each in help_of(replay):
-        grid.add_row(Text(each.keys, style="bold"), Text(each.full))
+    for key in help_of(replay):
+        grid.add_row(Text(key.keys, style="bold"), Text(key.full))
     legend = Text(
-        "\ntime%: of the time in exits, HLT aside; mean to max: from exit to entry.\n"
-        "user%: share of the exits that went to user space (QEMU); in user: how long\n"
-        "they were there, on average. Percentiles are accurate to within 25 %."
+        "\ntime%: share of the time in exits, HLT excluded; mean to max: from exit to\n"
+        "entry. user%: share of the exits that went to user space (QEMU); in user:\n"
+        "their mean time there. Percentiles are accurate to within 25 %."
     )
     return Group(grid, legend)

@@ -184,7 +184,7 @@ def test_a_command_that_is_not_there_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "exits.jsonl"
     done = run("record", "-o", str(path), "--", "no-such-command")
     assert done.returncode == 1
-    why = "there is no such command (-o names the file)"
+    why = "command not found (-o names the file)"
     assert done.stderr == f"bpfexit: cannot start no-such-command: {why}\n"
     assert not path.exists()
 

@@ -41,7 +41,7 @@ def test_a_recording_that_is_cut_is_judged_and_said_to_be(path: Path) -> None:
 def test_a_duration_is_not_for_a_recording(path: Path) -> None:
     failed = run("--input", str(path), "-d", "5").exception
     assert isinstance(failed, UsageError)
-    assert "a recording is read whole" in str(failed)
+    assert "reads the whole recording" in str(failed)
 
 
 def test_rules_are_listed_and_explained() -> None:

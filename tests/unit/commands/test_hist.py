@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["-d", "5"], "a recording is read whole"),
+        (["-d", "5"], "reads the whole recording"),
         (["--weight", "time"], "--weight does not apply to the format text"),
         (["-f", "folded", "--buckets", "fine"], "--buckets does not apply to the format folded"),
         (["-f", "hgrm"], "there are 2: choose with"),

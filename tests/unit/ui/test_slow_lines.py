@@ -48,6 +48,6 @@ def test_a_name_is_harmless() -> None:
 def test_what_has_no_line_is_said() -> None:
     assert unreported(Slow(1)) == ""
     assert "1,000 more slow exits, beyond --rate" in unreported(Slow(1, limited=1000))
-    assert "2 more slow exits, for which the buffer was full" in unreported(Slow(1, dropped=2))
+    assert "2 more slow exits, dropped by a full buffer" in unreported(Slow(1, dropped=2))
     assert summary(1, 1, 10**6) == "1 exit took 1.00ms or longer"
     assert summary(1013, 13, 10**6).endswith("1,000 of them not printed")

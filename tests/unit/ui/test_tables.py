@@ -198,7 +198,7 @@ def test_a_back_end_without_exits_says_so(width: int) -> None:
     lines = rendered(header(pvm()), width)
     assert len(lines) == 5
     assert lines[1].startswith("4.0 accesses/s")
-    assert lines[2] == "time: in user space 2.50µs a second"
+    assert lines[2] == "time: in user space 2.50µs per second"
     assert lines[4].startswith("kvm_pvm has no kvm_exit event")
     assert "…" not in lines[4]
 
