@@ -1,4 +1,4 @@
-"""A recording, or a window of it, window_sum up to one snapshot."""
+"""A recording, or a window of it, added up to one snapshot."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -22,8 +22,8 @@ class Total:
     """A recording, or a window of it, as one snapshot."""
 
     snapshot: Snapshot
-    cut: str | None  # how the file ends before its time; None when it does not
-    intervals: int  # how many snapshots were window_sum up
+    cut: str | None  # how the file is cut; None if it is not
+    intervals: int  # number of snapshots added up
     notes: tuple[str, ...] = ()  # see `RecordingSource.notes`
 
 
@@ -33,7 +33,7 @@ def total(
     """Add up the intervals from `begin_s` to `end_s`, s since the recording's start.
 
     Takes as much memory as the sum has rows, however long the recording is.
-    Raises `BpfexitError` for what is no recording and for an empty window.
+    Raises `BpfexitError` if it is not a recording, and for an empty window.
     """
     return total_of(RecordingSource(path, wanted), begin_s, end_s)
 
@@ -44,14 +44,14 @@ def total_of(
     end_s: float | None = None,
     note: Callable[[Snapshot], object] = lambda _: None,
 ) -> Total:
-    """Add up the same of a recording that is open, and close it; `note` is called with each."""
+    """Add up an open recording likewise and close it; `note` is called with each snapshot."""
     window_sum = SnapshotSum(SUM_MEMORY)
     with closing(source):
         for snapshot in within(source, begin_s, end_s):
             window_sum.add(snapshot)
             note(snapshot)
     if not window_sum.intervals:
-        raise BpfexitError(f"{source.path} has no interval in that window: {_covers(source)}")
+        raise BpfexitError(f"{source.path} has no interval in this window: {_covers(source)}")
     return Total(window_sum.sum(), source.cut, window_sum.intervals, tuple(source.notes()))
 
 
@@ -60,8 +60,8 @@ def within(
 ) -> Iterator[Snapshot]:
     """Yield the snapshots of a window, s since the recording's start.
 
-    An interval belongs to the window that its middle lies in: windows that
-    adjoin share none and miss none, and a clock's jitter moves none.
+    An interval belongs to the window that contains its middle: adjoining windows
+    share none and miss none, and a clock's jitter moves none.
     """
     first = -inf if begin_s is None else begin_s
     last = inf if end_s is None else end_s
@@ -71,5 +71,5 @@ def within(
 
 
 def _covers(source: RecordingSource) -> str:
-    """Say how long a recording is that was read to its end."""
+    """Return the length of a recording that was read to its end."""
     return f"it lasts {max(0.0, source.end - source.start):.1f} s"

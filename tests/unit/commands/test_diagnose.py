@@ -35,7 +35,7 @@ def test_a_recording_is_judged(path: Path) -> None:
 def test_a_recording_that_is_cut_is_judged_and_said_to_be(path: Path) -> None:
     text = path.read_text()
     path.write_text(text + text[:40])
-    assert "is not whole" in run("--input", str(path)).output
+    assert "is incomplete" in run("--input", str(path)).output
 
 
 def test_a_duration_is_not_for_a_recording(path: Path) -> None:

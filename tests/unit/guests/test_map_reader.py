@@ -116,7 +116,7 @@ def test_a_nameless_qemu_is_the_only_guest_or_nobody(world: World) -> None:
     reader = world.reader(Socket("", "q"))
     assert reader.read(A, B) == [NOTHING, NOTHING]
     assert reader.noted == reader.failures
-    assert "2 of the guests" in reader.noted[0]
+    assert "2 of the watched guests" in reader.noted[0]
 
 
 def test_a_nameless_qemu_stays_the_guest_that_it_was(world: World) -> None:
@@ -140,7 +140,7 @@ def test_the_map_of_a_guest_that_is_not_watched_is_not_another_ones(world: World
     world.qmp["q"] = Answer(2, "", MAP)
     reader = world.reader(Socket("", "q"), others=[2])
     assert reader.read(A) == [NOTHING]
-    assert "none of the guests" in reader.noted[0]
+    assert "none of the watched guests" in reader.noted[0]
 
 
 def test_a_failure_is_noted_once_and_lasts_until_the_source_answers(world: World) -> None:
@@ -187,7 +187,7 @@ def test_a_guest_that_starts_later_is_asked_then(world: World) -> None:
 
 
 def test_a_socket_that_says_nothing_of_its_guest_is_asked_when_one_starts(world: World) -> None:
-    world.qmp["q"] = BpfexitError("--qmp q: there is no such socket")
+    world.qmp["q"] = BpfexitError("--qmp q: no such socket")
     reader = world.reader(Socket("", "q"))
     reader.read()
     world.qmp["q"] = Answer(1, "", MAP)
@@ -235,7 +235,7 @@ def test_what_has_changed_is_seen_and_a_failure_leaves_it_as_it_was(world: World
     world.qmp["q"] = BpfexitError("gone")
     for second in range(12, 1000):
         assert reader.read(A, now=second) == [(NEW, NameSource.QMP)]
-    assert reader.noted == ["gone; its names stay those of the last time"]
+    assert reader.noted == ["gone; its names are those of the last answer"]
 
 
 def test_libvirt_is_asked_for_the_guests_it_runs(world: World) -> None:

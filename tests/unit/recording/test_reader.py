@@ -252,7 +252,7 @@ def test_a_reason_that_is_not_in_it_is_told_of(tmp_path: Path) -> None:
             Filter(pids=(7,), vcpus=(3,)),
             ["no exit of process 7: it has 100, 200", "no exit of vCPU 3: it has 0, 1"],
         ),
-        (Filter(pids=(200,), vcpus=(1,)), ["no exit that -p, -v and --reason all choose"]),
+        (Filter(pids=(200,), vcpus=(1,)), ["no exit that matches all of -p, -v and --reason"]),
         (Filter(pids=(100,), vcpus=(1,)), []),
     ],
 )

@@ -130,7 +130,7 @@ def test_a_full_disk_leaves_whole_intervals(
         return real(fd, data[: left.pop()])
 
     monkeypatch.setattr(os, "write", write)
-    with pytest.raises(BpfexitError, match="No space left on device; it is whole"):
+    with pytest.raises(BpfexitError, match="No space left on device; it is complete"):
         recorder.write(snapshot(pio(2, ns=(2,))))
     assert (tmp_path / name).read_bytes() == whole
 
@@ -147,13 +147,13 @@ def test_a_full_disk_leaves_no_file_without_an_interval(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", write)
-        with pytest.raises(BpfexitError, match="No space left on device; nothing is recorded"):
+        with pytest.raises(BpfexitError, match="No space left on device; nothing was recorded"):
             Recorder(path, header)
     assert not path.exists()
     recorder = Recorder(path, header)
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", write)
-        with pytest.raises(BpfexitError, match="nothing is recorded"):
+        with pytest.raises(BpfexitError, match="nothing was recorded"):
             recorder.write(snapshot(pio(2, ns=(2,))))
         recorder.close()
     assert not path.exists()
@@ -185,7 +185,7 @@ def test_a_file_that_is_emptied_begins_anew(tmp_path: Path, name: str) -> None:
     assert [*iter(source.next, None)]
     assert source.notes() == []
     (note,) = recorder.notes()
-    assert note == f"another process has emptied {path}: the recording begins anew"
+    assert note == f"another process has emptied {path}: the recording starts over"
     assert recorder.notes() == []
 
 
@@ -223,7 +223,7 @@ def test_a_file_that_is_removed_ends_the_recording(tmp_path: Path) -> None:
     recorder = Recorder(path, header)
     recorder.write(snapshot(pio(1, ns=(1,))))
     path.unlink()
-    with pytest.raises(BpfexitError, match="was removed while it was recorded to"):
+    with pytest.raises(BpfexitError, match="was removed during the recording"):
         recorder.write(snapshot(pio(2, ns=(2,))))
     recorder.close()
 
@@ -291,7 +291,7 @@ def test_a_compressed_file_cut_between_two_members_is_told_from_a_whole_one(
         found = total(path, Filter())
         assert found.intervals == intervals
         (note,) = found.notes
-        assert "has no end mark: it is still recorded to, was not closed, or its end" in note
+        assert "has no end mark: it is still being recorded, was not closed, or its end" in note
     recorded(path, 1, append=True)
     assert total(path, Filter()).notes == ()
 
