@@ -234,9 +234,7 @@ def has_guest(pid: int, root: Path = Path("/")) -> bool | None:
     except (FileNotFoundError, ProcessLookupError):
         if _exists(pid):
             return None  # /proc is mounted with hidepid=2
-        raise BpfexitError(
-            f"no such process: {pid} (list processes of QEMU with `pgrep -a qemu`)"
-        ) from None
+        raise BpfexitError(f"no such process: {pid} (list guests with `bpfexit guests`)") from None
     except PermissionError:
         return None
     if VM in links:

@@ -36,7 +36,7 @@ EVENTS = (
 EXIT_FIELDS = ("exit_reason", "isa", "vcpu_id", "guest_rip")
 """What is read from the record of `kvm_exit`; its other fields differ between kernels."""
 
-NOT_CHECKED = "not checked, because of what fails above"
+NOT_CHECKED = "not checked, because a check above fails"
 _READ_ALL = "run bpfexit as root, or add CAP_DAC_READ_SEARCH"
 
 
@@ -150,7 +150,7 @@ def kernel(root: Path = Path("/")) -> Check:
         return Check(name, Status.FAIL, fact, f"boot Linux {oldest} or later")
     if number < TESTED:
         fact = f"the kernel {said} is older than any that bpfexit is tested with"
-        return Check(name, Status.WARN, fact, f"better boot Linux {oldest} or later")
+        return Check(name, Status.WARN, fact, f"boot Linux {oldest} or later")
     return Check(name, Status.OK, said)
 
 
@@ -182,11 +182,11 @@ def device(root: Path = Path("/")) -> Check:
     if os.access(place, os.R_OK | os.W_OK):
         return Check(name, Status.OK, "present")
     if os.path.exists(place):
-        fact = "this process may not open it, so it can start no guest"
-        remedy = "guests of others are counted all the same; to start one, join the group kvm"
+        fact = "this process may not open it and cannot start guests"
+        remedy = "other users' guests are still counted; to start one, join the group kvm"
         return Check(name, Status.WARN, fact, remedy)
-    fact = "missing, so no guest can be started from here"
-    remedy = "guests of others are counted all the same; containers get it by `--device /dev/kvm`"
+    fact = "missing, so this process cannot start guests"
+    remedy = "other users' guests are still counted; containers need `--device /dev/kvm`"
     return Check(name, Status.WARN, fact, remedy)
 
 
@@ -205,8 +205,8 @@ def back_end(root: Path = Path("/")) -> Check:
     return Check(
         name,
         Status.WARN,
-        f"{fact} emits no kvm_exit and no kvm_entry",
-        "expect accesses and time in user space, but neither exit reasons nor latencies",
+        f"{fact} has no kvm_exit and kvm_entry events",
+        "accesses and time in user space are counted, exit reasons and latencies are not",
     )
 
 
@@ -253,7 +253,7 @@ def _event(event: str, backend: Backend, place: Path) -> Check:
     if event != "kvm_exit":
         return Check(name, Status.OK, "present")
     if not backend.has_exit_events:
-        return Check(name, Status.OK, f"present, never emitted by {backend.module}")
+        return Check(name, Status.OK, f"present, but never emitted by {backend.module}")
     lacking = sorted(set(EXIT_FIELDS) - set(tracefs.field_offsets(text)))
     if not lacking:
         return Check(name, Status.OK, "present")
@@ -274,7 +274,7 @@ def _mounted_tracefs(root: Path) -> tuple[Check, Path | None, bool]:
     if place:
         return Check(name, Status.OK, f"mounted at {_shown(place, root)}"), place, False
     if tracefs.is_hidden(root):
-        fact = f"this process may not look into {_shown(root / tracefs.MOUNT_POINT, root)}"
+        fact = f"this process may not read {_shown(root / tracefs.MOUNT_POINT, root)}"
         return Check(name, Status.FAIL, fact, _READ_ALL), None, False
     try:
         place = tracefs.mount(root)

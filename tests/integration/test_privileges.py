@@ -86,7 +86,7 @@ def test_the_doctor_says_what_each_missing_capability_costs() -> None:
     [
         ("bpf", "capabilities", "this process lacks CAP_BPF"),
         ("perfmon", "capabilities", "this process lacks CAP_PERFMON"),
-        ("dac_read_search", "tracefs", "this process may not look into /sys/kernel/tracing"),
+        ("dac_read_search", "tracefs", "this process may not read /sys/kernel/tracing"),
     ],
 )
 def test_without_one_of_the_smallest_set_the_doctor_names_it(

@@ -258,7 +258,7 @@ def test_a_full_disk_ends_with_a_sentence_and_a_whole_file(small_disk: Path, nam
         done = run("record", "-o", str(path), "-i", "0.1", timeout=ENOUGH_S)
         machine.kill()
     assert done.returncode == 1
-    assert "No space left on device; it is whole up to" in done.stderr.splitlines()[-1]
+    assert "No space left on device; it is complete up to" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     found = total(path, Filter())
     assert found.intervals >= 1

@@ -37,7 +37,7 @@ def path(tmp_path: Path) -> Path:
         (["-d", "5"], "reads the whole recording"),
         (["--weight", "time"], "--weight does not apply to the format text"),
         (["-f", "folded", "--buckets", "fine"], "--buckets does not apply to the format folded"),
-        (["-f", "hgrm"], "there are 2: choose with"),
+        (["-f", "hgrm"], "not 2: choose one with"),
     ],
 )
 def test_what_makes_no_sense_is_refused(path: Path, options: list[str], why: str) -> None:

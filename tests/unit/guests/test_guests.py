@@ -291,7 +291,7 @@ def test_a_process_that_is_not_there_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kill_says(monkeypatch, ProcessLookupError)
-    with pytest.raises(BpfexitError, match=r"no such process: 4711 .*`pgrep -a qemu`"):
+    with pytest.raises(BpfexitError, match=r"no such process: 4711 .*`bpfexit guests`"):
         guests.warnings([PID], tmp_path)
 
 

@@ -48,7 +48,7 @@ def test_nothing_is_wrong_with_a_machine_that_has_all(tmp_path: Path, module: st
 
 def test_a_back_end_without_exits_is_warned_of_and_used(pvm: Machine) -> None:
     assert bad(pvm) == {"KVM": Status.WARN}
-    assert "emits no kvm_exit" in check(pvm, "KVM").fact
+    assert "has no kvm_exit" in check(pvm, "KVM").fact
     assert preflight.ready(pvm.root).backend.module == "kvm_pvm"
 
 
@@ -88,8 +88,8 @@ def test_capabilities(intel: Machine, capabilities: int, missing: str) -> None:
 def test_root_without_capabilities_is_told_of_its_container(intel: Machine) -> None:
     intel.privileges(NO_CAPABILITIES, uid=0)
     assert refusal(intel) == (
-        "this process is root, but lacks CAP_BPF and CAP_PERFMON: give them to its container "
-        "or service, as in `--cap-add BPF --cap-add PERFMON`"
+        "this process is root, but lacks CAP_BPF and CAP_PERFMON: add them to its container "
+        "or service, as with `--cap-add BPF --cap-add PERFMON`"
     )
 
 
@@ -235,7 +235,7 @@ def test_tracefs_that_cannot_be_mounted(intel: Machine, mount_refused: None) -> 
 def test_tracefs_that_is_roots_alone(intel: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracefs, "find", lambda _root: None)
     monkeypatch.setattr(os, "access", lambda place, _mode: place != intel.tracefs)
-    assert refusal(intel).startswith("this process may not look into /sys/kernel/tracing: run")
+    assert refusal(intel).startswith("this process may not read /sys/kernel/tracing: run")
 
 
 @pytest.mark.parametrize("event", preflight.EVENTS)

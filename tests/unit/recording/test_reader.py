@@ -113,12 +113,12 @@ def test_a_gzip_that_is_cut_anywhere_gives_what_is_whole(tmp_path: Path) -> None
     ("data", "why"),
     [
         (b"", "contains no complete interval"),
-        (b"\n", "line 1: it does not parse"),
-        (b"# a log\n", "line 1: it does not parse"),
+        (b"\n", "line 1: it is not valid"),
+        (b"# a log\n", "line 1: it is not valid"),
         (b"{}\n", "line 1: it is not of the schema"),
-        (b'{"schema":"bpfexit.snapshot/1"', "line 1: it does not parse"),
+        (b'{"schema":"bpfexit.snapshot/1"', "line 1: it is not valid"),
         (b"\xff\xfe\x00junk\n", "line 1: it is not UTF-8 text"),
-        (b"\0" * 100, "line 1: it does not parse"),
+        (b"\0" * 100, "line 1: it is not valid"),
     ],
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, data: bytes, why: str) -> None:
