@@ -1,4 +1,4 @@
-"""Where live snapshots come from: the host."""
+"""The origin of live snapshots: this host."""
 
 import os
 import socket
