@@ -18,6 +18,7 @@ from bpfexit.model.filter import Filter
 from bpfexit.run.session import live_source
 from bpfexit.run.signals import Interrupts
 from bpfexit.tracer.binding import binding_version
+from bpfexit.tracer.host_plan import exit_check
 from bpfexit.tracer.source import KernelSource
 from bpfexit.ui.checks import lines
 from bpfexit.ui.console import PlainConsole
@@ -78,7 +79,10 @@ def _overhead(duration: float, *, as_json: bool) -> None:
 def _checks() -> list[Check]:
     report = preflight.inspect()
     binding = _binding()
-    return [*report.checks, bpf_statistics.check(), binding, _programs(report, binding)]
+    exits = not report.failure and report.backend and report.backend.has_exit_events
+    way = [exit_check(report.ready())] if exits else []
+    programs = _programs(report, binding)
+    return [*report.checks, *way, bpf_statistics.check(), binding, programs]
 
 
 def _binding() -> Check:

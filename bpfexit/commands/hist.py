@@ -5,7 +5,13 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.options import check_input, filter_options, input_option, memory_map_options
+from bpfexit.commands.options import (
+    check_input,
+    exact_io_option,
+    filter_options,
+    input_option,
+    memory_map_options,
+)
 from bpfexit.commands.values import SECONDS, dimensions
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats.hist.format import Choice, Format
@@ -75,6 +81,7 @@ Examples:
     help="Weight of folded stacks: exits, or their time in ns without idle time [count].",
 )
 @input_option("Read a recording instead of this host.")
+@exact_io_option
 @max_rows_option
 def hist(
     duration: float | None,
@@ -88,6 +95,7 @@ def hist(
     buckets: str | None,
     weight: str | None,
     recording: Path | None,
+    exact_io: bool,
     max_rows: int,
 ) -> None:
     """Print histograms of exit latencies in formats that other tools read.
@@ -98,7 +106,7 @@ def hist(
     chosen, choice = FORMATS[form], Choice(buckets, weight)
     _check(chosen, choice)
     needs_latencies = chosen.needs_latencies(choice)
-    wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()))
+    wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()), exact_io)
     if recording:
         snapshot = recorded(recording, wanted)
         _refuse_without_exits(snapshot.origin, needs_latencies)

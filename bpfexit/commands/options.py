@@ -69,6 +69,13 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return thread_options(reason(command))
 
 
+exact_io_option = click.option(
+    "--exact-io",
+    is_flag=True,
+    help="Count each access of string I/O (`rep ins`, `rep outs`), not its exits alone.",
+)
+
+
 def sockets(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[Socket, ...]:

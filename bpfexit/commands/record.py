@@ -11,7 +11,13 @@ import click
 from click.core import ParameterSource
 
 from bpfexit import __version__
-from bpfexit.commands.options import filter_options, memory_map_options, rate_option, than_option
+from bpfexit.commands.options import (
+    exact_io_option,
+    filter_options,
+    memory_map_options,
+    rate_option,
+    than_option,
+)
 from bpfexit.commands.values import INTERVAL, SECONDS
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats.json.recording import Header
@@ -74,6 +80,7 @@ Examples:
 @than_option
 @rate_option
 @filter_options
+@exact_io_option
 @max_rows_option
 @memory_map_options
 def record(
@@ -88,6 +95,7 @@ def record(
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
     reasons: tuple[str, ...],
+    exact_io: bool,
     max_rows: int,
     maps: MapSources,
 ) -> int:
@@ -101,7 +109,7 @@ def record(
     if not events and _given("than_ns", "rate"):
         raise UsageError("--than and --rate apply to --events slow only")
     must_exist(command)
-    wanted = Filter(pids, vcpus, reasons)
+    wanted = Filter(pids, vcpus, reasons, exact_io=exact_io)
     threshold = Threshold(than_ns, rate) if events else None
     path = output or _default_path()
     with Interrupts(hangup_reopens=not has_terminal()) as interrupts, ExitStack() as stack:

@@ -7,6 +7,7 @@ import click
 
 from bpfexit.commands.options import (
     check_input,
+    exact_io_option,
     filter_options,
     input_option,
     memory_map_options,
@@ -51,6 +52,7 @@ Examples:
 @click.option("-b", "--batch", is_flag=True, help="Print plain tables, one after another.")
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print one JSON object per interval.")
 @input_option("Show a recording (of `record` or `top -j`) instead of this host.", "--replay")
+@exact_io_option
 @max_rows_option
 def top(
     interval: float | None,
@@ -67,6 +69,7 @@ def top(
     batch: bool,
     as_json: bool,
     recording: Path | None,
+    exact_io: bool,
     max_rows: int,
 ) -> None:
     """Show live which exits the guests take, on which ports and addresses, and what they cost.
@@ -80,7 +83,7 @@ def top(
         raise UsageError("--batch and --json exclude each other")
     check_input(recording, None, maps)  # -d also ends a replay
     run = Run(interval or interval_option or 1.0, count, duration)
-    wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()))
+    wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()), exact_io)
     with Interrupts() as interrupts:
         source = opened(recording, wanted, max_rows, maps=maps)
         query = default_query(source.has_exit_events, by, sort, limit)

@@ -30,7 +30,6 @@ EVENTS = (
     "kvm_mmio",
     "kvm_fast_mmio",
     "kvm_msr",
-    "kvm_userspace_exit",
     "kvm_fpu",
 )
 EXIT_FIELDS = ("exit_reason", "isa", "vcpu_id", "guest_rip")
@@ -213,7 +212,7 @@ def back_end(root: Path = Path("/")) -> Check:
 def types(backend: Backend | None, root: Path = Path("/")) -> Check:
     """Check for the kernel's types (BTF), which tell a vCPU's number where `kvm_exit` does not."""
     name = "BTF"
-    place = btf.paths(root)[0]
+    place = btf.path(root=root)
     if os.access(place, os.R_OK):
         return Check(name, Status.OK, "present")
     if backend is None or backend.has_exit_events:
@@ -238,7 +237,8 @@ def needed_events(backend: Backend) -> tuple[str, ...]:
     """Return the events of the group `kvm` that are attached to, and read about."""
     if backend.has_exit_events:
         return EVENTS
-    return (*(event for event in EVENTS if event != "kvm_entry"), "kvm_emulate_insn")
+    others = tuple(event for event in EVENTS if event != "kvm_entry")
+    return (*others, "kvm_userspace_exit", "kvm_emulate_insn")
 
 
 def _event(event: str, backend: Backend, place: Path) -> Check:

@@ -24,7 +24,7 @@ def result_document(mix: Mix, result: Result) -> Document:
         "schema": SCHEMA,
         "about": "result",
         "pid": result.pid,
-        "vcpus": [_vcpu_document(mix, vcpu) for vcpu in result.vcpus],
+        "vcpus": [vcpu_document(mix, vcpu) for vcpu in result.vcpus],
         "duration_s": result.duration_s,
     }
 
@@ -66,7 +66,8 @@ def mixes_table() -> Table:
     return table
 
 
-def _vcpu_document(mix: Mix, vcpu: VcpuResult) -> Document:
+def vcpu_document(mix: Mix, vcpu: VcpuResult) -> Document:
+    """Return one vCPU's part of the result."""
     operations = [_step_document(*pair) for pair in zip(mix, vcpu.exits, strict=True)]
     return {
         "vcpu": vcpu.vcpu,

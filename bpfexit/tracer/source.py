@@ -53,7 +53,9 @@ class KernelSource:
         text = tracefs.event_format(tracefs_root, "kvm:kvm_exit")
         self._reasons = parse_format(text) if text else BUILT_IN
         max_vcpus = vcpu_slots(os.cpu_count() or 1)
-        plan = host_plan(backend, tracefs_root, max_rows, max_vcpus, wanted.kinds)
+        plan = host_plan(
+            backend, tracefs_root, max_rows, max_vcpus, wanted, with_rip=threshold is not None
+        )
         plan.macros.update(choice_macros(backend, self._reasons, wanted, threshold))
         self._programs = Programs(bcc, plan, max_vcpus)
         self._counters = Counters(self._programs, max_rows)

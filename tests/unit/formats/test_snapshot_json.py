@@ -49,7 +49,8 @@ DOCUMENT_FIELDS = [
     "vcpus",
     "rows",
 ]
-LOST_FIELDS = ["map_full", "vcpus_full", "missed", "unpaired", "extra_accesses", "unended"]
+LOST_FIELDS = ["map_full", "vcpus_full", "missed", "unpaired", "extra_accesses"]
+LOST_FIELDS += ["string_io", "unended"]
 VCPU_FIELDS = ["vm", "pid", "tid", "vcpu", "guest_ns"]
 ROW_FIELDS = [
     "vm",

@@ -11,6 +11,7 @@ from bpfexit.host import preflight, tracefs
 from bpfexit.host.check import Check, Status
 from bpfexit.host.kvm import BACKENDS, Backend
 from bpfexit.tracer import plan as programs
+from bpfexit.tracer.exit_fields import from_record
 from tests.unit.fake_machine import EXIT_FORMAT, NO_CAPABILITIES, Machine
 
 
@@ -54,17 +55,17 @@ def test_a_back_end_without_exits_is_warned_of_and_used(pvm: Machine) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_events_looked_for_are_those_attached_to(backend: Backend) -> None:
-    records = {
-        event: dict.fromkeys(fields, 8) for event, fields in programs.record_fields().items()
-    }
+    fields = from_record("of this test")
+    names = programs.exit_record_fields(programs.DEFAULT_VIEWS, fields)
+    records = {event: dict.fromkeys(fields, 8) for event, fields in names.items()}
     if backend.has_exit_events:
-        plan = programs.plan_with_exits(records, False, 1, 1)
+        plan = programs.plan_with_exits(records, fields, False, 1, 1)
     else:
         plan = programs.plan_without_exits(records, 0, False, 1, 1)
     # The format of kvm_exit names the reasons, even if none is ever seen.
     attached = {each.event for each in plan.attachments if each.group == "kvm"} | {"kvm_exit"}
     assert set(preflight.needed_events(backend)) == attached
-    assert set(preflight.EXIT_FIELDS) == set(programs.record_fields()["kvm_exit"])
+    assert set(preflight.EXIT_FIELDS) == set(names["kvm_exit"])
 
 
 @pytest.mark.parametrize(
