@@ -13,6 +13,8 @@
 struct vcpus {
 	struct vcpu of_slot[MAX_VCPUS];
 	u16 slot_hints[1 << SLOT_HINT_BITS]; /* slots, by task_struct */
+	u8 bucket_of[NEAR_UNITS]; /* buckets of short latencies, by units of 16 ns; from user space */
+	u64 generation; /* raised whenever a vCPU may have been created */
 };
 #define PSEUDO_MAP_VALUE 2
 #define VCPUS ((struct vcpus *)bpf_pseudo_fd(PSEUDO_MAP_VALUE, 0))

@@ -4,13 +4,10 @@
 /* Which of the indices a vCPU keeps is that of what it is at, if any is. */
 static __always_inline u32 *cached_index(struct vcpu *vcpu)
 {
-	u64 mixed = (vcpu->packed_key >> REASON_SHIFT) + vcpu->packed_key + vcpu->target;
-	u64 i = mixed ^ (mixed >> 4);
+	u64 i = ((vcpu->packed_key + vcpu->target) * HASH_MULTIPLIER) >> (64 - CACHED_ROW_BITS);
 
 	barrier_var(i);
-	u32 *index = &vcpu->cache[i & (CACHED_ROWS - 1)];
-	barrier_var(index);
-	return index;
+	return &vcpu->cache[i];
 }
 
 static __always_inline struct row *cached_row(struct vcpu *vcpu)
@@ -77,7 +74,7 @@ static __always_inline struct row *current_row(struct vcpu *vcpu)
 		barrier_var(shift);                                                                        \
 	}
 
-static __always_inline void count_in_histogram(struct row *row, u64 ns)
+static __always_inline void count_far(struct row *row, u64 ns)
 {
 	u64 i = HIST_OVERFLOW;
 
@@ -95,25 +92,53 @@ static __always_inline void count_in_histogram(struct row *row, u64 ns)
 	row->hist[i & (HIST_SIZE - 1)] += 1;
 }
 
-static __always_inline void count_user_time(struct row *row, u64 ns)
+static __always_inline void count_in_histogram(struct row *row, u64 ns)
 {
-	row->user_count += 1;
-	row->user_ns += ns;
+	u64 units = ns >> HIST_UNIT_SHIFT;
+
+	if (units >= NEAR_UNITS) {
+		count_far(row, ns);
+		return;
+	}
+	barrier_var(units);
+	u64 i = VCPUS->bucket_of[units & (NEAR_UNITS - 1)];
+	barrier_var(i);
+	row->hist[i & (HIST_SIZE - 1)] += 1;
 }
 
-/* What every count has in common; null when the map is full. Ends with end_count(). */
+static __always_inline void count_user_wait(struct row *row, struct vcpu *vcpu)
+{
+	if (!vcpu->user_wait_ns)
+		return;
+	row->user_wait_ns += vcpu->user_wait_ns;
+	vcpu->user_wait_ns = 0;
+}
+
+static __always_inline void count_user_time(struct row *row, struct vcpu *vcpu)
+{
+	row->user_count += 1;
+	row->user_ns += vcpu->user_ns;
+	vcpu->user_ns = 0;
+	count_user_wait(row, vcpu);
+}
+
+/*
+ * What every count has in common: it takes the time in user space, and ends with end_count().
+ * Null when the map is full.
+ */
 static __always_inline struct row *begin_count(struct vcpu *vcpu)
 {
 	struct row *row = current_row(vcpu);
 	if (!row) {
 		vcpu->map_full += 1;
+		vcpu->user_ns = vcpu->user_wait_ns = 0;
 		barrier(); /* or clang makes it one with the increment of seq, for all to pay */
 		return 0;
 	}
 	row->seq += 1;
 	barrier();
 	if (vcpu->user_ns)
-		count_user_time(row, vcpu->user_ns);
+		count_user_time(row, vcpu);
 	return row;
 }
 
@@ -123,14 +148,15 @@ static __always_inline void end_count(struct row *row)
 	row->seq += 1;
 }
 
-/* Counts the exit in progress, which has now ended by an entry. */
-static __always_inline void count_exit(struct vcpu *vcpu, u64 now)
+/* Counts the exit in progress, which has now ended by an entry, and in which its thread waited. */
+static __always_inline void count_exit(struct vcpu *vcpu, u64 ns, u64 wait_ns)
 {
 	struct row *row = begin_count(vcpu);
 	if (!row)
 		return;
-	u64 ns = now - vcpu->exit_ns;
 	row->total_ns += ns;
+	if (wait_ns)
+		row->wait_ns += wait_ns;
 	if (ns > row->max_ns)
 		row->max_ns = ns;
 	count_in_histogram(row, ns);

@@ -36,12 +36,35 @@ struct raw_args {
 #define ARGUMENT(number, type, offset) (*(type *)&((struct raw_args *)ctx)->args[number])
 #endif
 
+/* The reason is the upper half of `packed_key`; the slot, below it, stays. */
+typedef u32 __attribute__((may_alias)) half;
+#define REASON_OF(vcpu) (((half *)&(vcpu)->packed_key)[1])
+
+/*
+ * The current thread, from Linux 5.11 on as what the verifier knows as a task_struct: then how
+ * long it has waited for a CPU since it began, in ns, is a mere load. Where that is comes
+ * from the kernel's types.
+ */
+#ifdef RUN_DELAY_OFFSET
+#define current_task() ((void *)bpf_get_current_task_btf())
+#define run_delay(task) (*(volatile u64 *)((task) + RUN_DELAY_OFFSET))
+/* Of two pointers, only the difference is a number to the verifier. */
+#define key_of_task(task) ((u64)(task) - (u64)VCPUS)
+#else
+#define current_task() ((void *)bpf_get_current_task())
+#define run_delay(task) 0
+#define key_of_task(task) ((u64)(task))
+#endif
+
 #ifdef TRACED
 #define IS_TRACED(vcpu) ((vcpu)->traced)
 #else
 #define TRACED(pid, vcpu_id) 1
 #define IS_TRACED(vcpu) 1
 #endif
+
+/* Fibonacci hashing takes the upper bits of a multiple of 2^64 / the golden ratio. */
+#define HASH_MULTIPLIER 0x9e3779b97f4a7c15ULL
 
 static __always_inline struct vcpu *vcpu_in(u64 slot)
 {
@@ -50,35 +73,37 @@ static __always_inline struct vcpu *vcpu_in(u64 slot)
 }
 
 /*
- * A thread is known by the address of its task_struct, which is got in half the
- * time of its number. Another thread may have that address later, so the vCPU is
- * taken off it as the thread ends (threads.c).
+ * A thread is known by the place of its task_struct, which is got in half the time of its
+ * number. Another thread may have that place later, so the vCPU is taken off it as the thread
+ * ends (threads.c).
  */
-static __always_inline u16 *slot_hint(u64 task)
+static __always_inline u16 *slot_hint(u64 key)
 {
-	/* Fibonacci hashing: by the upper bits of a multiple of 2^64 / the golden ratio. */
-	return &VCPUS->slot_hints[(task * 0x9e3779b97f4a7c15ULL) >> (64 - SLOT_HINT_BITS)];
+	return &VCPUS->slot_hints[(key * HASH_MULTIPLIER) >> (64 - SLOT_HINT_BITS)];
 }
 
 /* Two vCPUs that share a slot hint come here whenever they take turns. */
-static __always_inline struct vcpu *vcpu_from_hash(void)
+static __always_inline struct vcpu *vcpu_from_hash(u64 key)
 {
-	u64 task = bpf_get_current_task();
-	u32 *slot = slot_of_task.lookup(&task);
+	u32 *slot = slot_of_task.lookup(&key);
 	if (!slot)
 		return 0;
-	*slot_hint(task) = *slot;
+	*slot_hint(key) = *slot;
 	return vcpu_in(*slot);
+}
+
+static __always_inline struct vcpu *vcpu_of(void *task)
+{
+	u64 key = key_of_task(task);
+	struct vcpu *vcpu = vcpu_in(*slot_hint(key));
+	if (vcpu->task == key)
+		return vcpu;
+	return vcpu_from_hash(key_of_task(task));
 }
 
 static __always_inline struct vcpu *current_vcpu(void)
 {
-	/* Asked for again where it is needed again: keeping it over a call costs more. */
-	u64 task = bpf_get_current_task();
-	struct vcpu *vcpu = vcpu_in(*slot_hint(task));
-	if (vcpu->task == task)
-		return vcpu;
-	return vcpu_from_hash();
+	return vcpu_of(current_task());
 }
 
 /* An exit, or an access, of a vCPU that got no slot. */
@@ -128,17 +153,17 @@ static __always_inline struct vcpu *new_vcpu(u32 vcpu_id, u32 isa)
 	if (free_slots.pop(&slot))
 		return 0;
 	struct vcpu *vcpu = vcpu_in(slot);
-	u64 task = bpf_get_current_task();
+	u64 key = key_of_task(current_task());
 	u64 owner = bpf_get_current_pid_tgid();
 	vcpu->vcpu_id = vcpu_id;
 	vcpu->isa = isa;
 	vcpu->traced = TRACED((u32)(owner >> 32), vcpu_id);
 	vcpu->packed_key = (u64)(slot + 1) << SLOT_SHIFT;
-	vcpu->process_start = process_start(task);
-	vcpu->task = task;
+	vcpu->process_start = process_start(bpf_get_current_task());
+	vcpu->task = key;
 	barrier();
 	vcpu->owner = owner;
-	slot_of_task.update(&task, &slot);
+	slot_of_task.update(&key, &slot);
 	emit_arrival(vcpu);
 	return vcpu;
 }

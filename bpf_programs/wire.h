@@ -40,6 +40,7 @@
 #define HIST_TOP_SHIFT 36
 #define HIST_OVERFLOW 124
 #define HIST_SIZE 128 /* a power of two, for the verifier */
+#define NEAR_UNITS 4096 /* latencies below so many units have their bucket in a table */
 
 /*
  * row.packed_key: reason << 32 | (slot + 1) << 14 | size << 6 | access << 4 | kind.
@@ -63,7 +64,8 @@
 
 #define ISA_VMX 1
 
-#define CACHED_ROWS 16
+#define CACHED_ROW_BITS 6
+#define CACHED_ROWS 64
 #define SLOT_HINT_BITS 16
 
 /* Exits of one vCPU that share reason, access and target. */
@@ -76,12 +78,14 @@ struct row {
 	u64 max_ns;     /* since user space last zeroed it */
 	u64 user_count;
 	u64 user_ns;
+	u64 wait_ns;      /* waiting for a CPU, of total_ns, user space included */
+	u64 user_wait_ns; /* of that, in user space: of user_ns */
 	u32 hist[HIST_SIZE]; /* wraps at 2^32; readers take differences */
 };
 
 /* A vCPU thread: the exit it is in, and what was lost of it. What every exit touches comes first. */
 struct vcpu {
-	u64 task;       /* the address of its task_struct; 0 where owner is not: the thread has ended */
+	u64 task;       /* the place of its task_struct; 0 where owner is not: the thread has ended */
 	u64 packed_key; /* as in struct row, of the exit in progress */
 	u64 target;
 	u64 exit_ns;    /* when the exit in progress began; 0: in the guest */
@@ -89,11 +93,18 @@ struct vcpu {
 	u64 guest_ns;   /* between an entry and the next exit, all together */
 	u64 user_ns;    /* of the exit in progress */
 	u64 user_since; /* when it went to user space; 0: it is not there */
+	u64 run_delay;  /* how long its thread had waited for a CPU at the last exit or entry */
+	u64 generation; /* exit_vmcb.h: that of struct vcpus when it read `vmcb` */
+	u64 vmcb;       /* exit_vmcb.h: the address of its VMCB; 0: to be read at each exit */
 	u32 cache[CACHED_ROWS]; /* indices of rows it used last: hints, each row has its key */
 	u64 owner;    /* tgid << 32 | tid; written last: 0 until all else is set */
 	u64 unpaired; /* exits counted, but without a latency: their entry was not seen */
 	u64 map_full; /* exits in no row */
 	u64 extra_accesses; /* accesses beyond the first of an exit: it is counted under the first */
+	u64 string_io;      /* exits by `rep ins` and the like, whose accesses are not counted */
+	u64 guest_wait_ns;  /* waiting for a CPU, of guest_ns */
+	u64 user_wait_ns;   /* of the exit in progress, of user_ns */
+	u64 user_run_delay; /* as run_delay, when it went to user space */
 	u64 rows;     /* rows this vCPU has taken, the one it is about to take included */
 	u32 vcpu_id;
 	u32 isa; /* ISA_VMX, 2 SVM as in kvm_exit; 0: this back end emits no kvm_exit */

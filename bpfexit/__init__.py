@@ -1,6 +1,6 @@
 """Live view of the VM exits of KVM guests, aggregated in the kernel.
 
-For other programs: `open_recording` reads what `bpfexit record` or `top -j` wrote.
+For other programs: `open_recording` reads the files of `bpfexit record` and `top -j`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 def open_recording(path: str | PathLike[str]) -> Recording:
     """Open a recording: iterate over it for its snapshots, whose rows are numpy arrays.
 
-    Raises `bpfexit.errors.BpfexitError` for a file that is no recording.
+    Raises `bpfexit.errors.BpfexitError` for a file that is not a recording.
     """
     # Every module imports this one first, so what it needs can only be imported here.
     from bpfexit.recording.opened import Recording  # noqa: PLC0415

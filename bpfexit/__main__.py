@@ -6,8 +6,8 @@ import signal
 def main() -> None:
     """Run the command line. Ctrl-C ends the process at once, also within an import.
 
-    Python would raise KeyboardInterrupt anywhere, and print where that was. Commands
-    that have something to tidy up handle the signal meanwhile.
+    Python would raise KeyboardInterrupt anywhere and print a traceback. Commands that
+    have something to clean up handle the signal themselves.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -51,11 +51,11 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; name the one that was meant where it is unknown."""
+        """Find the command; suggest a similar one if it is unknown."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             from bpfexit.commands.suggest import unknown  # noqa: PLC0415 - late: rarely needed
 
-            if args[0] == "guest":  # one letter is not to decide between these two
+            if args[0] == "guest":  # one letter must not decide between these two
                 ctx.fail("`bpfexit guests` lists KVM guests, `bpfexit testguest` runs a tiny one")
             ctx.fail(unknown("command", args[0], COMMANDS))
         return super().resolve_command(ctx, args)
@@ -109,7 +109,7 @@ def main() -> NoReturn:
 
 
 def _complete_streams() -> None:
-    """Open what a cron job or a service was not given: no later file may take its number."""
+    """Open standard streams that a cron job or a service lacks: no later file may take theirs."""
     for _ in filter(_is_closed, range(3)):
         _open_null()  # which gets that number, the lowest that is free
     sys.stdin = sys.stdin or os.fdopen(0)
@@ -136,7 +136,7 @@ def _open_null() -> None:
 
 
 def _discard_output() -> None:
-    """Let what is left for stdout go nowhere: it cannot be written, nor flushed at the end."""
+    """Discard the rest of stdout: it can be neither written nor flushed at the end."""
     try:
         null = os.open(os.devnull, os.O_WRONLY)
     except OSError:
@@ -145,7 +145,7 @@ def _discard_output() -> None:
 
 
 def _sentence(error: click.ClickException) -> str:
-    """Return its message in the style of the others; for usage, also where the help is."""
+    """Return the message in the style of the others; for a usage error, with where the help is."""
     message = error.format_message().rstrip(".")
     if not isinstance(error, click.UsageError):
         return message
@@ -154,7 +154,7 @@ def _sentence(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    """Say it with what it quotes, a file's name perhaps, made harmless."""
+    """Print an error; escape sequences in what it quotes, such as a file name, are escaped."""
     from bpfexit.model.text import clean  # noqa: PLC0415 - late: numpy is slow to load
 
     click.echo(f"bpfexit: {clean(message, 4096)}", err=True)

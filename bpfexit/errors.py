@@ -1,4 +1,4 @@
-"""Errors a person is told of in one sentence; each carries its exit code.
+"""Errors that users read as one sentence; each has its exit code.
 
 They are raised where the cause is known and caught once, in `bpfexit.cli`.
 """
@@ -11,6 +11,6 @@ class BpfexitError(Exception):
 
 
 class UsageError(BpfexitError):
-    """The command line asks for something that makes no sense."""
+    """The command line does not make sense."""
 
     exit_code = 2

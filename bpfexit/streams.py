@@ -1,8 +1,8 @@
-"""Standard output and standard error: data must arrive, talk may be dropped.
+"""Standard output and standard error: data must arrive, messages may be dropped.
 
-Data that cannot be written is an error. A reader of data that goes away is not: it has what it
-wanted. A reader that only stalls is waited for, until a signal asks bpfexit to end. Talk about the
-data (notes, progress, errors) that cannot be written ends nothing and holds nothing up.
+Data that cannot be written is an error. A reader of data that closes its pipe is not: it has what
+it needs. A stalled reader is waited for until a signal ends bpfexit. Messages about the
+data (notes, progress, errors) that cannot be written neither end nor delay anything.
 """
 
 import io
@@ -17,24 +17,24 @@ from typing import Any, BinaryIO, cast
 from bpfexit.errors import BpfexitError
 
 PATIENCE_S = 0.5
-"""How long a stalled reader is waited for: talk, and data once bpfexit is asked to end."""
+"""How long a stalled reader is waited for: for messages, and for data after a signal."""
 
 _PIPE_BUF = 4096
 """Bytes that a pipe takes at once when it is writable: PIPE_BUF of linux/limits.h."""
 
 _LOOK_EVERY_S = 0.1
-"""How often a stalled write looks whether it is to be given up."""
+"""How often a stalled write checks whether to give up."""
 
 
 class ReaderGoneError(Exception):
-    """The reader of standard output has gone away."""
+    """The reader of standard output has closed it."""
 
 
 class Data(io.FileIO):
     """Standard output. A signal ends a write to a stalled reader."""
 
     asked_to_end_at = inf
-    """When a signal asked bpfexit to end, by the monotonic clock."""
+    """When the signal that ends bpfexit arrived, by the monotonic clock."""
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd, "w", closefd=False)
@@ -68,7 +68,7 @@ class Data(io.FileIO):
 
 
 class Talk(io.FileIO):
-    """Standard error. What nobody reads is dropped; a stalled reader is waited for once."""
+    """Standard error. Unread messages are dropped; a stalled reader is waited for once."""
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd, "w", closefd=False)
@@ -92,7 +92,7 @@ class Talk(io.FileIO):
 
 
 def write_line(text: str) -> None:
-    """Write a line of data now, also where standard output is buffered."""
+    """Write a line of data at once, even if standard output is buffered."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -103,7 +103,7 @@ def guard_streams() -> None:
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(data), sys.stdout.encoding, "replace", line_buffering=data.was_terminal
     )
-    talk = cast(BinaryIO, Talk(2))  # it writes all or nothing, as if it had a buffer
+    talk = cast(BinaryIO, Talk(2))  # it writes everything or nothing, like a buffered file
     sys.stderr = io.TextIOWrapper(talk, sys.stderr.encoding, "replace", write_through=True)
 
 

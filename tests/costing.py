@@ -12,7 +12,7 @@ from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.guests.guests import Guests
 from bpfexit.host.preflight import Ready
 from bpfexit.model.filter import Filter
-from bpfexit.tracer.plan import within_an_exit
+from bpfexit.tracer.plan import DEFAULT_VIEWS, access_record_fields
 from bpfexit.tracer.source import KernelSource
 from tests.counting import BPFEXIT, CONTROL_PORT, Counted, Place, next_line, started, write
 from tests.perf_stat import counting
@@ -25,7 +25,7 @@ MIX = (
 
 
 PERF_EVENTS = (
-    *(f"kvm:{event}" for event in within_an_exit()),
+    *(f"kvm:{event}" for event in access_record_fields(DEFAULT_VIEWS)),
     "sched:sched_process_exit",
 )
 """Events whose programs are attached the classic way on some kernel, on every back end."""
@@ -40,7 +40,7 @@ def measured(ready: Ready, guest: Sequence[str]) -> Counted:
 
 def beside_perf(ready: Ready, guest: Sequence[str]) -> tuple[Counted, Counter[str]]:
     """Do the same while perf counts, and while `ENDED` processes end."""
-    exits = ("kvm:kvm_exit", "kvm:kvm_entry") if ready.backend.emits_exits else ()
+    exits = ("kvm:kvm_exit", "kvm:kvm_entry") if ready.backend.has_exit_events else ()
     seen: Counter[str] = Counter()
     found = _observed(ready, guest, lambda _: _counted_by_perf((*PERF_EVENTS, *exits), seen))
     return found, seen

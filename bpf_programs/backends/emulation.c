@@ -22,6 +22,7 @@ int on_kvm_emulate_insn(struct raw_args *ctx)
 	vcpu->access_seen = 0;
 	vcpu->user_time_counted = 0;
 	vcpu->user_ns = 0;
+	vcpu->user_wait_ns = 0;
 	vcpu->user_since = 0;
 	vcpu->mmio_read_pending = 0;
 	return KEEP_EVENT;
@@ -33,11 +34,11 @@ static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 targe
 		return;
 	vcpu->packed_key = (vcpu->packed_key & ~(u64)ACCESS_MASK) | access;
 	vcpu->target = target;
+	u64 user_ns = vcpu->user_ns;
 	count_without_latency(vcpu);
-	emit_if_slow(vcpu, 0, vcpu->user_ns);
+	emit_if_slow(vcpu, 0, user_ns);
 	vcpu->access_seen = 1;
-	vcpu->user_time_counted = vcpu->user_ns != 0;
-	vcpu->user_ns = 0;
+	vcpu->user_time_counted = user_ns != 0;
 }
 
 /* Without a slot. In a slot's presence, the access began before the tracing did. */
@@ -75,6 +76,7 @@ static __always_inline void add_user_time(struct vcpu *vcpu, u64 ns)
 	barrier();
 	row->user_count += !vcpu->user_time_counted;
 	row->user_ns += ns;
+	count_user_wait(row, vcpu);
 	end_count(row);
 	emit_if_slow(vcpu, 0, ns);
 	vcpu->user_time_counted = 1;

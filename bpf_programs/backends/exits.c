@@ -2,24 +2,23 @@
 /*
  * kvm_exit to kvm_entry: what an exit costs the guest. Both fire on VMX and SVM.
  *
- * kvm_exit is a classic tracepoint program, because its raw arguments changed
- * (5.16 dropped exit_reason) and the vendor module computes the reason; the
- * offsets come from the event's format file. kvm_entry is raw, at a quarter of
- * the cost; it takes no argument.
+ * How the fields of an exit are read differs: exit_vmcb.h and exit_vmx.h read them from
+ * the vCPU that a raw kvm_exit is given, exit_record.h reads them from the record of a
+ * classic one, which costs twice as much. kvm_entry is raw; it takes no argument.
  */
 
-/* The reason is the upper half of `packed_key`; the slot, below it, stays. */
-typedef u32 __attribute__((may_alias)) half;
-#define REASON_OF(vcpu) (((half *)&(vcpu)->packed_key)[1])
+static __always_inline void forget_access(struct vcpu *vcpu)
+{
+	vcpu->packed_key &= ~(u64)ACCESS_MASK;
+	vcpu->target = 0;
+}
 
 /* Nothing is known of the next exit, but what is seen from now on. */
 static __always_inline void forget_exit(struct vcpu *vcpu)
 {
 	vcpu->exit_ns = 0;
-	vcpu->packed_key &= ~(u64)ACCESS_MASK;
-	vcpu->target = 0;
+	forget_access(vcpu);
 	vcpu->user_since = 0;
-	vcpu->user_ns = 0;
 }
 
 /*
@@ -27,10 +26,10 @@ static __always_inline void forget_exit(struct vcpu *vcpu)
  * exit can follow an exit. The first took place: it is counted. A fast path
  * cannot sleep, so the time since then was the guest's.
  */
-static __always_inline void close_unpaired(struct vcpu *vcpu, u64 now)
+static __always_inline void close_unpaired(struct vcpu *vcpu)
 {
 	vcpu->unpaired += 1;
-	vcpu->guest_ns += now - vcpu->exit_ns;
+	vcpu->entry_ns = vcpu->exit_ns;
 	count_without_latency(vcpu);
 	forget_exit(vcpu);
 }
@@ -52,12 +51,24 @@ static __always_inline void count_without_exit(struct vcpu *vcpu)
 #endif
 }
 
+/* The guest has run until now, but for what its thread waited for a CPU meanwhile. */
+static __always_inline void leave_guest(struct vcpu *vcpu, u64 now, u64 delay)
+{
+	if (vcpu->entry_ns) {
+		vcpu->guest_ns += now - vcpu->entry_ns;
+		if (delay != vcpu->run_delay)
+			vcpu->guest_wait_ns += delay - vcpu->run_delay;
+	}
+	vcpu->run_delay = delay;
+}
+
 int on_kvm_exit(void *ctx)
 {
-	struct vcpu *vcpu = current_vcpu();
+	void *task = current_task();
+	struct vcpu *vcpu = vcpu_of(task);
 
 	if (!vcpu)
-		vcpu = new_vcpu(RECORD(u32, EXIT_VCPU_ID_OFFSET), RECORD(u32, EXIT_ISA_OFFSET));
+		vcpu = new_vcpu(exit_vcpu_id(ctx), exit_isa(ctx));
 	if (!vcpu) {
 		count_slotless();
 		return KEEP_EVENT;
@@ -65,23 +76,23 @@ int on_kvm_exit(void *ctx)
 	if (!IS_TRACED(vcpu))
 		return KEEP_EVENT;
 
-	u64 now = bpf_ktime_get_ns();
+	struct exit exit = read_exit(ctx, vcpu);
 	if (vcpu->exit_ns)
-		close_unpaired(vcpu, now);
-	else if (vcpu->entry_ns)
-		vcpu->guest_ns += now - vcpu->entry_ns;
+		close_unpaired(vcpu);
+	set_key(ctx, vcpu, exit);
+#ifdef SLOW_NS
+	vcpu->rip = exit_rip(ctx);
+#endif
+	u64 now = bpf_ktime_get_ns();
+	leave_guest(vcpu, now, run_delay(task));
 #ifdef REASON_TRACED
-	if (!REASON_TRACED(RECORD(u32, EXIT_EXIT_REASON_OFFSET))) {
+	if (!REASON_TRACED(exit.reason)) {
 		forget_exit(vcpu);
 		vcpu->entry_ns = now;
 		return KEEP_EVENT;
 	}
 #endif
-	REASON_OF(vcpu) = RECORD(u32, EXIT_EXIT_REASON_OFFSET);
 	vcpu->exit_ns = now;
-#ifdef SLOW_NS
-	vcpu->rip = RECORD(u64, EXIT_GUEST_RIP_OFFSET);
-#endif
 	return KEEP_EVENT;
 }
 
@@ -89,7 +100,8 @@ int on_kvm_entry(void *ctx)
 {
 	/* First of all, as kvm_exit takes its time last: little of the tracing is in the latency. */
 	u64 now = bpf_ktime_get_ns();
-	struct vcpu *vcpu = current_vcpu();
+	void *task = current_task();
+	struct vcpu *vcpu = vcpu_of(task);
 #ifdef ENTRY_VCPU_ID_OFFSET
 	/* Linux 5.10 where it emulates real mode: see with_real_mode() in bpfexit/tracer/plan.py. */
 	if (!vcpu)
@@ -98,13 +110,16 @@ int on_kvm_entry(void *ctx)
 	if (!vcpu)
 		return KEEP_EVENT;
 
+	u64 delay = run_delay(task);
 	if (vcpu->exit_ns) {
-		count_exit(vcpu, now);
-		emit_if_slow(vcpu, now - vcpu->exit_ns, vcpu->user_ns);
+		u64 user_ns = vcpu->user_ns;
+		count_exit(vcpu, now - vcpu->exit_ns, delay - vcpu->run_delay);
+		emit_if_slow(vcpu, now - vcpu->exit_ns, user_ns);
 	} else if (vcpu->packed_key & ACCESS_MASK) {
 		count_without_exit(vcpu);
 	}
 	forget_exit(vcpu);
+	vcpu->run_delay = delay;
 	vcpu->entry_ns = now;
 	return KEEP_EVENT;
 }
@@ -133,12 +148,6 @@ static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 targe
 /* The exit of this access is counted as lost; or it began before the tracing did. */
 static __always_inline void miss_access(void)
 {
-}
-
-/* Whatever took the vCPU to user space, the exit in progress waits for it. */
-static __always_inline int user_space_serves(struct vcpu *vcpu, u32 reason, s32 error)
-{
-	return vcpu->exit_ns != 0;
 }
 
 /* An unload of the FPU within an exit: back to user space, from KVM_RUN or another ioctl. */

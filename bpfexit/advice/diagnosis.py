@@ -184,7 +184,7 @@ def _with_own_changes(finding: Finding, owners: dict[Change, str]) -> Finding:
 
 
 def _times(evidence: Evidence) -> list[VcpuTime]:
-    known = evidence.emits_exits
+    known = evidence.has_exit_events
     tids, spent = evidence.rows["tid"], evidence.exits
     found = []
     for _, _, tid, vcpu, guest_ns in sorted(evidence.vcpus.tolist(), key=lambda v: (v[3], v[2])):

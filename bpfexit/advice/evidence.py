@@ -19,8 +19,8 @@ from bpfexit.events.registry import KINDS
 from bpfexit.model.address_names import AddressName, address_name
 from bpfexit.model.grouping import (
     ADDRESS_FIELDS,
+    group_key,
     measures,
-    subject,
     with_names,
     without_idle_time,
 )
@@ -113,7 +113,7 @@ class Evidence:
     pid: int
     guest: Guest
     facts: HostFacts
-    emits_exits: bool
+    has_exit_events: bool
     backend: str
     seconds: float
     rows: Rows
@@ -243,7 +243,7 @@ class Evidence:
         numbers = measures(sums, self.seconds)
         found = [
             Line(
-                **vars(subject(row, fields, 0, (), self.reasons)),
+                **vars(group_key(row, fields, 0, (), self.reasons)),
                 numbers={name: float(column[at]) for name, column in numbers.items()},
             )
             for at, row in enumerate(sums.fields)
@@ -276,7 +276,7 @@ def gather(snapshot: Snapshot) -> Iterable[Evidence]:
             pid=pid,
             guest=known(pid, vm),
             facts=snapshot.origin.facts,
-            emits_exits=snapshot.origin.emits_exits,
+            has_exit_events=snapshot.origin.has_exit_events,
             backend=snapshot.origin.backend,
             kernel=snapshot.origin.kernel,
             host_vcpus=len(snapshot.vcpus),

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.console import RenderableType
 
-from bpfexit.advice.diagnosis import diagnose as judged
+from bpfexit.advice import diagnosis as advice
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.registry import rule as rule_named
 from bpfexit.commands.options import check_input, input_option, memory_map_options, thread_options
@@ -36,7 +36,7 @@ Examples:
   bpfexit diagnose --libvirt              with the names that libvirt's guests
                                           have for their addresses
   bpfexit record -o run.jsonl.gz -d 60    a minute into a file
-  bpfexit diagnose --input run.jsonl.gz   and what that says
+  bpfexit diagnose --input run.jsonl.gz   and diagnose it
   bpfexit diagnose --explain pm-timer     what a rule looks for, and why
 """
 
@@ -75,7 +75,7 @@ def diagnose(
     check_input(recording, duration, maps)
     wanted = Filter(pids, vcpus)
     snapshot = _read(recording, wanted) if recording else _counted(wanted, duration, max_rows, maps)
-    found = judged(snapshot)
+    found = advice.diagnose(snapshot)
     if as_json:
         for line in diagnosis_json.encode(found):
             click.echo(line)
@@ -86,12 +86,12 @@ def diagnose(
 def _explained(name: str) -> RenderableType:
     known = rule_named(name)
     if known is None:
-        raise UsageError(unknown("rule", clean(name), [each.name for each in RULES]))
+        raise UsageError(unknown("rule", clean(name), [rule.name for rule in RULES]))
     return explained(known)
 
 
 def _counted(wanted: Filter, duration: float | None, max_rows: int, maps: MapSources) -> Snapshot:
-    """Count on this host, with a line on a terminal that says how far it is."""
+    """Count on this host, with a countdown on a terminal."""
     lasts = DURATION_S if duration is None else duration
     shown = Countdown(sys.stderr, lasts)
     try:

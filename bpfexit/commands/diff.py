@@ -42,22 +42,22 @@ def diff(
 ) -> None:
     """Compare the recordings BEFORE and AFTER a change: what it saved or cost, line by line.
 
-    All numbers are those of a second; lines come by the time saved or lost. Guests are
-    matched by name, since processes differ; without vm in --by all of them are added up.
+    All numbers are per second; lines are sorted by the time saved or lost. Guests are
+    matched by name, because processes differ; without vm in --by, all guests are summed.
 
-    A latency is "faster" or "slower" when three things agree, and else "noise": the
+    A latency is "faster" or "slower" if three criteria agree, otherwise "noise": the
     Mann-Whitney U test on the binned latencies (p below 0.001, divided by the number of
-    lines compared), its effect (an exit after takes longer than one before with a probability
-    of at least 0.56, or at most 0.44) and the mean, by a tenth or more. With fewer than 20 exits
-    on a side there are too few to tell. The test takes exits for independent, which they
-    are not, and cannot know whether the guest or the host has changed: many lines
-    slower at once is a slower host, and two recordings before the change show how much of
-    that is noise. A change of the rare slow exits alone is not seen: compare p99.
+    lines compared), its effect size (an exit after takes longer than one before with a
+    probability of at least 0.56, or at most 0.44) and the mean, by a tenth or more. Fewer
+    than 20 exits on a side are too few to decide. The test assumes independent exits, which
+    they are not, and cannot distinguish a changed guest from a changed host: if many lines
+    are slower at once, the host is slower, and two recordings before the change show how
+    much of that is noise. It does not detect a change of rare slow exits alone: compare p99.
     """
     wanted = Filter(pids, vcpus, reasons)
     sides = recorded(before, wanted), recorded(after, wanted)
-    emits_exits = all(side.origin.emits_exits for side in sides)
-    found = compare(*sides, default_query(emits_exits, by, None, limit))
+    has_exit_events = all(side.origin.has_exit_events for side in sides)
+    found = compare(*sides, default_query(has_exit_events, by, None, limit))
     if as_json:
         for line in diff_json.encode(found):
             click.echo(line)

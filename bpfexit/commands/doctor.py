@@ -18,6 +18,7 @@ from bpfexit.model.filter import Filter
 from bpfexit.run.session import live_source
 from bpfexit.run.signals import Interrupts
 from bpfexit.tracer.binding import binding_version
+from bpfexit.tracer.host_plan import exit_check
 from bpfexit.tracer.source import KernelSource
 from bpfexit.ui.checks import lines
 from bpfexit.ui.console import PlainConsole
@@ -28,30 +29,30 @@ OVERHEAD_S = 2.0
 
 EPILOG = """\b
 Examples:
-  bpfexit doctor                    is all there that counting exits needs?
-  bpfexit doctor --overhead -d 10   what it costs here, program by program
+  bpfexit doctor                    does this host have all that bpfexit needs?
+  bpfexit doctor --overhead -d 10   what each program costs on this host
 """
 
 
 @click.command(epilog=EPILOG)
-@click.option("--overhead", is_flag=True, help="Measure what bpfexit itself costs instead.")
+@click.option("--overhead", is_flag=True, help="Measure the cost of bpfexit itself instead.")
 @click.option("-d", "--duration", type=SECONDS, help=f"Measure for SECONDS [{OVERHEAD_S:g}].")
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.pass_context
 def doctor(ctx: click.Context, *, overhead: bool, duration: float | None, as_json: bool) -> None:
     """Report what this host offers, what is missing, and what to do about it.
 
-    It mounts tracefs when that is missing, and loads and attaches the programs
-    for a moment. Exits with 1 when anything fails that counting exits needs.
+    Mounts tracefs if it is not mounted, and loads and attaches the programs
+    briefly. Exits with 1 if a check fails that counting exits depends on.
 
-    With --overhead it counts for a while, and says how often each program ran
-    and how long, by the kernel's BPF statistics.
+    With --overhead, counts for a while and reports how often and how long each
+    program ran, from the kernel's BPF statistics.
     """
     if overhead:
         _overhead(duration or OVERHEAD_S, as_json=as_json)
         return
     if duration is not None:
-        raise UsageError("-d is for --overhead")
+        raise UsageError("-d applies to --overhead only")
     checks = _checks()
     if as_json:
         _print_json(checks)
@@ -78,7 +79,10 @@ def _overhead(duration: float, *, as_json: bool) -> None:
 def _checks() -> list[Check]:
     report = preflight.inspect()
     binding = _binding()
-    return [*report.checks, bpf_statistics.check(), binding, _programs(report, binding)]
+    exits = not report.failure and report.backend and report.backend.has_exit_events
+    way = [exit_check(report.ready())] if exits else []
+    programs = _programs(report, binding)
+    return [*report.checks, *way, bpf_statistics.check(), binding, programs]
 
 
 def _binding() -> Check:
@@ -89,7 +93,7 @@ def _binding() -> Check:
 
 
 def _programs(report: preflight.Report, binding: Check) -> Check:
-    """Compile, load and attach for a moment: the one check that knows everything."""
+    """Compile, load and attach briefly: the one check that covers everything."""
     name = "programs"
     if report.failure or binding.status is Status.FAIL:
         return Check(name, Status.WARN, preflight.NOT_CHECKED)

@@ -12,7 +12,7 @@ from bpfexit.ui.guests import lines
 EPILOG = """\b
 Examples:
   bpfexit guests                      list the guests of this host
-  bpfexit guests | less -S            with all columns and whole names
+  bpfexit guests | less -S            with all columns and full names
   bpfexit guests -j | jq -r .pid      process IDs, for scripts
   bpfexit guests -j | jq 'select(.memory_bytes > 64e9)'
                                       the large ones
@@ -34,8 +34,8 @@ def guests(*, as_json: bool) -> None:
     """
     found = list_guests()
     if as_json:
-        for each in found.guests:
-            click.echo(guests_json.encode(each))
+        for guest in found.guests:
+            click.echo(guests_json.encode(guest))
     else:
         _print(found)
     if found.not_examined:

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import click
 
-from bpfexit.commands.options import check_input, filter_options, input_option, memory_map_options
+from bpfexit.commands.options import (
+    check_input,
+    exact_io_option,
+    filter_options,
+    input_option,
+    memory_map_options,
+)
 from bpfexit.commands.values import SECONDS, dimensions
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats.hist.format import Choice, Format
@@ -22,19 +28,19 @@ from bpfexit.run.loop import Run
 from bpfexit.run.session import counted, max_rows_option, recorded, tell
 
 READ_EVERY_S = 1.0
-"""The interval after which space of guests that ended is free again."""
+"""The interval after which the rows of guests that ended are free again."""
 
-_COARSE = ", ".join(each.name for each in FORMATS.values() if each.log2)
+_COARSE = ", ".join(form.name for form in FORMATS.values() if form.log2)
 
 EPILOG = f"""\b
-Formats; counts are exact in each:
+Formats; counts are exact in all of them:
 {help_lines()}
 
 \b
 Latencies are kept in four buckets per power of two (16 ns wide below 64 ns);
 some formats ({_COARSE})
 merge them into one unless --buckets is fine.
-Each exit is in one histogram: those at an address in that of the address.
+Each exit is in one histogram; exits at an address are in the address's histogram.
 
 \b
 Examples:
@@ -53,8 +59,8 @@ Examples:
     "--by",
     metavar="NAME[,NAME]",
     callback=dimensions,
-    help=f"A histogram for each of these, several at once: {', '.join(DIMENSIONS)}"
-    " [what suits the format].",
+    help=f"One histogram per group; combine groups with commas: {', '.join(DIMENSIONS)}"
+    " [depends on the format].",
 )
 @click.option(
     "-n",
@@ -63,7 +69,7 @@ Examples:
     type=click.IntRange(min=0),
     default=0,
     metavar="ROWS",
-    help="Print at most ROWS histograms, most time first; 0 prints all.",
+    help="Print at most ROWS histograms, longest total time first; 0 prints all.",
 )
 @click.option(
     "-f", "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True
@@ -75,6 +81,7 @@ Examples:
     help="Weight of folded stacks: exits, or their time in ns without idle time [count].",
 )
 @input_option("Read a recording instead of this host.")
+@exact_io_option
 @max_rows_option
 def hist(
     duration: float | None,
@@ -88,9 +95,10 @@ def hist(
     buckets: str | None,
     weight: str | None,
     recording: Path | None,
+    exact_io: bool,
     max_rows: int,
 ) -> None:
-    """Print how long exits took, as histograms in the formats that other tools read.
+    """Print histograms of exit latencies in formats that other tools read.
 
     Counts for -d seconds or until Ctrl-C, or reads a recording.
     """
@@ -98,10 +106,10 @@ def hist(
     chosen, choice = FORMATS[form], Choice(buckets, weight)
     _check(chosen, choice)
     needs_latencies = chosen.needs_latencies(choice)
-    wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()))
+    wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()), exact_io)
     if recording:
         snapshot = recorded(recording, wanted)
-        _refuse_blind(snapshot.origin, needs_latencies)
+        _refuse_without_exits(snapshot.origin, needs_latencies)
     else:
         snapshot = _counted(wanted, duration, max_rows, maps, needs_latencies)
     _say_lost(snapshot)
@@ -124,32 +132,32 @@ def _counted(
 ) -> Snapshot:
     """Count on this host; return all of it."""
     backend = preflight.ready().backend
-    _refuse_blind(Origin("", "", backend.module, backend.emits_exits), needs_latencies)
+    _refuse_without_exits(Origin("", "", backend.module, backend.has_exit_events), needs_latencies)
     return counted(wanted, Run(READ_EVERY_S, duration=duration), max_rows, maps=maps)
 
 
 def _say_lost(snapshot: Snapshot) -> None:
-    """Say what makes the counts too small; what has no latency is said with the histograms."""
+    """Report what makes the counts too small; exits without a latency are reported separately."""
     for name in NOT_COUNTED:
         if number := getattr(snapshot.lost, name):
             tell(f"{number} {LOSSES[name]} ({name})")
 
 
-def _refuse_blind(origin: Origin, needs_latencies: bool) -> None:
-    if needs_latencies and not origin.emits_exits:
+def _refuse_without_exits(origin: Origin, needs_latencies: bool) -> None:
+    if needs_latencies and not origin.has_exit_events:
         raise BpfexitError(
-            f"{origin.backend} has no kvm_exit event, so there are no latencies: "
-            "only `--format folded`, by count, works there"
+            f"{origin.backend} has no kvm_exit event, so there are no latencies; "
+            "use `--format folded`, which counts"
         )
 
 
 def _default_by(form: Format, origin: Origin) -> tuple[str, ...]:
-    groups = (each for each in form.groups if origin.emits_exits or each != "reason")
-    return (*groups, *default_dimensions(emits_exits=False))
+    groups = (name for name in form.groups if origin.has_exit_events or name != "reason")
+    return (*groups, *default_dimensions(has_exit_events=False))
 
 
 def _cut(found: list[Distribution], limit: int) -> list[Distribution]:
-    """Return the first of them; say what is missing, be it cut or never known."""
+    """Return the first `limit`; report how many are left out and how many have no latency."""
     kept = found[: limit or len(found)]
     if left := len(found) - len(kept):
         tell(f"{left} more not shown (-n 0 shows all)")
@@ -170,4 +178,4 @@ def _report_no_latency(found: list[Distribution]) -> None:
     if not any(each.count for each in found):
         tell("no exit has a latency")
     elif no_latency:
-        tell(f"{no_latency} exits have no latency: they are idle time, or their entry was not seen")
+        tell(f"{no_latency} exits have no latency: idle time, or the entry was not seen")

@@ -35,7 +35,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def thread_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add -p and -v: of whom to count exits at all."""
+    """Add -p and -v: whose exits to count."""
     options: list[Decorator] = [
         click.option(
             "-p",
@@ -58,7 +58,7 @@ def thread_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add -p, -v and --reason: which exits to count at all."""
+    """Add -p, -v and --reason: which exits to count."""
     reason = click.option(
         "--reason",
         "reasons",
@@ -69,16 +69,23 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return thread_options(reason(command))
 
 
+exact_io_option = click.option(
+    "--exact-io",
+    is_flag=True,
+    help="Count each access of string I/O (`rep ins`, `rep outs`), not its exits alone.",
+)
+
+
 def sockets(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[Socket, ...]:
-    """Read QMP sockets, each with the guest it is of or without."""
+    """Read QMP sockets, each with or without the name of its guest."""
     del ctx, param
     return tuple(Socket.parse(value) for value in values)
 
 
 def memory_map_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --qmp and --libvirt: whom to ask what lies at the guests' addresses, as `maps`."""
+    """Add --qmp and --libvirt, as `maps`: the sources of the guests' memory maps."""
 
     @wraps(command)
     def with_maps(*args: Any, sockets: tuple[Socket, ...], libvirt: bool, **others: Any) -> Any:
@@ -92,7 +99,7 @@ def memory_map_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="[GUEST=]PATH",
             callback=sockets,
             help="Resolve device names through a guest's QMP socket. GUEST is"
-            " its name or process ID, if the socket does not tell; may be repeated.",
+            " its name or process ID, if the socket does not reveal it; may be repeated.",
         ),
         click.option(
             "--libvirt",
@@ -104,7 +111,7 @@ def memory_map_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def input_option(what: str, *aliases: str) -> Decorator:
-    """Add --input, as `recording`: a file to read instead of this host; `what` says what for."""
+    """Add --input, as `recording`: a file to read instead of this host; `what` is its help."""
     return click.option(
         "--input",
         *aliases,
@@ -115,18 +122,18 @@ def input_option(what: str, *aliases: str) -> Decorator:
 
 
 def check_input(recording: Path | None, duration: float | None, maps: MapSources) -> None:
-    """Refuse with --input what only makes sense on this host. Raises `UsageError`."""
+    """Refuse options that do not apply to --input. Raises `UsageError`."""
     if recording and duration is not None:
-        raise UsageError("--duration is for counting on this host: a recording is read whole")
+        raise UsageError("--duration does not apply to --input, which reads the whole recording")
     if recording and maps:
-        raise UsageError("--qmp and --libvirt are for guests of this host, not for --input")
+        raise UsageError("--qmp and --libvirt do not apply to --input: they query running guests")
 
 
 _BY = click.option(
     "--by",
     metavar="NAME[,NAME]",
     callback=dimensions,
-    help=f"Group by these, several at once: {', '.join(DIMENSIONS)}.",
+    help=f"Group lines; combine groups with commas: {', '.join(DIMENSIONS)}.",
 )
 _SORT = click.option(
     "--sort",
@@ -147,7 +154,7 @@ _ROWS = click.option(
 
 
 def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --by, --sort and -n: what to show of what was counted."""
+    """Add --by, --sort and -n: what to show of the counts."""
     return _with(command, [_BY, _SORT, _ROWS])
 
 

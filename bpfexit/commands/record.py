@@ -11,7 +11,13 @@ import click
 from click.core import ParameterSource
 
 from bpfexit import __version__
-from bpfexit.commands.options import filter_options, memory_map_options, rate_option, than_option
+from bpfexit.commands.options import (
+    exact_io_option,
+    filter_options,
+    memory_map_options,
+    rate_option,
+    than_option,
+)
 from bpfexit.commands.values import INTERVAL, SECONDS
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats.json.recording import Header
@@ -38,10 +44,10 @@ Examples:
   bpfexit record -d 60 --reason hlt       a minute, one reason
   bpfexit record -o sleep.jsonl -- sleep 2
                                           while a command runs
-  bpfexit report night.jsonl.gz           and what was recorded
+  bpfexit report night.jsonl.gz           the whole recording
   bpfexit record --events slow --than 5ms -d 60 -o slow.jsonl
-                                          and each single exit of 5 ms or longer
-  bpfexit slow --input slow.jsonl         which are these
+                                          also every single exit of 5 ms or longer
+  bpfexit slow --input slow.jsonl         print them
 """
 
 
@@ -59,17 +65,22 @@ Examples:
 )
 @click.option("--append", is_flag=True, help="Append to an existing recording.")
 @click.option(
-    "-i", "--interval", type=INTERVAL, default=1.0, help="Refresh interval in seconds [1]."
+    "-i",
+    "--interval",
+    type=INTERVAL,
+    default=1.0,
+    help="Interval in seconds; one line per interval [1].",
 )
 @click.option("-d", "--duration", type=SECONDS, help="Stop after SECONDS.")
 @click.option(
     "--events",
     type=click.Choice(["slow"]),
-    help="Record these single events, too: every slow exit.",
+    help="Also record single events: every slow exit.",
 )
 @than_option
 @rate_option
 @filter_options
+@exact_io_option
 @max_rows_option
 @memory_map_options
 def record(
@@ -84,20 +95,21 @@ def record(
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
     reasons: tuple[str, ...],
+    exact_io: bool,
     max_rows: int,
     maps: MapSources,
 ) -> int:
-    """Write what the guests do to a file, an interval a line, until Ctrl-C or a COMMAND's end.
+    """Write the guests' exits to a file, one line per interval, until Ctrl-C or COMMAND ends.
 
-    Whatever ends it, the file can be read up to the last whole interval. Closing the
-    terminal ends it as Ctrl-C does. Without a terminal, as a service, SIGHUP opens the
-    file again, for log rotation. With a COMMAND, exits with its status, or with 1
+    However the recording ends, the file can be read up to the last complete interval.
+    Closing the terminal ends it like Ctrl-C. Without a terminal, as in a service, SIGHUP
+    reopens the file, for log rotation. With a COMMAND, exits with its status, or with 1
     if only the recording failed.
     """
     if not events and _given("than_ns", "rate"):
-        raise UsageError("--than and --rate are for --events slow")
+        raise UsageError("--than and --rate apply to --events slow only")
     must_exist(command)
-    wanted = Filter(pids, vcpus, reasons)
+    wanted = Filter(pids, vcpus, reasons, exact_io=exact_io)
     threshold = Threshold(than_ns, rate) if events else None
     path = output or _default_path()
     with Interrupts(hangup_reopens=not has_terminal()) as interrupts, ExitStack() as stack:
@@ -120,10 +132,10 @@ def record(
 
 
 def _given(*options: str) -> bool:
-    """Say whether any of these is on the command line."""
+    """Return whether any of these is on the command line."""
     context = click.get_current_context()
     return any(
-        context.get_parameter_source(each) is ParameterSource.COMMANDLINE for each in options
+        context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in options
     )
 
 

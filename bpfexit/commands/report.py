@@ -29,7 +29,7 @@ Examples:
 
 
 def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Moment | None:
-    """Read a moment of the recording; None when the option is not given."""
+    """Read a point in time; None if the option is not given."""
     del ctx, param
     try:
         return None if value is None else parse_moment(value)
@@ -41,7 +41,7 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Mom
 @click.argument(
     "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False
 )
-@input_option("The same as FILE.")
+@input_option("Alternative to FILE.")
 @click.option(
     "--from",
     "begin",
@@ -49,8 +49,12 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> Mom
     callback=moment,
     help="Start of the window: seconds since the start, HH:MM:SS, or ISO date and time.",
 )
-@click.option("--to", "end", metavar="TIME", callback=moment, help="End of the window, likewise.")
-@click.option("--timeline", is_flag=True, help="Show rates over time, by reason or --by.")
+@click.option(
+    "--to", "end", metavar="TIME", callback=moment, help="End of the window, in the same formats."
+)
+@click.option(
+    "--timeline", "with_timeline", is_flag=True, help="Show rates over time, by reason or --by."
+)
 @filter_options
 @view_options
 def report(
@@ -58,7 +62,7 @@ def report(
     recording: Path | None,
     begin: Moment | None,
     end: Moment | None,
-    timeline: bool,
+    with_timeline: bool,
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
     reasons: tuple[str, ...],
@@ -66,26 +70,26 @@ def report(
     sort: str | None,
     limit: int,
 ) -> None:
-    """Show what FILE recorded as `top` would: all of it, or a window, as one table."""
+    """Show the recording FILE, or a window of it, as one table."""
     source = RecordingSource(_path(file, recording), Filter(pids, vcpus, reasons))
-    if timeline and by is None and source.emits_exits:
+    if with_timeline and by is None and source.has_exit_events:
         by = ("reason",)
-    query = default_query(source.emits_exits, by, sort, limit)
-    course = Timeline(query)
+    query = default_query(source.has_exit_events, by, sort, limit)
+    timeline = Timeline(query)
     window = _since(begin, source), _since(end, source)
-    whole = total_of(source, *window, *([course.add] if timeline else []))
+    whole = total_of(source, *window, *([timeline.add] if with_timeline else []))
     total, console = whole.snapshot, PlainConsole()
     title = "1 interval" if whole.intervals == 1 else f"{whole.intervals} intervals"
-    if timeline:
+    if with_timeline:
         console.print(header(total, title))
-        console.print(timeline_table(view(total, query), course, total.start, console.width))
+        console.print(timeline_table(view(total, query), timeline, total.start, console.width))
     else:
         show(total, query, console, title)
     tell(*whole.notes)
 
 
 def _path(file: Path | None, recording: Path | None) -> Path:
-    """Return the recording, however it was given. Raises `UsageError` for none or two."""
+    """Return the recording's path. Raises `UsageError` unless it is given exactly once."""
     if (file is None) == (recording is None):
         raise UsageError("report needs one recording: bpfexit report FILE")
     return file or recording or Path()

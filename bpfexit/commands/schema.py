@@ -20,7 +20,7 @@ Examples:
 @click.argument("name", required=False)
 def schema(name: str | None) -> None:
     """Print the JSON Schema of a document that bpfexit writes, or the names of all of them."""
-    names = sorted(each.name.removesuffix(".json") for each in _FOLDER.iterdir())
+    names = sorted(file.name.removesuffix(".json") for file in _FOLDER.iterdir())
     if name is None:
         click.echo("\n".join(names))
     elif name in names:

@@ -26,19 +26,19 @@ from bpfexit.run.loop import Run, intervals
 from bpfexit.run.session import max_rows_option, opened, tell
 from bpfexit.run.signals import Interrupts
 from bpfexit.streams import write_line
-from bpfexit.ui.slow import HEADINGS, line, summary, untold
+from bpfexit.ui.slow import HEADINGS, line, summary, unreported
 
 EPILOG = """\b
 Examples:
   bpfexit slow                           every exit of 1 ms or longer, until Ctrl-C
-  bpfexit slow --than 200us -d 10        ten seconds of those over 200 µs
-  bpfexit slow --reason io,npf -j        two reasons, as JSON lines
+  bpfexit slow --than 200us -d 10        exits over 200 µs, for ten seconds
+  bpfexit slow --reason io,npf -j        exits with two reasons, as JSON lines
   bpfexit record --events slow --than 5ms -o night.jsonl.gz
-  bpfexit slow --input night.jsonl.gz    those of a recording
+  bpfexit slow --input night.jsonl.gz    the slow exits of a recording
 """
 
 READ_EVERY_S = 0.25
-"""How late a line may be."""
+"""The longest delay of a line."""
 
 
 @click.command(epilog=EPILOG)
@@ -62,10 +62,10 @@ def slow(
     maps: MapSources,
     max_rows: int,
 ) -> None:
-    """Print each slow exit: when, whose, how long, in user space of that, and at what.
+    """Print each slow exit: time, guest, duration, time in user space, reason and address.
 
-    Exits in which the guest waits (HLT) are never slow. On a back end without
-    exits (PVM), it is the trips to user space that are looked at.
+    HLT exits, in which the guest is idle, are never slow. On hosts whose KVM lacks
+    kvm_exit (PVM), the durations are those of the trips to user space.
     """
     check_input(recording, duration, maps)
     wanted = Filter(pids, vcpus, reasons)
@@ -82,7 +82,7 @@ def slow(
         raise BpfexitError(
             f"{recording} contains no slow exits: record them with `bpfexit record --events slow`"
         )
-    tell(summary(printed.count, printed.told, printed.than_ns))
+    tell(summary(printed.count, printed.reported, printed.than_ns))
     tell(*source.notes())
 
 
@@ -96,10 +96,10 @@ class _Printed:
         self._headings = headings
         self.than_ns: int | None = None
         self.count = 0
-        self.told = 0
+        self.reported = 0
 
     def add(self, snapshot: Snapshot) -> None:
-        """Print those of an interval; say at once when some are missing."""
+        """Print the slow exits of an interval; report missing ones at once."""
         slow = snapshot.slow
         if slow is None:
             return
@@ -108,8 +108,8 @@ class _Printed:
         guest_of = known_guests(snapshot.guests)
         self.than_ns = slow.than_ns
         self.count += slow.count
-        self.told += len(slow.exits)
-        for each in slow.exits:
-            write_line(self._write(each, slow_exit_name(each, guest_of)))
-        if missing := untold(slow):
+        self.reported += len(slow.exits)
+        for slow_exit in slow.exits:
+            write_line(self._write(slow_exit, slow_exit_name(slow_exit, guest_of)))
+        if missing := unreported(slow):
             tell(missing)

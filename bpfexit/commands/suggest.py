@@ -1,11 +1,11 @@
-"""Typos are met halfway."""
+"""Suggestions for typos."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
-    """Return that `word` is an unknown `what`, the name it resembles, and the names there are."""
+    """Return a message for an unknown `what`, with a similar name and all known names."""
     names = list(known)
     folded = {name.lower(): name for name in names}
     close = get_close_matches(word.lower(), folded, 1)

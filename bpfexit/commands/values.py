@@ -11,15 +11,17 @@ from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from bpfexit.model.view import DIMENSIONS
 
 ALIASES = {"guest": "vm"}
-"""Groupings by another name."""
+"""Aliases of groupings."""
 
 _HOUR_NS = 3600 * 10**9
 
 
 def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
-    """Read `1,2,3`: numbers from 0 on; none when the option is not given."""
+    """Read `1,2,3`, numbers from 0; none if the option is not given."""
     del ctx
-    what = "process IDs, for example 1234,5678" if param.name == "pids" else "numbers, as in 0,1"
+    what = (
+        "process IDs, for example 1234,5678" if param.name == "pids" else "numbers, for example 0,1"
+    )
     try:
         found = tuple(int(part) for part in value.split(",")) if value is not None else ()
     except ValueError:
@@ -30,7 +32,7 @@ def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
 
 
 def names(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Read `a,b`, each once; none when the option is not given."""
+    """Read `a,b`, without repetitions; none if the option is not given."""
     del ctx, param
     if value is None:
         return ()
@@ -43,7 +45,7 @@ def names(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
 def dimensions(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[str, ...] | None:
-    """Read the names of groupings; None when the option is not given."""
+    """Read the names of groupings; None if the option is not given."""
     found = tuple(dict.fromkeys(ALIASES.get(name, name) for name in names(ctx, param, value)))
     for name in found:
         if name not in DIMENSIONS:
@@ -52,7 +54,7 @@ def dimensions(
 
 
 def column(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Read a column's key or heading; None when the option is not given."""
+    """Read a column's key or heading; None if the option is not given."""
     del ctx, param
     if value is None:
         return None
@@ -63,11 +65,11 @@ def column(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 
 
 def _headings() -> list[str]:
-    return [each.title for each in COLUMNS if each.title not in SORT_KEYS]
+    return [column.title for column in COLUMNS if column.title not in SORT_KEYS]
 
 
 class Seconds(click.FloatRange):
-    """A time in seconds within limits; `500ms` and `2m` are times, too."""
+    """A time within limits, in seconds or with a unit: `500ms`, `2m`."""
 
     name = "seconds"
 
@@ -78,7 +80,7 @@ class Seconds(click.FloatRange):
         try:
             seconds = parse_duration(str(value), "s") / 1e9
         except ValueError:
-            self.fail(f"{value!r} is not a time such as 0.5, 500ms or 2s", param, ctx)
+            self.fail(f"{value!r}: expected a time such as 0.5, 500ms or 2s", param, ctx)
         return float(super().convert(seconds, param, ctx))
 
 
@@ -94,5 +96,7 @@ def nanoseconds(ctx: click.Context, param: click.Parameter, value: str) -> int:
     except ValueError:
         ns = 0
     if not 1 <= ns <= _HOUR_NS:
-        raise click.BadParameter(f"{value!r} is not a time such as 200us, 1ms or 2s, up to an hour")
+        raise click.BadParameter(
+            f"{value!r}: expected a time such as 200us, 1ms or 2s, at most an hour"
+        )
     return ns

@@ -35,6 +35,11 @@ class View:
     is_default: bool = True
 
     @property
+    def events(self) -> tuple[str, ...]:
+        """The names of its events."""
+        return tuple(point.event for point in self.tracepoints)
+
+    @property
     def source(self) -> str:
         """The file with its programs, in `bpf_programs`."""
         return f"events/{self.kind.name}.c"

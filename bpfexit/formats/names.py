@@ -1,4 +1,4 @@
-"""How guests, vCPUs, reasons and addresses are written, whoever named them."""
+"""How guests, vCPUs, reasons and addresses are written; names are not trusted."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ def address(kind: str, number: int) -> str:
 
 
 def named(name: AddressName | None) -> dict[str, str | None]:
-    """Return an address's name and who gave it, as JSON and CSV have them; null: not known."""
+    """Return an address's name and its source for JSON and CSV; null if unknown."""
     if name is None:
         return {"name": None, "named_by": None}
-    return {"name": name.text, "named_by": name.layer.value}
+    return {"name": name.text, "named_by": name.source.value}
 
 
 def paths(distributions: Sequence[Distribution]) -> list[Path]:
-    """Return each group's path; where guests or vCPUs share a name, with what tells them apart."""
+    """Return each group's path; guests or vCPUs that share a name get a distinguishing number."""
     groups = [each.labels for each in distributions]
     vms = Counter(vm for vm, _ in {(each.get("vm"), each.get("pid")) for each in groups})
     vcpus = Counter(key[:3] for key in {_vcpu_key(each) for each in groups})
@@ -59,12 +59,12 @@ def _path(
 
 def _access(labels: Labels) -> str:
     kind, number = str(labels["kind"]), labels["address"]
-    assert isinstance(number, int)  # noqa: S101 - whatever has a kind has an address
+    assert isinstance(number, int)  # noqa: S101 - a kind comes with an address
     return f"{KIND_OF_NAME[kind].written(number)} {labels['access']}"
 
 
 def _unique(found: list[Path]) -> list[Path]:
-    """Give numbers to what is still the same, as names made to look like others can be."""
+    """Add numbers to paths that are still equal: names can imitate others."""
     seen: Counter[Path] = Counter()
     unique = []
     for path in found:

@@ -1,4 +1,4 @@
-"""What a guest's command line configures: its memory and its UUID. The text is not trusted."""
+"""A guest's memory and UUID, from its command line. The text is not trusted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LARGEST = 2**63 - 1
 
 
 def configured_memory(guest: Guest, arguments: tuple[str, ...]) -> int | None:
-    """Return the bytes of memory that a machine starts with; None where no option gives them."""
+    """Return the bytes of memory that a machine starts with; None if no option gives them."""
     if guest.vmm == "qemu":
         sizes = [size for name, value in guest.options if name == "m" if (size := _size(value))]
         return _bytes(sizes[-1], "M") if sizes else None
@@ -26,7 +26,7 @@ def configured_memory(guest: Guest, arguments: tuple[str, ...]) -> int | None:
 
 
 def configured_uuid(guest: Guest, arguments: tuple[str, ...]) -> str | None:
-    """Return the machine's UUID in lower case; None where no option gives a valid one."""
+    """Return the machine's UUID in lower case; None if no option gives a valid one."""
     if guest.vmm == "qemu":
         values = [*option_values(arguments, "-uuid", "--uuid")]
     elif guest.vmm == "cloud-hypervisor":
@@ -38,7 +38,7 @@ def configured_uuid(guest: Guest, arguments: tuple[str, ...]) -> str | None:
 
 
 def _size(value: str) -> str:
-    """Return the size of QEMU's `-m [size=]SIZE[,slots=N,maxmem=SIZE]`; "" when it has none.
+    """Return the size of QEMU's `-m [size=]SIZE[,slots=N,maxmem=SIZE]`; "" if there is none.
 
     QEMU merges repeated `-m` options: one without a size leaves the size as it is.
     """
@@ -47,7 +47,7 @@ def _size(value: str) -> str:
 
 
 def _property(value: str, key: str) -> str:
-    """Return the last TEXT of `key=TEXT` in a list separated by commas; "" when there is none."""
+    """Return the last TEXT of `key=TEXT` in a list separated by commas; "" if there is none."""
     found = [part for part in value.split(",") if part.startswith(f"{key}=")]
     return found[-1].removeprefix(f"{key}=") if found else ""
 

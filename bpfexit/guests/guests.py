@@ -61,14 +61,14 @@ class Guests:
         process's by now, or its own runs another program, the guest before comes first. A
         process that never was in sight (in another PID namespace, or gone too soon) is `pid:N`.
         """
-        told = [identity for identity, known in self._of.items() if known[-1].ended]
+        ended = [identity for identity, known in self._of.items() if known[-1].ended]
         everyone = dict.fromkeys((*self._of, *sorted(seen, key=lambda each: each.started)))
         for identity in everyone:
             self._of[identity] = (
                 self._now(identity, seen[identity]) if identity in seen else self._later(identity)
             )
         self._noticed.clear()
-        self._forget([identity for identity in told if identity not in seen])
+        self._forget([identity for identity in ended if identity not in seen])
         self._take_maps()
         guests = tuple(guest for each in self._of.values() for guest in each)
         if guests != self._guests:
@@ -190,10 +190,10 @@ def _ended(guest: Guest) -> Guest:
 
 
 def _mapped(guest: Guest, mapped: Mapped) -> Guest:
-    regions, layer = mapped
-    if (regions, layer) == (guest.regions, guest.mapped_by):
+    regions, source = mapped
+    if (regions, source) == (guest.regions, guest.mapped_by):
         return guest
-    return replace(guest, regions=regions, mapped_by=layer)
+    return replace(guest, regions=regions, mapped_by=source)
 
 
 def unnamed(pid: int) -> Guest:
@@ -213,7 +213,7 @@ def living_guests(pids: Iterable[int], root: Path = Path("/")) -> dict[GuestKey,
     return known.living()
 
 
-def doubts(pids: Iterable[int], root: Path = Path("/")) -> list[str]:
+def warnings(pids: Iterable[int], root: Path = Path("/")) -> list[str]:
     """Say of which of these processes it is not certain that they run a guest now.
 
     Raises `BpfexitError` for a process that does not exist.
@@ -243,9 +243,7 @@ def has_guest(pid: int, root: Path = Path("/")) -> bool | None:
     except (FileNotFoundError, ProcessLookupError):
         if _exists(pid):
             return None  # /proc is mounted with hidepid=2
-        raise BpfexitError(
-            f"no such process: {pid} (list processes of QEMU with `pgrep -a qemu`)"
-        ) from None
+        raise BpfexitError(f"no such process: {pid} (list guests with `bpfexit guests`)") from None
     except PermissionError:
         return None
     if VM in links:

@@ -1,4 +1,4 @@
-"""The guests that are running, with what `/proc` reports of each."""
+"""The guests that are running, as `/proc` shows them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _VCPU = re.compile(r"anon_inode:kvm-vcpu:([0-9]+)", re.ASCII)
 
 @dataclass(frozen=True)
 class Listing:
-    """The guests in order of name, and how many processes could not be examined for one."""
+    """The guests in order of name, and the number of processes that could not be examined."""
 
     guests: tuple[RunningGuest, ...] = ()
     not_examined: int = 0
 
 
 def list_guests(root: Path = Path("/")) -> Listing:
-    """Examine every process. Raises `BpfexitError` where processes cannot be listed."""
+    """Examine every process. Raises `BpfexitError` if processes cannot be listed."""
     vcpus: dict[int, int] = {}
     not_examined = 0
     for pid in process_list(root):
@@ -53,7 +53,7 @@ def _number_of_vcpus(links: Iterable[str | None]) -> int:
 
 
 def _running(guest: Guest, vcpus: int, uptime_s: float | None, root: Path) -> RunningGuest | None:
-    """Describe a guest; None for one that has ended since it was found."""
+    """Return a guest; None if it has ended since it was found."""
     about = process(guest.pid, root)
     if about is None or about.ended:
         return None
@@ -78,7 +78,7 @@ def _resident_bytes(pid: int, root: Path) -> int | None:
 
 
 def _running_s(about: Process, uptime_s: float | None) -> float | None:
-    """Return the age of a process, to the clock tick (10 ms) that its start is known to."""
+    """Return the age of a process, accurate to a clock tick (10 ms)."""
     if uptime_s is None:
         return None
     return max(0.0, round(uptime_s - about.started / os.sysconf("SC_CLK_TCK"), 2))
@@ -89,7 +89,7 @@ def _uptime_s(root: Path) -> float | None:
 
 
 def _field(path: Path, index: int) -> float | None:
-    """Return a number of a file that holds a line of them; None where it is not there."""
+    """Return a number from a file with a line of numbers; None if it is missing."""
     try:
         return float(path.read_text().split()[index])
     except (OSError, ValueError, IndexError):

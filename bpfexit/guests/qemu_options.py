@@ -1,7 +1,7 @@
-"""Options of QEMU's command line that say what machine a guest has; none that holds a secret.
+"""Options of QEMU's command line that describe a guest's machine, without secrets.
 
-Only options, and in most of them only properties, that are named here are taken,
-and only values that are words or numbers: no path, no address, no text.
+Only the options listed here are kept, most of them only with listed properties, and only
+values that are words or numbers: no path, no address, no text.
 """
 
 import json
@@ -16,16 +16,16 @@ from bpfexit.host.processes import command_line
 Options = tuple[tuple[str, str], ...]
 
 MOST = 256
-"""Options of a guest that are kept."""
+"""Maximum options of a guest that are kept."""
 
 LONGEST = 4096
-"""Characters of one value; a `-cpu` with all its flags has some 1,500."""
+"""Maximum characters of a value; a `-cpu` with all its flags has some 1,500."""
 
 MOST_CHARACTERS = 1 << 16
-"""Characters of all values of a guest together: a host may run a thousand guests."""
+"""Maximum characters of all values of a guest: a host may run a thousand guests."""
 
 CUT = ("…", "")
-"""Stands at the end for what is too much."""
+"""Marks the end of a shortened list."""
 
 _TAME = re.compile(r"[\w.:+@-]{0,64}", re.ASCII)
 _SECRET = re.compile(r"secret|passw|token|key|osk", re.IGNORECASE)
@@ -42,7 +42,7 @@ _NETDEV = re.compile("model|vhost")
 
 
 def qemu_options(pid: int, root: Path = Path("/")) -> Options:
-    """Return (option without its dashes, value) in their order; the text is not to be trusted."""
+    """Return (option without its dashes, value) in order; the text is not trusted."""
     found = list(_pairs(list(command_line(pid, root)[1:])))
     cut = [(name, _cut(value)) for name, value in found[:MOST]]
     lengths = accumulate(len(value) for _, value in cut)
@@ -55,7 +55,7 @@ def _cut(value: str) -> str:
 
 
 def _pairs(arguments: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the options that are taken, with what is taken of their values."""
+    """Yield the options that are kept, with the kept parts of their values."""
     at = 0
     while at < len(arguments):
         name = _name(arguments[at])
@@ -69,7 +69,7 @@ def _pairs(arguments: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _name(argument: str) -> str:
-    """Return the option's name; "" for what is none."""
+    """Return the option's name; "" if it is not an option."""
     if not argument.startswith("-"):
         return ""
     return argument[1:].removeprefix("-")
@@ -81,12 +81,12 @@ def _any(value: str) -> str:
 
 
 def _global(value: str) -> str:
-    """Keep all, or nothing: one property's value may stand apart from its name."""
+    """Keep all or nothing: a property's value may be separated from its name."""
     return "" if _SECRET.search(value) else _any(value)
 
 
 def _device(value: str) -> str:
-    """Keep the driver and the properties that say how it is driven."""
+    """Keep the driver and the properties of its operation."""
     parts = list(_tame(_flat(value)))
     return ",".join(part for part in parts if "=" not in part or _has(part, _DEVICE))
 
@@ -96,13 +96,13 @@ def _drive(value: str) -> str:
 
 
 def _netdev(value: str) -> str:
-    """Keep the type, the model, and whether the host's kernel does the work."""
+    """Keep the type, the model, and whether the host's kernel serves it."""
     parts = list(_tame(_flat(value)))
     return ",".join(parts[:1] + [part for part in parts[1:] if _has(part, _NETDEV)])
 
 
 def _type(value: str) -> str:
-    """Keep what kind of character device it is: `stdio`, `tcp`, `chardev`."""
+    """Keep the kind of character device: `stdio`, `tcp`, `chardev`."""
     word = value.partition(":")[0].partition(",")[0]
     return word if _TAME.fullmatch(word) else ""
 
@@ -120,7 +120,7 @@ def _has(part: str, keys: re.Pattern[str]) -> bool:
 
 
 def _flat(value: str) -> str:
-    """Turn libvirt's `{"driver":"e1000","id":"net0"}` into `e1000,id=net0`; `driver=e1000`, too."""
+    """Turn libvirt's `{"driver":"e1000","id":"net0"}` into `e1000,id=net0`; also `driver=`."""
     if not value.startswith("{"):
         return value.removeprefix("driver=").removeprefix("type=")
     try:

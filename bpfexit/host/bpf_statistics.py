@@ -2,8 +2,8 @@
 
 They are on while a descriptor of BPF_ENABLE_STATS (Linux 5.8) is open, or the
 sysctl kernel.bpf_stats_enabled is set: a program's run is then between two
-readings of the clock. What leads to a program is not in its run time: the
-tracepoint's own part, which for a classic one includes writing its record.
+readings of the clock. The run time does not include the tracepoint itself, which for a
+classic one writes its record.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ _BPF_STATS_RUN_TIME = 0
 
 @contextmanager
 def enabled() -> Iterator[None]:
-    """Keep the statistics on. Raises `BpfexitError` when the kernel refuses."""
+    """Keep the statistics on. Raises `BpfexitError` if the kernel refuses."""
     attributes = ctypes.create_string_buffer(_BPF_STATS_RUN_TIME.to_bytes(4, "little"), 8)
     libc = ctypes.CDLL(None, use_errno=True)
     fd = libc.syscall(_SYS_BPF, _BPF_ENABLE_STATS, attributes, len(attributes))
@@ -39,17 +39,17 @@ def enabled() -> Iterator[None]:
 
 
 def check() -> Check:
-    """Check that they can be switched on; only bpfexit's own cost needs them."""
+    """Check that they can be enabled; only measuring bpfexit's cost needs them."""
     name = "BPF statistics"
     try:
         with enabled():
-            return Check(name, Status.OK, "can be switched on, to measure what bpfexit costs")
+            return Check(name, Status.OK, "can be enabled, to measure the cost of bpfexit")
     except BpfexitError as error:
         return Check(name, Status.WARN, str(error))
 
 
 def counters(fd: int) -> dict[str, int]:
-    """Return the numbers the kernel tells of a program by its descriptor.
+    """Return the kernel's numbers of a program, given its descriptor.
 
     `run_time_ns` and `run_cnt` grow only while statistics are on. `recursion_misses`
     (Linux 5.12; of classic tracepoint programs 6.7) always does.

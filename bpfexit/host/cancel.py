@@ -1,4 +1,4 @@
-"""Ending at once, from one thread, whatever another one waits for."""
+"""Ending the wait of another thread at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from threading import Lock
 
 
 class CancelledError(Exception):
-    """The other thread wants no more of this work."""
+    """The other thread has cancelled this work."""
 
 
 class Cancel:
-    """Knows how to end what its user waits for now; once cancelled, nothing else begins."""
+    """Ends the current wait of its user; once cancelled, no other begins."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -27,7 +27,7 @@ class Cancel:
 
     @contextmanager
     def ending(self, end: Callable[[], object]) -> Iterator[None]:
-        """Let `cancel` call `end` meanwhile, but not later. Raises `CancelledError`."""
+        """Let `cancel` call `end` within the context only. Raises `CancelledError`."""
         with self._lock:
             if self._cancelled:
                 raise CancelledError
@@ -49,7 +49,7 @@ class Cancel:
             os.close(fd)
 
     def cancel(self) -> None:
-        """End what is waited for now, and all that would be."""
+        """End the current wait, and all later ones."""
         with self._lock:
             self._cancelled = True
             if self._end:

@@ -1,11 +1,11 @@
-"""One fact about this machine, and whether it stands in the way."""
+"""A fact about this machine, and whether it prevents counting."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """OK; WARN works, but worse or not surely; FAIL keeps exits from being counted."""
+    """OK; WARN: works, with limits; FAIL: exits cannot be counted."""
 
     OK = "ok"
     WARN = "warn"
@@ -14,10 +14,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """A fact and, where it is no good one, what to do.
+    """A fact and, if it is a problem, what to do.
 
-    `fact` and `remedy`, joined by a colon, make a sentence that says what is
-    wrong and what to do. Both may quote the kernel: not to be trusted.
+    `fact` and `remedy`, joined by a colon, are a sentence on what is wrong and what to
+    do. Both may quote the kernel and are not trusted.
     """
 
     name: str

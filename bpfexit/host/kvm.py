@@ -15,7 +15,7 @@ class Backend:
     isa: Isa
 
     @property
-    def emits_exits(self) -> bool:
+    def has_exit_events(self) -> bool:
         """Without `kvm_exit` only accesses and time in user space can be seen."""
         return self.isa is not Isa.NONE
 
@@ -35,8 +35,17 @@ def backend(root: Path = Path("/")) -> Backend | None:
 
 def emulates_real_mode(root: Path = Path("/")) -> bool:
     """Say whether KVM emulates real mode without exits: VMX without unrestricted guests."""
-    parameter = root / "sys/module/kvm_intel/parameters/unrestricted_guest"
+    return _parameter(root, "kvm_intel", "unrestricted_guest") in ("N", "0")
+
+
+def runs_sev_es(root: Path = Path("/")) -> bool:
+    """Say whether guests may be SEV-ES, whose exits do not tell what they access."""
+    return _parameter(root, "kvm_amd", "sev_es") in ("Y", "1")
+
+
+def _parameter(root: Path, module: str, name: str) -> str:
+    """Return a module's parameter; empty where it has none."""
     try:
-        return parameter.read_text().strip() in ("N", "0")
+        return (root / "sys/module" / module / "parameters" / name).read_text().strip()
     except OSError:
-        return False
+        return ""

@@ -1,4 +1,4 @@
-"""Where live snapshots come from: the host."""
+"""The origin of live snapshots: this host."""
 
 import os
 import socket
@@ -11,4 +11,4 @@ from bpfexit.model.snapshot import Origin
 def origin_of(backend: Backend) -> Origin:
     """Return this host, its kernel, a back end of KVM and the host's facts."""
     host, release = socket.gethostname(), os.uname().release
-    return Origin(host, release, backend.module, backend.emits_exits, host_facts())
+    return Origin(host, release, backend.module, backend.has_exit_events, host_facts())

@@ -30,13 +30,12 @@ EVENTS = (
     "kvm_mmio",
     "kvm_fast_mmio",
     "kvm_msr",
-    "kvm_userspace_exit",
     "kvm_fpu",
 )
 EXIT_FIELDS = ("exit_reason", "isa", "vcpu_id", "guest_rip")
 """What is read from the record of `kvm_exit`; its other fields differ between kernels."""
 
-NOT_CHECKED = "not checked, because of what fails above"
+NOT_CHECKED = "not checked, because a check above fails"
 _READ_ALL = "run bpfexit as root, or add CAP_DAC_READ_SEARCH"
 
 
@@ -150,7 +149,7 @@ def kernel(root: Path = Path("/")) -> Check:
         return Check(name, Status.FAIL, fact, f"boot Linux {oldest} or later")
     if number < TESTED:
         fact = f"the kernel {said} is older than any that bpfexit is tested with"
-        return Check(name, Status.WARN, fact, f"better boot Linux {oldest} or later")
+        return Check(name, Status.WARN, fact, f"boot Linux {oldest} or later")
     return Check(name, Status.OK, said)
 
 
@@ -182,11 +181,11 @@ def device(root: Path = Path("/")) -> Check:
     if os.access(place, os.R_OK | os.W_OK):
         return Check(name, Status.OK, "present")
     if os.path.exists(place):
-        fact = "this process may not open it, so it can start no guest"
-        remedy = "guests of others are counted all the same; to start one, join the group kvm"
+        fact = "this process may not open it and cannot start guests"
+        remedy = "other users' guests are still counted; to start one, join the group kvm"
         return Check(name, Status.WARN, fact, remedy)
-    fact = "missing, so no guest can be started from here"
-    remedy = "guests of others are counted all the same; containers get it by `--device /dev/kvm`"
+    fact = "missing, so this process cannot start guests"
+    remedy = "other users' guests are still counted; containers need `--device /dev/kvm`"
     return Check(name, Status.WARN, fact, remedy)
 
 
@@ -200,23 +199,23 @@ def back_end(root: Path = Path("/")) -> Check:
         remedy = "load its back end with `modprobe kvm_intel` or `modprobe kvm_amd`"
         return Check(name, Status.FAIL, fact, remedy)
     fact = f"{backend.module} ({backend.title})"
-    if backend.emits_exits:
+    if backend.has_exit_events:
         return Check(name, Status.OK, fact)
     return Check(
         name,
         Status.WARN,
-        f"{fact} emits no kvm_exit and no kvm_entry",
-        "expect accesses and time in user space, but neither exit reasons nor latencies",
+        f"{fact} has no kvm_exit and kvm_entry events",
+        "accesses and time in user space are counted, exit reasons and latencies are not",
     )
 
 
 def types(backend: Backend | None, root: Path = Path("/")) -> Check:
     """Check for the kernel's types (BTF), which tell a vCPU's number where `kvm_exit` does not."""
     name = "BTF"
-    place = btf.paths(root)[0]
+    place = btf.path(root=root)
     if os.access(place, os.R_OK):
         return Check(name, Status.OK, "present")
-    if backend is None or backend.emits_exits:
+    if backend is None or backend.has_exit_events:
         return Check(name, Status.OK, "missing, and not needed with kvm_exit")
     lacking = "cannot be read" if os.path.exists(place) else "is missing"
     return Check(
@@ -236,9 +235,10 @@ def events(backend: Backend | None, place: Path | None) -> list[Check]:
 
 def needed_events(backend: Backend) -> tuple[str, ...]:
     """Return the events of the group `kvm` that are attached to, and read about."""
-    if backend.emits_exits:
+    if backend.has_exit_events:
         return EVENTS
-    return (*(event for event in EVENTS if event != "kvm_entry"), "kvm_emulate_insn")
+    others = tuple(event for event in EVENTS if event != "kvm_entry")
+    return (*others, "kvm_userspace_exit", "kvm_emulate_insn")
 
 
 def _event(event: str, backend: Backend, place: Path) -> Check:
@@ -252,8 +252,8 @@ def _event(event: str, backend: Backend, place: Path) -> Check:
         return _unseen_event(name)
     if event != "kvm_exit":
         return Check(name, Status.OK, "present")
-    if not backend.emits_exits:
-        return Check(name, Status.OK, f"present, never emitted by {backend.module}")
+    if not backend.has_exit_events:
+        return Check(name, Status.OK, f"present, but never emitted by {backend.module}")
     lacking = sorted(set(EXIT_FIELDS) - set(tracefs.field_offsets(text)))
     if not lacking:
         return Check(name, Status.OK, "present")
@@ -274,7 +274,7 @@ def _mounted_tracefs(root: Path) -> tuple[Check, Path | None, bool]:
     if place:
         return Check(name, Status.OK, f"mounted at {_shown(place, root)}"), place, False
     if tracefs.is_hidden(root):
-        fact = f"this process may not look into {_shown(root / tracefs.MOUNT_POINT, root)}"
+        fact = f"this process may not read {_shown(root / tracefs.MOUNT_POINT, root)}"
         return Check(name, Status.FAIL, fact, _READ_ALL), None, False
     try:
         place = tracefs.mount(root)

@@ -81,7 +81,7 @@ def capabilities(root: Path = Path("/")) -> Check:
         return Check(name, Status.OK, "CAP_BPF and CAP_PERFMON")
     if _uid(root) == 0:
         fact = f"this process is root, but lacks {missing}"
-        remedy = "give them to its container or service, as in `--cap-add BPF --cap-add PERFMON`"
+        remedy = "add them to its container or service, as with `--cap-add BPF --cap-add PERFMON`"
         return Check(name, Status.FAIL, fact, remedy)
     return Check(name, Status.FAIL, f"this process lacks {missing}", _SMALLEST)
 
@@ -105,8 +105,8 @@ def process_ids(root: Path = Path("/")) -> Check:
     return Check(
         name,
         Status.WARN,
-        "this process is in a PID namespace and sees other ids than BPF, so guests may be misnamed",
-        "run bpfexit on the host, or its container with the host's, as in `--pid host`",
+        "this process is in a PID namespace, and its IDs differ from BPF's, so names may be wrong",
+        "run bpfexit on the host, or in a container with the host's, as with `--pid host`",
     )
 
 

@@ -1,4 +1,4 @@
-"""What `/proc` says of a process: who it is, whether it has ended, how it was started."""
+"""A process in `/proc`: its identity, whether it has ended, how it was started."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from pathlib import Path
 from bpfexit.errors import BpfexitError
 
 COMMAND_LIMIT = 1 << 20
-"""Bytes of a command line that are read; the kernel takes 6 MiB, QEMU's has some thousands."""
+"""Maximum bytes of a command line; the kernel takes 6 MiB, QEMU's has some thousands."""
 
 _TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
 
 _STATE, _PARENT, _THREADS, _STARTED = 0, 1, 17, 19
-_CODE, _STACK, _ARGUMENTS = 23, 25, 45  # where they lie: elsewhere after an `exec`
+_CODE, _STACK, _ARGUMENTS = 23, 25, 45  # their addresses change with an `exec`
 _ENDED = (b"Z", b"X")
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process as it is now; a PID alone may be that of another one a moment later."""
+    """A process as it is now; a PID alone may soon be another process's."""
 
     parent: int
-    ended: bool  # only its parent has not asked for its exit code yet
+    ended: bool  # its parent has not waited for it yet
     started: int  # clock ticks since boot
-    memory: tuple[int, ...]  # addresses that an `exec` changes; zeros when it has none any more
+    memory: tuple[int, ...]  # addresses that an `exec` changes; zeros if it has none any more
 
     def is_still(self, now: Process) -> bool:
-        """Say whether this is the same process, and runs the same program."""
+        """Return whether this is the same process with the same program."""
         kept = self.memory == now.memory or not any(now.memory)
         return self.started == now.started and kept
 
     def began_at(self, started_ns: int) -> bool:
-        """Say whether this process began then, ns since boot: `/proc` rounds down to a tick."""
+        """Return whether this process began then, ns since boot: `/proc` rounds down to a tick."""
         return self.started == started_ns // _TICK_NS
 
 
 def process(pid: int, root: Path = Path("/")) -> Process | None:
-    """Read `/proc/PID/stat`; None when there is no such process in sight.
+    """Read `/proc/PID/stat`; None if no such process is visible.
 
-    Raises `OSError` when the process is there and cannot be read about.
+    Raises `OSError` if the process exists and cannot be read.
     """
     try:
         stat = (root / "proc" / str(pid) / "stat").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):  # the latter: it ended while it was read
+    except (FileNotFoundError, ProcessLookupError):  # ESRCH: it ended while it was read
         return None
-    fields = stat[stat.rfind(b")") + 1 :].split()  # the name before may hold anything
+    fields = stat[stat.rfind(b")") + 1 :].split()  # the name before may contain anything
     try:
         state, (parent, threads, started, *memory) = fields[_STATE], map(int, _chosen(fields))
     except (IndexError, ValueError):
         return None
-    # The first thread may have ended and left others behind.
+    # The first thread may have ended before others.
     return Process(parent, state in _ENDED and threads <= 1, started, tuple(memory))
 
 
@@ -60,7 +60,7 @@ def _chosen(fields: list[bytes]) -> list[bytes]:
 
 
 def process_list(root: Path = Path("/")) -> list[int]:
-    """Return the processes in sight, in order. Raises `BpfexitError` where there is no list."""
+    """Return the visible processes, in order. Raises `BpfexitError` if they cannot be listed."""
     folder = root / "proc"
     try:
         names = os.listdir(folder)
@@ -72,9 +72,9 @@ def process_list(root: Path = Path("/")) -> list[int]:
 
 
 def descriptors(pid: int, root: Path = Path("/")) -> set[str | None]:
-    """Return where a process's descriptors lead; None is for those that may not be looked at.
+    """Return the targets of a process's descriptors; None for those that may not be read.
 
-    Raises `OSError` when none can be, or the process has ended.
+    Raises `OSError` if none may be read, or the process has ended.
     """
     folder = root / "proc" / str(pid) / "fd"
     return {_target(folder / name) for name in os.listdir(folder)}
@@ -90,9 +90,9 @@ def _target(link: Path) -> str | None:
 
 
 def command_line(pid: int, root: Path = Path("/")) -> tuple[str, ...]:
-    """Return a process's arguments; none when it is gone. It can write anything there.
+    """Return a process's arguments, empty if it has gone. The process controls the text.
 
-    Bytes that are no UTF-8 become U+FFFD.
+    Bytes that are not UTF-8 become U+FFFD.
     """
     try:
         with (root / "proc" / str(pid) / "cmdline").open("rb") as file:
@@ -103,5 +103,5 @@ def command_line(pid: int, root: Path = Path("/")) -> tuple[str, ...]:
 
 
 def program_name(arguments: tuple[str, ...]) -> str:
-    """Return the name of the program a command line starts, without its folder."""
+    """Return the name of a command line's program, without its folder."""
     return arguments[0].rpartition("/")[2] if arguments else ""

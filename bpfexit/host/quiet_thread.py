@@ -1,4 +1,4 @@
-"""A thread that takes no signals: the main thread has their handlers."""
+"""A thread without signals: the main thread handles them."""
 
 import signal
 from threading import Thread
@@ -7,10 +7,10 @@ _HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH)
 
 
 def start_without_signals(thread: Thread) -> None:
-    """Start a thread that the kernel delivers no handled signal to.
+    """Start a thread to which the kernel does not deliver handled signals.
 
-    Python runs handlers in the main thread, but a signal that another thread takes
-    does not interrupt what the main thread waits for.
+    Python runs handlers in the main thread, but a signal that is delivered to another
+    thread does not interrupt the wait of the main thread.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
     try:

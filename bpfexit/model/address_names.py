@@ -9,7 +9,7 @@ from itertools import starmap
 
 from bpfexit.events.kind import Kind
 from bpfexit.events.registry import VIEWS
-from bpfexit.model.guest import Guest, KnownGuests, Layer, known_guests
+from bpfexit.model.guest import Guest, KnownGuests, NameSource, known_guests
 from bpfexit.model.platform import described, platform, region_at
 from bpfexit.model.rows import grouped
 from bpfexit.model.slow import SlowExit
@@ -23,21 +23,21 @@ PLACE = ("kind", "address", "vm", "pid")
 
 _GUESSED = frozenset(view.kind for view in VIEWS if view.is_platform)
 
-_FIRMEST = (Layer.QMP, Layer.LIBVIRT, Layer.PLATFORM)
+_FIRMEST = (NameSource.QMP, NameSource.LIBVIRT, NameSource.PLATFORM)
 
 
 @dataclass(frozen=True)
 class AddressName:
-    """What lies at an address, and by which layer that is known.
+    """What lies at an address, and by which source that is known.
 
-    Where guests differ, their names are joined with `|`, and the layer is the
+    Where guests differ, their names are joined with `|`, and the source is the
     weakest of theirs. `is_guess`: a guest was not asked, and a platform like this
     usually has that there; an MSR is what it is, on each. The text may be a guest
     owner's: not to be trusted.
     """
 
     text: str
-    layer: Layer
+    source: NameSource
     is_guess: bool = False
 
     @property
@@ -59,9 +59,9 @@ def joined_name(names: Iterable[AddressName | None]) -> AddressName | None:
         return None
     texts = list(dict.fromkeys(name.text for name in known))
     more = ["…"] if len(texts) > MOST_NAMES else []
-    layer = max((name.layer for name in known), key=_FIRMEST.index)
+    source = max((name.source for name in known), key=_FIRMEST.index)
     is_guess = any(name.is_guess for name in known)
-    return AddressName("|".join([*texts[:MOST_NAMES], *more]), layer, is_guess)
+    return AddressName("|".join([*texts[:MOST_NAMES], *more]), source, is_guess)
 
 
 def _name(kind: Kind, address: int, guest: Guest) -> AddressName | None:
@@ -75,7 +75,7 @@ def _platform_name(kind: Kind, address: int, vmm: str = "") -> AddressName | Non
     region = region_at(platform(vmm), kind, address)
     if region is None:
         return None
-    return AddressName(described(region, address), Layer.PLATFORM, is_guess=kind in _GUESSED)
+    return AddressName(described(region, address), NameSource.PLATFORM, is_guess=kind in _GUESSED)
 
 
 def slow_exit_name(each: SlowExit, guest_of: KnownGuests) -> AddressName | None:

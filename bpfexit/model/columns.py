@@ -16,7 +16,7 @@ class Column:
     """One number of a line.
 
     `title` heads the column, `unit` is that of the raw number, `write` returns it as
-    text (blank for nan, which means not known), `json_name` is its field in JSON and
+    text (blank for nan, which means unknown), `json_name` is its field in JSON and
     CSV, and `help` explains it in one line. A table shows the column from a screen
     width of `min_width` on.
     """
@@ -31,7 +31,7 @@ class Column:
 
 
 def _user_share(part: float) -> str:
-    """Leave out a share of nothing: most reasons never go to user space."""
+    """Leave out a share of 0: most reasons never go to user space."""
     return numbers.share(part) if part else ""
 
 
@@ -42,7 +42,7 @@ COLUMNS: tuple[Column, ...] = (
         "exits",
         numbers.count,
         "count",
-        "exits; accesses, where KVM has no kvm_exit event",
+        "exits; accesses on hosts whose KVM lacks kvm_exit",
         min_width=96,
     ),
     Column("rate", "per s", "exits/s", numbers.rate, "per_s", "exits per second"),
@@ -86,11 +86,11 @@ COLUMNS: tuple[Column, ...] = (
 BY_KEY: dict[str, Column] = {column.key: column for column in COLUMNS}
 
 SORT_KEYS: tuple[str, ...] = ("name", *BY_KEY)
-"""What lines may be sorted by: their names, or a column."""
+"""The keys for sorting lines: their names, or a column."""
 
 
 def sort_key(text: str) -> str | None:
-    """Return the key that a person means by a key or a heading; None for any other text."""
+    """Return the key for a key or a heading; None for any other text."""
     wanted = text.strip().lower()
     if wanted in SORT_KEYS:
         return wanted

@@ -21,16 +21,16 @@ from bpfexit.events.kind import Kind
 from bpfexit.model.address_names import AddressName, AddressNames, joined_name
 from bpfexit.model.grouping import (
     ADDRESS_FIELDS,
+    GroupKey,
     Naming,
-    Subject,
     fields_of,
+    group_key,
     measures,
-    subject,
     with_names,
 )
 from bpfexit.model.rank_test import FEWEST, Verdict, rank_sum, verdict
 from bpfexit.model.rows import Rows, joined, no_rows
-from bpfexit.model.snapshot import Snapshot, Times, idle_rows, times, with_common_names
+from bpfexit.model.snapshot import Snapshot, idle_rows, times, with_common_names
 from bpfexit.model.view import Query, wanted_rows
 
 NAMELESS = "pid:*"
@@ -87,7 +87,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Line(Subject):
+class Line(GroupKey):
     """One line of a comparison.
 
     `saved` is the time, ns a second, that it takes less after (negative: more).
@@ -108,13 +108,13 @@ class Line(Subject):
 class Diff:
     """The comparison: lines by time saved or lost, and how many more the limit leaves out.
 
-    `in_user`: a back end emits no exits, so time is what user space took.
+    `userspace`: a back end emits no exits, so time is what user space took.
     """
 
     query: Query
     before: Snapshot
     after: Snapshot
-    in_user: bool
+    userspace: bool
     lines: list[Line]
     hidden: int
     is_same: bool  # no line, hidden ones neither, differs in anything
@@ -133,8 +133,10 @@ class Diff:
 
     def time(self, snapshot: Snapshot) -> float:
         """Return the time in exits, or in user space, ns a second."""
-        spent = times(snapshot)
-        return per_second(spent.user if self.in_user else spent.exits, snapshot.duration_s)
+        vcpu_times = times(snapshot)
+        return per_second(
+            vcpu_times.user if self.userspace else vcpu_times.exits, snapshot.duration_s
+        )
 
 
 def per_second(amount: float, seconds: float) -> float:
@@ -142,10 +144,10 @@ def per_second(amount: float, seconds: float) -> float:
     return amount / seconds if seconds else nan
 
 
-def spent_a_second(snapshot: Snapshot) -> dict[str, float]:
+def times_per_second(snapshot: Snapshot) -> dict[str, float]:
     """Return where the vCPUs' time went, ns a second."""
-    spent: Times = times(snapshot)
-    return {name: per_second(ns, snapshot.duration_s) for name, ns in vars(spent).items()}
+    vcpu_times = times(snapshot)
+    return {name: per_second(ns, snapshot.duration_s) for name, ns in vars(vcpu_times).items()}
 
 
 def compare(before: Snapshot, after: Snapshot, query: Query) -> Diff:
@@ -154,16 +156,16 @@ def compare(before: Snapshot, after: Snapshot, query: Query) -> Diff:
     Lines are ordered by time saved or lost, an address below its group; a group
     stands where the largest of its lines would.
     """
-    in_user = not (before.origin.emits_exits and after.origin.emits_exits)
+    userspace = not (before.origin.has_exit_events and after.origin.has_exit_events)
     named = with_common_names([_lasting(before), _lasting(after)])
-    parts = _parts(named[0], named[1], query, in_user)
+    parts = _parts(named[0], named[1], query, userspace)
     tests = sum(part.tests for part in parts)
     lines = _ordered([line for part in parts for line in part.lines(tests)])
     limit = query.limit or len(lines)
     hidden = max(0, len(lines) - limit)
     is_same = all(line.status is Status.SAME for line in lines)
     shown = with_names(lines[:limit], _naming(*named))
-    return Diff(query, before, after, in_user, shown, hidden, is_same)
+    return Diff(query, before, after, userspace, shown, hidden, is_same)
 
 
 def _naming(before: Snapshot, after: Snapshot) -> Naming:
@@ -182,18 +184,18 @@ def _lasting(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, vms=tuple(vms))
 
 
-def _parts(before: Snapshot, after: Snapshot, query: Query, in_user: bool) -> list[_Part]:
+def _parts(before: Snapshot, after: Snapshot, query: Query, userspace: bool) -> list[_Part]:
     """Return the groups, and the addresses in them, of both sides; whichever are asked for."""
     fields = tuple(name for name in fields_of(query.groups) if name not in _FLEETING)
     rows = wanted_rows(before, query), wanted_rows(after, query)
     parts = []
     if query.groups:
-        parts.append(_Part.of(before, after, rows, fields, 0, in_user))
+        parts.append(_Part.of(before, after, rows, fields, 0, userspace))
     if query.kinds:
         rows_there = _of_kinds(rows[0], query), _of_kinds(rows[1], query)
         depth = 1 if query.groups else 0
         names = (*fields, *ADDRESS_FIELDS)
-        parts.append(_Part.of(before, after, rows_there, names, depth, in_user))
+        parts.append(_Part.of(before, after, rows_there, names, depth, userspace))
     return parts
 
 
@@ -205,12 +207,12 @@ def _of_kinds(rows: Rows, query: Query) -> Rows:
 class _Part:
     """Sums of both sides by the same fields, place by place; one without exits is zeros."""
 
-    about: list[Subject]
+    about: list[GroupKey]
     before: Rows
     after: Rows
     idle: NDArray[np.bool_]
     seconds: tuple[float, float]
-    in_user: bool
+    userspace: bool
 
     @classmethod
     def of(
@@ -220,7 +222,7 @@ class _Part:
         rows: tuple[Rows, Rows],
         fields: Sequence[str],
         depth: int,
-        in_user: bool,
+        userspace: bool,
     ) -> _Part:
         """Add up and match the rows of two snapshots that have common names."""
         sums = [side.summed_by(fields)[0] for side in rows]
@@ -229,12 +231,12 @@ class _Part:
         vms, reasons = before.vms, before.reasons
         idle = idle_rows(both, reasons) if "reason" in fields else np.zeros(len(both), bool)
         return cls(
-            about=[subject(row, fields, depth, vms, reasons) for row in both.fields],
+            about=[group_key(row, fields, depth, vms, reasons) for row in both.fields],
             before=_placed(sums[0], place[:cut], len(both)),
             after=_placed(sums[1], place[cut:], len(both)),
             idle=idle,
             seconds=(before.duration_s, after.duration_s),
-            in_user=in_user,
+            userspace=userspace,
         )
 
     @property
@@ -246,16 +248,16 @@ class _Part:
     def lines(self, tests: int) -> Iterable[Line]:
         """Yield the lines, of `tests` comparisons in all."""
         sides = zip(
-            _sides(self.before, self.seconds[0], self.idle, self.in_user),
-            _sides(self.after, self.seconds[1], self.idle, self.in_user),
+            _sides(self.before, self.seconds[0], self.idle, self.userspace),
+            _sides(self.after, self.seconds[1], self.idle, self.userspace),
             self._latencies(tests),
             strict=True,
         )
         for about, (before, after, latency) in zip(self.about, sides, strict=True):
             yield self._line(about, before, after, latency)
 
-    def _line(self, about: Subject, before: Side, after: Side, latency: Latency) -> Line:
-        mean = "user_mean" if self.in_user else "mean"
+    def _line(self, about: GroupKey, before: Side, after: Side, latency: Latency) -> Line:
+        mean = "user_mean" if self.userspace else "mean"
         return Line(
             **vars(about),
             status=_status(before, after),
@@ -277,9 +279,9 @@ class _Part:
         timed = [np.where(self.idle, 0, rows["timed"]) for rows in (self.before, self.after)]
         for at, counts in enumerate(zip(*(column.tolist() for column in timed), strict=True)):
             means = (_mean(rows, at) for rows in (self.before, self.after))
-            judged = verdict(counts, larger[at], p[at], _ratio(*means), tests)
-            known = judged is not Verdict.UNKNOWN
-            yield Latency(judged, larger[at] if known else nan, p[at] if known else nan)
+            outcome = verdict(counts, larger[at], p[at], _ratio(*means), tests)
+            known = outcome is not Verdict.UNKNOWN
+            yield Latency(outcome, larger[at] if known else nan, p[at] if known else nan)
 
 
 def _mean(sums: Rows, at: int) -> float:
@@ -294,12 +296,12 @@ def _placed(sums: Rows, place: NDArray[np.intp], n: int) -> Rows:
     return Rows(fields, sums.hist.summed(place, n))
 
 
-def _sides(sums: Rows, seconds: float, idle: NDArray[np.bool_], in_user: bool) -> Iterable[Side]:
+def _sides(sums: Rows, seconds: float, idle: NDArray[np.bool_], userspace: bool) -> Iterable[Side]:
     """Yield each line's numbers; of idle time only the rate."""
     numbers = measures(sums, seconds)
-    spent = sums["user_ns"].astype(float) if in_user else numbers["time"]
+    time = sums["user_ns"].astype(float) if userspace else numbers["time"]
     with np.errstate(over="ignore"):
-        numbers["time"] = np.where(sums["count"] > 0, spent, 0.0) / (seconds or nan)
+        numbers["time"] = np.where(sums["count"] > 0, time, 0.0) / (seconds or nan)
     for name in ("time", "mean", "p50", "p99", "user", "user_mean"):
         numbers[name] = np.where(idle, nan, numbers[name])
     columns = [numbers[name].tolist() for name in _NUMBERS]

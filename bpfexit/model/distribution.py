@@ -18,7 +18,7 @@ from bpfexit.events.access import Access
 from bpfexit.events.kind import NO_KIND
 from bpfexit.events.registry import KINDS
 from bpfexit.model.address_names import AddressName, AddressNames
-from bpfexit.model.grouping import ADDRESS_FIELDS, Naming, fields_of, name_of, subject
+from bpfexit.model.grouping import ADDRESS_FIELDS, Naming, fields_of, group_key, name_of
 from bpfexit.model.histogram import LOWER_NS, Counts, rebucketed
 from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows
 from bpfexit.model.snapshot import Snapshot
@@ -130,7 +130,7 @@ def _distribution(
     fields: tuple[str, ...],
 ) -> Distribution:
     row = sums.fields[at]
-    about = subject(row, fields, 0, snapshot.vms, snapshot.reasons)
+    about = group_key(row, fields, 0, snapshot.vms, snapshot.reasons)
     return Distribution(
         labels={name: _label(snapshot, row, name) for name in LABELS if name in fields},
         name=name_of(about, naming, about),

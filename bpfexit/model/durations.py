@@ -1,4 +1,4 @@
-"""Durations as people type them: `90`, `500ms`, `1.5s`, `2m`."""
+"""Durations as typed: `90`, `500ms`, `1.5s`, `2m`."""
 
 import re
 

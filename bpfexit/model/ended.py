@@ -1,4 +1,4 @@
-"""Guests that have ended, of which a sum keeps so many apart: the others are one guest in it."""
+"""Guests that have ended: a sum keeps the last ones apart and merges the others."""
 
 from dataclasses import replace
 
@@ -10,14 +10,14 @@ from bpfexit.model.rows import NO_VCPU, Rows
 from bpfexit.model.snapshot import Snapshot, merged
 
 MOST_ENDED = 256
-"""Guests that have ended and are still told apart: hosts start and end thousands in a day."""
+"""Ended guests that are kept apart: hosts start and end thousands per day."""
 
 OTHERS = "(others that ended)"
-"""The name of the guest that all who ended before those are, with 0 for its process."""
+"""The name of the guest that stands for all earlier ones; its process is 0."""
 
 
 def with_fewer_ended(snapshot: Snapshot, most: int = MOST_ENDED) -> Snapshot:
-    """Make one guest, `OTHERS`, of those that ended before the last `most`: no exit is lost."""
+    """Merge the guests that ended before the last `most` into `OTHERS`; no exit is lost."""
     ended = snapshot.ended - {(0, OTHERS)}
     if len(ended) <= most:
         return snapshot
@@ -34,7 +34,7 @@ def with_fewer_ended(snapshot: Snapshot, most: int = MOST_ENDED) -> Snapshot:
 
 
 def _as_others(snapshot: Snapshot, oldest: set[tuple[int, str]]) -> Snapshot:
-    """Make the rows and vCPUs of these guests those of `OTHERS`; keep the names in use alone."""
+    """Give the rows and vCPUs of these guests to `OTHERS`; keep only used names."""
     vms = (*snapshot.vms, OTHERS)
     fields, vcpus = snapshot.rows.fields.copy(), snapshot.vcpus.copy()
     for array in (fields, vcpus):
@@ -52,7 +52,7 @@ def _as_others(snapshot: Snapshot, oldest: set[tuple[int, str]]) -> Snapshot:
 def _are_of(
     array: NDArray[np.void], vms: tuple[str, ...], guests: set[tuple[int, str]]
 ) -> NDArray[np.bool_]:
-    """Say which entries, with fields `vm` and `pid`, are of these guests, shape (n,)."""
+    """Return which entries, with fields `vm` and `pid`, are of these guests, shape (n,)."""
     owners, place = np.unique(array[["vm", "pid"]], return_inverse=True)
     chosen = np.array([(pid, vms[vm]) in guests for vm, pid in owners.tolist()], bool)
     theirs: NDArray[np.bool_] = chosen[place] if len(place) else np.zeros(0, bool)

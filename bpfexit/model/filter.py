@@ -19,11 +19,12 @@ class Filter:
     vcpus: tuple[int, ...] = ()
     reasons: tuple[str, ...] = ()
     kinds: tuple[Kind, ...] = ()  # to be traced besides those that always are
+    exact_io: bool = False  # count each access of string I/O, too
 
 
 def kept(snapshot: Snapshot, wanted: Filter) -> Snapshot:
     """Return the snapshot with only the rows, vCPUs and guests that are wanted."""
-    if wanted == Filter(kinds=wanted.kinds):
+    if not (wanted.pids or wanted.vcpus or wanted.reasons):
         return snapshot
     rows, vcpus = snapshot.rows, snapshot.vcpus
     keep = _chosen(rows["pid"], wanted.pids) & _chosen(rows["vcpu"], wanted.vcpus)

@@ -26,7 +26,7 @@ ADDRESS_FIELDS = ("kind", "address", "access")
 
 
 @dataclass(frozen=True)
-class Subject:
+class GroupKey:
     """What a line is about; what it is not grouped by is None.
 
     `depth` 1 is an address under the group of depth 0 above it. `name` says what
@@ -45,7 +45,7 @@ class Subject:
     name: AddressName | None = field(compare=False)
 
 
-AboutT = TypeVar("AboutT", bound=Subject)
+AboutT = TypeVar("AboutT", bound=GroupKey)
 Naming = Callable[[Kind, int, str | None, int | None], AddressName | None]
 """Gives the name of an address, by kind and number, in the guests of a name and process if any."""
 
@@ -60,7 +60,7 @@ def with_names(lines: Iterable[AboutT], naming: Naming) -> list[AboutT]:
     return named
 
 
-def name_of(line: Subject, naming: Naming, group: Subject) -> AddressName | None:
+def name_of(line: GroupKey, naming: Naming, group: GroupKey) -> AddressName | None:
     """Name the address of a line under a group, which may be itself."""
     if line.address is None:
         return None
@@ -72,13 +72,13 @@ def fields_of(groups: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(field for name in groups for field in _GROUP_FIELDS[name]))
 
 
-def subject(
+def group_key(
     row: Any, fields: Sequence[str], depth: int, vms: tuple[str, ...], reasons: tuple[str, ...]
-) -> Subject:
+) -> GroupKey:
     """Return what a sum of rows by these fields is about; `row` is one of `Rows.fields`."""
     reason = int(row["reason"])
     addressed = "address" in fields and row["kind"] != NO_KIND
-    return Subject(
+    return GroupKey(
         depth=depth,
         vm=vms[row["vm"]] if "vm" in fields else None,
         pid=int(row["pid"]) if "pid" in fields else None,

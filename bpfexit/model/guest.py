@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bpfexit.events.region import Region
 
 
-class Layer(StrEnum):
+class NameSource(StrEnum):
     """Who says what lies at an address: that guest's own memory map, or the platform's."""
 
     QMP = "qmp"
@@ -48,7 +48,7 @@ class Guest:
     vmm: str = ""
     options: tuple[tuple[str, str], ...] = ()
     regions: tuple[Region, ...] = ()
-    mapped_by: Layer | None = None
+    mapped_by: NameSource | None = None
     ended: bool = False
     manager: str = ""
     cpu_quota: float | None = None

@@ -21,6 +21,7 @@ class Lost:
     missed: int = _loss("program runs skipped by the kernel", undercounts=True)
     unpaired: int = _loss("exits without a latency, no entry was seen")
     extra_accesses: int = _loss("accesses beyond the first of their exit")
+    string_io: int = _loss("exits by string I/O, whose accesses --exact-io counts")
     unended: int = _loss("exits in which their vCPU ended")
 
     def __add__(self, other: Lost) -> Lost:

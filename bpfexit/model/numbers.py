@@ -1,4 +1,4 @@
-"""Numbers as a person reads them at a glance; what is not known is blank."""
+"""Numbers formatted to be read at a glance; unknown ones are blank."""
 
 from math import isnan
 
@@ -62,7 +62,7 @@ def memory(size: int) -> str:
 
 
 def elapsed(seconds: float) -> str:
-    """Format how long something has lasted, whole seconds: `0:00:05`, `3d 04:12:09`."""
+    """Format an age in whole seconds: `0:00:05`, `3d 04:12:09`."""
     days, rest = divmod(int(seconds), _DAY_S)
     return f"{days}d {clock(rest):0>8}" if days else clock(rest)
 

@@ -1,4 +1,4 @@
-"""What bpfexit itself costs: its programs in the kernel, and its process."""
+"""The cost of bpfexit itself: its programs in the kernel, and its process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from math import nan
 
 EXIT_EVENT = "kvm_exit"
-"""Fires once for each exit, so its program's runs are the exits of all guests."""
+"""Fires once per exit, so the runs of its program are the exits of all guests."""
+
+MEASURING_S = 0.5
+"""How long the programs' cost is measured, at most: meanwhile, all BPF programs are slower."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class ProgramRuns:
 
     @property
     def mean(self) -> float:
-        """Time of a run, ns; nan when there was none."""
+        """Mean time of a run, ns; nan if there was none."""
         return _ratio(self.ns, self.runs)
 
 
@@ -34,11 +37,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class ProgramsCost:
-    """What the programs did in a window.
+    """The runs of the programs in a window.
 
-    `exits` are those that took place, of every guest, since the programs run for
-    those that are filtered out, too; where the back end emits no `kvm_exit`, the
-    accesses that were counted.
+    `exits` are those of every guest, because the programs also run for filtered ones;
+    on a back end without `kvm_exit`, they are the counted accesses.
     """
 
     start: float  # unix time, s
@@ -58,12 +60,12 @@ class ProgramsCost:
 
     @property
     def ns_per_exit(self) -> float:
-        """Run time for each exit, ns; nan when there was none."""
+        """Run time per exit, ns; nan if there was none."""
         return _ratio(self.ns, self.exits)
 
     @property
     def runs_per_exit(self) -> float:
-        """Runs for each exit; nan when there was none."""
+        """Runs per exit; nan if there was none."""
         return _ratio(self.runs, self.exits)
 
     @property
@@ -72,20 +74,20 @@ class ProgramsCost:
         return self.core_share_of(self.ns)
 
     def core_share_of(self, ns: int) -> float:
-        """So much of the run time as a share of one core."""
+        """Return a part of the run time, ns, as a share of one core."""
         return _ratio(ns, self.duration_s * 1e9)
 
     def share_of(self, vcpu_ns: int) -> float:
-        """Run time as a share of the vCPUs' time in that window; nan where that is not known."""
+        """Run time as a share of the vCPUs' time in that window; nan if that is unknown."""
         return _ratio(self.ns, vcpu_ns)
 
 
 @dataclass(frozen=True)
 class OwnCost:
-    """What bpfexit cost in an interval, as far as it is known.
+    """The cost of bpfexit in an interval, as far as it is known.
 
     `cpu_s` is the CPU time of its process, all threads, in `over_s` s. `programs`
-    is measured in one window now and then, for measuring costs something, too.
+    is measured in single windows only, because measuring has a cost, too.
     """
 
     cpu_s: float = 0.0
@@ -94,18 +96,18 @@ class OwnCost:
 
     @property
     def core_share(self) -> float:
-        """CPU time of the process as a share of one core; nan when it is not known."""
+        """CPU time of the process as a share of one core; nan if it is unknown."""
         return _ratio(self.cpu_s, self.over_s)
 
     def __add__(self, later: OwnCost) -> OwnCost:
-        """Add a later interval; of the programs, what was measured last counts."""
+        """Add a later interval; the last measurement of the programs is kept."""
         return OwnCost(
             self.cpu_s + later.cpu_s, self.over_s + later.over_s, later.programs or self.programs
         )
 
 
 def programs_cost(before: Reading, after: Reading, start: float) -> ProgramsCost:
-    """Return what the programs did from one reading to the next; it began at unix time `start`."""
+    """Return the cost from one reading to the next; it began at unix time `start`."""
     programs = tuple(
         ProgramRuns(new.event, new.runs - old.runs, new.ns - old.ns)
         for old, new in zip(before.programs, after.programs, strict=True)

@@ -3,7 +3,7 @@
 Mann and Whitney, "On a test of whether one of two random variables is
 stochastically larger than the other", 1947; the normal approximation with the
 correction for ties, and for continuity, as in Lehmann, "Nonparametrics". All
-values of one bucket are ties, so a shift within a bucket goes unseen.
+values of one bucket are ties, so a shift within a bucket is not detected.
 
 The p-value holds for independent values. Exits are not: neighbours share caches,
 load and clock frequency. Of a million exits any drift of the host is
@@ -16,9 +16,8 @@ a small one, 0.64 a medium and 0.71 a large one.
 And the means, which are exact, have to differ the same way: a narrow distribution
 that crosses the edge of a bucket by a per cent looks like a large effect.
 
-What is left: a host that is busier or clocked lower after makes every line slower,
-and that is real, but not the guest's doing. A change of the tail alone is no
-change to this test.
+Limits: a host that is busier or clocked lower afterwards makes every line slower, which is
+real, but not caused by the guest. This test does not detect a change of the tail alone.
 """
 
 from enum import Enum
@@ -30,20 +29,20 @@ from numpy.typing import NDArray
 from bpfexit.model.histogram import Counts
 
 ALPHA = 0.001
-"""How probable one false alarm among all lines may be, if exits were independent."""
+"""The probability of one false alarm among all lines, if exits were independent."""
 
 SMALL_EFFECT = 0.06
-"""How far from 0.5 the probability has to be, at least."""
+"""The minimum distance of the probability from 0.5."""
 
 SMALL_RATIO = 1.1
-"""How far the means have to be apart, at least, as the larger to the smaller."""
+"""The minimum ratio of the larger mean to the smaller."""
 
 FEWEST = 20
-"""With fewer values than that on a side, the normal approximation is no good."""
+"""With fewer values on a side, the normal approximation is too inaccurate."""
 
 
 class Verdict(Enum):
-    """What is to be said of a latency, after against before."""
+    """The result for a latency, after compared to before."""
 
     UNKNOWN = "unknown"  # no latencies on one side, or idle time
     TOO_FEW = "too few"
@@ -76,7 +75,7 @@ def rank_sum(before: Counts, after: Counts) -> tuple[NDArray[np.float64], NDArra
 def verdict(
     timed: tuple[int, int], larger: float, p: float, mean_ratio: float, tests: int
 ) -> Verdict:
-    """Judge one of `tests` comparisons (Bonferroni) of so many values before and after.
+    """Return the verdict on one of `tests` comparisons (Bonferroni) of `timed` values each.
 
     `mean_ratio` is the mean after to that before.
     """

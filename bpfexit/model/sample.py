@@ -1,4 +1,4 @@
-"""A sample: what the kernel's maps held at one moment, all counters cumulative.
+"""A sample: the kernel's maps at one moment, all counters cumulative.
 
 The structs are those of `bpf_programs/wire.h`; a test compares the constants.
 """
@@ -26,24 +26,24 @@ REASON_SHIFT = 32
 
 SHORTEST_INTERVAL_S = 0.1
 LONGEST_INTERVAL_S = 3600.0
-"""Seconds from one sample to the next. The buckets have 32 bits: one would have to count 1.2
-million exits a second of a single vCPU to come round within an hour and be misread."""
+"""Seconds from one sample to the next. The buckets have 32 bits: 1.2 million
+exits per second of a single vCPU would overflow one within an hour."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The vCPUs and the losses at one moment; all that counts in them grows.
+    """The vCPUs and the losses at one moment; all counters in them only grow.
 
     `vcpus` is a copy of the first entries of the array of struct vcpu. An entry
-    keeps its place until its thread has ended; then it is zero, in the copy that
-    the next one is compared with as well.
+    keeps its place until its thread has ended; then it is zero, also in the copy that
+    the next sample is compared with.
     """
 
     taken_ns: int  # CLOCK_MONOTONIC
     vcpus: NDArray[Any]
     slots_full: int  # exits of vCPUs for which there was no slot
     missed: int  # runs of a program that the kernel skipped, for recursion
-    slow: NDArray[Any] | None = None  # of `model.slow.RECORD`: told of since the previous sample
+    slow: NDArray[Any] | None = None  # of `model.slow.RECORD`: reported since the previous sample
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,13 @@ def _least_maxima(hist: Histograms) -> NDArray[np.uint64]:
     """Return the lower edge of each histogram's highest bucket, 0 when it is empty.
 
     An exit may end between the reading of a maximum and the start of a new one
-    (see `sources.mapped`): then its bucket is all that tells how long it took.
+    (see `tracer.mmap_rows`): then only its bucket shows how long it took.
     """
     return LOWER_NS[np.maximum(hist.highest(), 0)]
 
 
 def name_owners(diff: Difference, vcpus: NDArray[Any]) -> None:
-    """Fill in the rows what their vCPUs say of themselves; `vcpus` is an array of struct vcpu."""
+    """Fill the rows' fields that come from their vCPUs; `vcpus` is an array of struct vcpu."""
     fields, owners = diff.rows.fields, vcpus["owner"][diff.slots]
     fields["pid"] = owners >> 32
     fields["tid"] = owners & 0xFFFFFFFF

@@ -1,4 +1,4 @@
-"""Single slow exits: the outliers behind a p99, each with the moment and the place it happened."""
+"""Single slow exits: the outliers behind a p99, each with its time and address."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ RECORD = np.dtype(
 
 @dataclass(frozen=True)
 class Threshold:
-    """Which exits are slow, and of how many a vCPU tells in a second (of 2**30 ns)."""
+    """Which exits are slow, and how many are reported per vCPU and second (of 2**30 ns)."""
 
     than_ns: int
     rate: int
@@ -52,9 +52,9 @@ class Threshold:
 class SlowExit:
     """One exit that took long; on a back end without exits, one trip to user space.
 
-    `ns` is from exit to entry and None where no exit is emitted, as are `reason`
-    and `rip`, the guest's instruction pointer; `user_ns` of it went by in user
-    space. `address` is None where the exit has none.
+    `ns` is from exit to entry and None on a back end without exits, as are `reason`
+    and `rip`, the guest's instruction pointer; `user_ns` of it was in user space.
+    `address` is None if the exit has none.
     """
 
     end: float  # unix time, s
@@ -73,7 +73,7 @@ class SlowExit:
 
     @property
     def took_ns(self) -> int:
-        """How long it took as far as that is known: in all, or in user space."""
+        """Its duration as far as known: in total, or in user space."""
         return self.user_ns if self.ns is None else self.ns
 
 
@@ -81,8 +81,8 @@ class SlowExit:
 class Slow:
     """The slow exits of an interval, in the order in which they ended.
 
-    `limited` more were not told of, since their vCPU had told of its number for
-    that second; for `dropped` more the buffer had no room. Both are exact.
+    `limited` more were not reported, because their vCPU had reached its limit for that
+    second; `dropped` more did not fit the buffer. Both are exact.
     """
 
     than_ns: int
@@ -92,7 +92,7 @@ class Slow:
 
     @property
     def count(self) -> int:
-        """Every exit that was slow, told of or not."""
+        """The number of slow exits, reported or not."""
         return len(self.exits) + self.limited + self.dropped
 
 
@@ -102,9 +102,9 @@ def slow_exits(
     vm_of: Callable[[Identity], str],
     clock_offset_s: float,
 ) -> tuple[SlowExit, ...]:
-    """Name what the ring buffer carried: `records` of dtype `RECORD`; `vm_of` names a process's VM.
+    """Return the slow exits of the ring buffer's `records`, of dtype `RECORD`.
 
-    `clock_offset_s` is what CLOCK_MONOTONIC lacks of unix time.
+    `vm_of` names a process's VM, `clock_offset_s` is unix time minus CLOCK_MONOTONIC.
     """
     ordered = records[np.argsort(records["end_ns"], kind="stable")]
     return tuple(_slow_exit(each, reasons, vm_of, clock_offset_s) for each in ordered)

@@ -38,7 +38,7 @@ class Origin:
     host: str = ""
     kernel: str = ""
     backend: str = ""  # the KVM vendor module
-    emits_exits: bool = True  # whether that back end emits kvm_exit and kvm_entry
+    has_exit_events: bool = True  # whether that back end emits kvm_exit and kvm_entry
     facts: HostFacts = field(default_factory=HostFacts)
 
 

@@ -1,4 +1,4 @@
-"""Text that others wrote, made harmless: names of guests and what recordings say."""
+"""Untrusted text made harmless: names of guests and texts of recordings."""
 
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -13,20 +13,20 @@ _INVISIBLE = frozenset(
         ],
     )
 )
-"""Characters that `str.isprintable` accepts and a terminal shows as nothing: those of Unicode 15's
+"""Characters that `str.isprintable` accepts and a terminal does not show: those of Unicode 15's
 Default_Ignorable_Code_Point that are assigned and are not format characters, and two blanks."""
 
 _MARKS = 3
 """Combining marks on one letter, as polytonic Greek has them; more of them cover other lines."""
 
 LIMIT = 128
-"""Characters of a name that are shown."""
+"""Maximum characters of a name that are shown."""
 
 
 def clean(text: str, limit: int = LIMIT) -> str:
     """Return the text with each character that is not visible text as its escape.
 
-    See `printable`. What is longer than `limit` ends in an ellipsis.
+    See `printable`. A text longer than `limit` ends in an ellipsis.
     """
     head = text[: limit + 1]
     shown = printable(head)
@@ -36,7 +36,7 @@ def clean(text: str, limit: int = LIMIT) -> str:
 def printable(text: str) -> str:
     r"""Return the text with each character that is not visible text as its escape (`\x1b`).
 
-    These are control characters, line breaks, the marks that turn the direction of
+    These are control characters, line breaks, the marks that change the direction of
     writing, invisible characters, combining marks without a letter or beyond the
     third on one, and lone surrogates, which no encoding can write.
     """
@@ -57,8 +57,8 @@ def _visible(text: str) -> Iterator[str]:
 def keep_ends(text: str, width: int, measure: Callable[[str], int] = len) -> str:
     """Return a text that fits into `width`: a longer one loses its middle to an ellipsis.
 
-    Names of guests often differ at their end, `prod-postgres-web-3`, hence a third of
-    the width is for it. `measure` returns the width of a text; on a terminal some
+    Names of guests often differ at the end, `prod-postgres-web-3`, so the end gets a third
+    of the width. `measure` returns the width of a text; on a terminal some
     characters take two columns.
     """
     if measure(text) <= width:

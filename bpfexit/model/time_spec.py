@@ -1,4 +1,4 @@
-"""Moments of a recording as a person names them: seconds, a time of day, a date and time."""
+"""Points in time of a recording: seconds, a time of day, or a date and time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bpfexit.errors import BpfexitError
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
 _EARLIER_S = 3600.0
-"""A time of day up to so long before the recording's start is that day's, not the next one's."""
+"""A time of day at most this long before the recording's start is not the next day's."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Moment:
     def since(self, start: float) -> float:
         """Return the seconds from a recording's start, unix time, to this moment.
 
-        Raises `BpfexitError` when a time of day is asked for and that start has none.
+        Raises `BpfexitError` for a time of day if the start is not a valid time.
         """
         if self.absolute:
             return self.seconds - start
@@ -33,7 +33,9 @@ class Moment:
         try:
             return _first_after(start - _EARLIER_S, self.seconds) - start
         except (ValueError, OverflowError, OSError):
-            raise BpfexitError("the recording begins at no time of this calendar") from None
+            raise BpfexitError(
+                "the recording's start is not a valid time: give seconds instead"
+            ) from None
 
 
 def _first_after(earliest_s: float, of_day_s: float) -> float:
@@ -49,7 +51,7 @@ def parse_moment(text: str) -> Moment:
     if clock:
         hours, minutes, seconds = (float(part or 0) for part in clock.groups())
         if hours >= 24 or minutes >= 60 or seconds >= 60:
-            raise ValueError(f"{text!r} is no time of day")
+            raise ValueError(f"{text!r} is not a time of day")
         return Moment(hours * 3600 + minutes * 60 + seconds, of_day=True)
     try:
         seconds = float(text)
@@ -64,4 +66,6 @@ def _date(text: str) -> Moment:
     try:
         return Moment(datetime.fromisoformat(text).timestamp(), absolute=True)
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{text!r} is no time such as 90, 14:05:30 or 2026-11-23T14:05") from None
+        raise ValueError(
+            f"{text!r}: expected a time such as 90, 14:05:30 or 2026-11-23T14:05"
+        ) from None

@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.model.grouping import Subject
+from bpfexit.model.grouping import GroupKey
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Line, Query, view
 
@@ -24,16 +24,16 @@ _SHORTEST_S = 1e-3
 Floats = NDArray[np.float64]
 
 
-Place = tuple[Subject, Subject]
+Place = tuple[GroupKey, GroupKey]
 """What the group is about that a line is in, and what the line itself is: that alone may be in
 several groups, as an address is in those of two guests."""
 
 
 def placed(lines: Iterable[Line]) -> Iterator[tuple[Place, Line]]:
     """Yield the lines of a view, each with its place, which is the same in every interval."""
-    group: Subject | None = None
+    group: GroupKey | None = None
     for line in lines:
-        about = Subject(*(getattr(line, field.name) for field in fields(Subject)))
+        about = GroupKey(*(getattr(line, field.name) for field in fields(GroupKey)))
         group = about if not line.depth or group is None else group
         yield (group, about), line
 

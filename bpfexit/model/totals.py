@@ -1,7 +1,7 @@
-"""The limit of all sums: 64 bits, in which numpy adds and comes round without an error.
+"""The limit of all sums: 64 bits, beyond which numpy overflows without an error.
 
-Every sum of a snapshot, over any of its rows, is at most its total. So it suffices
-to check the totals where a snapshot is made: read from a file, or added up.
+Every sum of a snapshot, over any of its rows, is at most its total. It suffices to check
+the totals when a snapshot is read from a file or added up.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ MAX_TOTAL = 2**64 - 1
 
 
 def check_totals(parts: Sequence[Rows], vcpus: NDArray[Any], advice: str = "") -> None:
-    """Raise `BpfexitError` when what is summed does not fit 64 bits; `vcpus`: `VCPU_FIELDS`."""
+    """Raise `BpfexitError` if a sum exceeds 64 bits; `vcpus` is of dtype `VCPU_FIELDS`."""
     columns = {name: [part[name] for part in parts] for name in SUMS}
     columns["guest_ns"] = [vcpus["guest_ns"]]
     for name, values in columns.items():
         if sum(map(exact_sum, values)) > MAX_TOTAL:
-            raise BpfexitError(f"{name} adds up to more than 64 bits hold{advice}")
+            raise BpfexitError(f"the sum of {name} exceeds 64 bits{advice}")
 
 
 def exact_sum(values: NDArray[np.uint64]) -> int:
-    """Return the sum, whatever its size: the halves of up to 2**32 values cannot come round."""
+    """Return the sum of any size: the halves of up to 2**32 values cannot overflow."""
     low, high = values & np.uint64(2**32 - 1), values >> np.uint64(32)
     return int(low.sum()) + (int(high.sum()) << 32)

@@ -13,10 +13,10 @@ from bpfexit.events.registry import VIEWS
 from bpfexit.model.address_names import PLACE, AddressName, AddressNames
 from bpfexit.model.grouping import (
     ADDRESS_FIELDS,
-    Subject,
+    GroupKey,
     fields_of,
+    group_key,
     measures,
-    subject,
     with_names,
     without_idle_time,
 )
@@ -30,10 +30,10 @@ DIMENSIONS = ("vm", "vcpu", "reason", *ADDRESS_KINDS)
 _NAME_FIELDS = ("vm", "vcpu", "pid", "tid", "reason", "isa", *ADDRESS_FIELDS)
 
 
-def default_dimensions(emits_exits: bool) -> tuple[str, ...]:
+def default_dimensions(has_exit_events: bool) -> tuple[str, ...]:
     """Return what to group by when nobody says: by reason, where the back end gives reasons."""
     addresses = tuple(view.kind.dimension for view in VIEWS if view.is_default)
-    return ("reason", *addresses) if emits_exits else addresses
+    return ("reason", *addresses) if has_exit_events else addresses
 
 
 def kinds_of(by: tuple[str, ...]) -> tuple[Kind, ...]:
@@ -45,7 +45,7 @@ def kinds_of(by: tuple[str, ...]) -> tuple[Kind, ...]:
 class Query:
     """What to show: dimensions, order, number of lines (0: all), and a text to look for."""
 
-    by: tuple[str, ...] = default_dimensions(emits_exits=True)
+    by: tuple[str, ...] = default_dimensions(has_exit_events=True)
     sort: str = "time"
     limit: int = 0
     text: str = ""
@@ -62,15 +62,15 @@ class Query:
 
 
 def default_query(
-    emits_exits: bool, by: tuple[str, ...] | None, sort: str | None, limit: int = 0
+    has_exit_events: bool, by: tuple[str, ...] | None, sort: str | None, limit: int = 0
 ) -> Query:
     """Return a query in which what is None is chosen by what the back end tells."""
-    by = by or default_dimensions(emits_exits)
-    return Query(by, sort or ("time" if emits_exits else "rate"), limit)
+    by = by or default_dimensions(has_exit_events)
+    return Query(by, sort or ("time" if has_exit_events else "rate"), limit)
 
 
 @dataclass(frozen=True)
-class Line(Subject):
+class Line(GroupKey):
     """One line of a view: what it is about, and its numbers by column name (nan: not known)."""
 
     numbers: dict[str, float]
@@ -237,7 +237,7 @@ class _Measure:
         depth: int,
     ) -> Line:
         """Return the line of one group; what it is not grouped by is None."""
-        about = subject(sums.fields[at], fields, depth, self.vms, self.reasons)
+        about = group_key(sums.fields[at], fields, depth, self.vms, self.reasons)
         return Line(
             **vars(about), numbers={name: float(column[at]) for name, column in numbers.items()}
         )

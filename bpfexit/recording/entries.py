@@ -1,4 +1,4 @@
-"""What the lines of a recording say, past damage: what cannot be read is skipped, and counted."""
+"""The entries of a recording, even of a damaged one: unreadable parts are skipped and counted."""
 
 import os
 from collections.abc import Generator
@@ -25,12 +25,12 @@ class Entries:
         self._found = False
         self._is_unmarked = False
         self.line = 0
-        """The number of the line read last; what is skipped of a compressed file has none."""
+        """The number of the last line read; skipped parts of a compressed file have no numbers."""
         self.cut: str | None = None
-        """How the file ends within a line or a compressed block, when it does."""
+        """How the file ends within a line or a compressed block; None if it does not."""
 
     def read(self) -> Generator[Entry, None, None]:
-        """Yield them. Raises `BpfexitError` for what is no recording or cannot be read."""
+        """Yield them. Raises `BpfexitError` if it is not a recording or cannot be read."""
         try:
             fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             with open(fd, "rb", buffering=0):
@@ -39,9 +39,9 @@ class Entries:
             raise BpfexitError(f"cannot read {self._path}: {error.strerror}") from None
 
     def notes(self) -> list[str]:
-        """Return how the file is damaged, a sentence each."""
+        """Return the damage of the file, a sentence each."""
         name = printable(str(self._path))
-        said = [f"{name} is not whole: {self.cut}"] if self.cut else []
+        said = [f"{name} is incomplete: {self.cut}"] if self.cut else []
         if self._skipped_lines:
             said.append(
                 f"{name} is damaged: skipped {_number(self._skipped_lines, 'line')}"
@@ -51,11 +51,11 @@ class Entries:
         if members and members.skipped:
             said.append(
                 f"{name} is damaged in {_number(members.skipped, 'compressed byte')}, from byte"
-                f" {members.first_skipped:,} on: what cannot be read of them is skipped"
+                f" {members.first_skipped:,} on; unreadable parts are skipped"
             )
         if self._is_unmarked:
             said.append(
-                f"{name} has no end mark: it is still recorded to, was not closed, or its end"
+                f"{name} has no end mark: it is still being recorded, was not closed, or its end"
                 " is cut off"
             )
         if self._lines and self._lines.unverified:
@@ -84,7 +84,7 @@ class Entries:
             self._refuse(self._lines)
 
     def _entry(self, line: Line) -> Entry | None:
-        """Decode a line, or the whole one that begins within it; note what is skipped."""
+        """Decode a line, or the complete one that begins within it; note skipped bytes."""
         try:
             if line.too_long:
                 raise TooLargeError(
@@ -112,7 +112,7 @@ class Entries:
         self._skipped_bytes += size
 
     def _refuse(self, lines: Lines) -> None:
-        """Raise `BpfexitError` when there was something, but nothing of a recording."""
+        """Raise `BpfexitError` if the file has content, but none of a recording."""
         advice = "make one with `bpfexit record`"
         if self._first_error:
             raise BpfexitError(

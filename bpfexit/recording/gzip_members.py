@@ -1,8 +1,8 @@
-"""A gzip file read member by member, past damage: the next member tells where to go on.
+"""A gzip file read member by member, past damage, which ends at the next member.
 
-A member is what was compressed at once; the recorder makes one of each interval, and
-begins and ends a file with an empty one (`MARK`). So a file that is cut exactly
-between two members is told from a whole one, as in BGZF, samtools' kind of gzip.
+The recorder writes one member per interval, and an empty one (`MARK`) at the beginning and
+the end of a file. A file that is cut exactly between two members therefore differs from a
+complete one, as in BGZF, the gzip variant of samtools.
 """
 
 import re
@@ -11,24 +11,24 @@ from collections.abc import Callable, Generator, Iterator
 from enum import Enum
 
 _BEGINNING = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")
-"""A member begins like that (RFC 1952), with no reserved flag; random data does once in 128 MiB."""
+"""The beginning of a member (RFC 1952), without reserved flags; random in 128 MiB once."""
 
 _LENGTH = 4
 
 MARK = zlib.compressobj(wbits=31).flush()
-"""An empty member, 20 bytes, which is no data to anything that reads gzip."""
+"""An empty member, 20 bytes, which adds no data for any reader of gzip."""
 
 _BLOCK = 1 << 20
 _SLICE = 1 << 10
-"""Compressed bytes given to zlib at once: when it finds an error, their data is lost. They make
-a megabyte at most, which bounds the memory that a hostile file takes."""
+"""Compressed bytes given to zlib at once: an error loses their data. They expand to a megabyte
+at most, which bounds the memory for a hostile file."""
 
 _OVERRUN = 128 << 10
 """Bytes before an error in which the next member may have begun: zlib takes a damaged length of
 up to 64 KiB at its word."""
 
 _RESCAN_LIMIT = 256 << 20
-"""Bytes that are decompressed twice at most: a hostile file is not to keep a CPU busy for long."""
+"""Maximum bytes that are decompressed twice: a hostile file must not keep a CPU busy."""
 
 
 class End(Enum):
@@ -43,14 +43,14 @@ class GzipMembers:
     """The data of a gzip file, and where it is damaged."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
-        """`read` returns up to so many bytes of the file, none at its end."""
+        """`read` returns up to a number of bytes of the file, none at its end."""
         self._read = read
         self._data = b""
         self._start = 0  # of `_data` in the file
         self._at = 0  # in `_data`
         self._rescanned = 0
         self.skipped = 0
-        """Bytes of members that are broken, and between members."""
+        """Bytes of broken members, and between members."""
         self.first_skipped = 0
         """Where the first of them is in the file."""
         self.begins_marked = False
@@ -62,7 +62,7 @@ class GzipMembers:
         return self._start + self._at
 
     def pieces(self) -> Iterator[bytes | End]:
-        """Yield each member's data piece by piece, and then how the member ends."""
+        """Yield each member's data piece by piece, then how the member ends."""
         while self._more():
             begin = self.position
             self.ends_marked = False
@@ -79,7 +79,7 @@ class GzipMembers:
                 yield self._cut(begin)
 
     def _member(self) -> Generator[bytes, None, bool]:
-        """Yield the data of the member that begins here; return whether it is all there."""
+        """Yield the data of the member that begins here; return whether it is complete."""
         member = zlib.decompressobj(wbits=31)
         while not member.eof:
             if not self._more():
@@ -136,7 +136,7 @@ class GzipMembers:
         return self._at < len(self._data) or self._fill()
 
     def _fill(self) -> bool:
-        """Read on, and keep what one may have to go back to; False at the end."""
+        """Read more, and keep data for going back; False at the end."""
         block = self._read(_BLOCK)
         gone = max(0, min(self._at, len(self._data) - _OVERRUN)) if block else 0
         self._data = self._data[gone:] + block

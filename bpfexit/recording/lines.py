@@ -1,7 +1,7 @@
-"""The lines of a recording, whatever its file went through.
+"""The lines of a recording, even of a damaged one.
 
-A line of a gzip file is held back until its member's checksum is right or the next
-line is there: the last line of a broken member is not taken for a whole one, and the
+A line of a gzip file is held back until its member's checksum is verified or the next
+line arrives: the last line of a broken member is not taken for a complete one, and the
 recorder's members end with their interval. Lines before it are counted (`unverified`).
 """
 
@@ -20,13 +20,13 @@ _BLOCK = 1 << 20
 class Line:
     """One line, without its newline; `data` is empty when it is too long."""
 
-    data: bytes | bytearray  # as it grew: a long line is not copied
-    size: int  # in bytes, all of it
+    data: bytes | bytearray  # its pieces: a long line is not copied
+    size: int  # of the whole line, in bytes
     ended: bool = True  # by a newline
 
     @property
     def too_long(self) -> bool:
-        """Whether it is longer than what is read of a line."""
+        """Whether it is longer than the limit of a line."""
         return self.size > len(self.data)
 
 
@@ -34,7 +34,7 @@ class Lines:
     """Iterates over the lines of a file, gzip or text."""
 
     def __init__(self, read: Callable[[int], bytes], compressed: bool) -> None:
-        """`read` returns up to so many bytes of the file, none at its end."""
+        """`read` returns up to a number of bytes of the file, none at its end."""
         self._read = read
         self.members = GzipMembers(read) if compressed else None
         self.is_cut = False
@@ -73,11 +73,11 @@ class Lines:
             return
         while block := self._read(_BLOCK):
             yield block
-            yield End.WHOLE  # text has no checksum: nothing is to be waited for
+            yield End.WHOLE  # text has no checksum to wait for
 
 
 class _Splitter:
-    """Parts data into lines."""
+    """Splits data into lines."""
 
     def __init__(self) -> None:
         self._begun = bytearray()
@@ -92,7 +92,7 @@ class _Splitter:
         self._grow(rest)
 
     def rest(self) -> Line | None:
-        """Return the last line, which has no newline; None when there is none."""
+        """Return the last line, which has no newline; None if there is none."""
         return self._line(ended=False) if self._size else None
 
     def _grow(self, data: bytes) -> None:

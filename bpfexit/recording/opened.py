@@ -18,34 +18,34 @@ class Recording:
     Of a snapshot, `rows.fields` is a numpy structured array, dtype `model.rows.FIELDS`, one
     element for each vCPU, reason, kind, access, size and address:
 
-    - `vm` and `reason` are places in `snapshot.vms` and `snapshot.reasons`; a `reason` of -1
-      is an access without an exit, or one whose exit is not known.
-    - `pid`, `tid` and `vcpu` (-1 where it is not known) say whose exits they are.
+    - `vm` and `reason` are indices into `snapshot.vms` and `snapshot.reasons`; a `reason` of -1
+      is an access without an exit, or one whose exit is unknown.
+    - `pid`, `tid` and `vcpu` (-1 if unknown) identify the vCPU.
     - `isa`, `kind` and `access` are numbers of `names.reasons.Isa`, `events.registry.KINDS`
       and `events.access.Access`; `size` is in bytes; `address` is a port, GPA or MSR.
     - `count` exits took `total_ns` ns, the longest of them `max_ns`; `timed` of them have a
       latency. `user_count` of them went to user space, for `user_ns` ns.
 
     `rows.hist` has their latency histograms, `vcpus` the ns in the guest for each vCPU,
-    `start` is unix time and `duration_s` the length, in s; `lost` is what was not counted.
+    `start` is unix time and `duration_s` the length, in s; `lost` has the losses.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open it. Raises `BpfexitError` for what is no recording."""
+        """Open it. Raises `BpfexitError` if it is not a recording."""
         self._source = RecordingSource(path, Filter())
 
     @property
     def header(self) -> Header | None:
-        """The last header read: which host, and when; `top -j` writes none."""
+        """The last header read, with host and time; None for files of `top -j`."""
         return self._source.header
 
     def __iter__(self) -> Iterator[Snapshot]:
-        """Yield what has not been read yet. Raises `BpfexitError` where it cannot go on."""
+        """Yield the snapshots not read so far. Raises `BpfexitError` if it cannot continue."""
         while snapshot := self._source.next():
             yield snapshot
 
     def notes(self) -> list[str]:
-        """Return what is damaged or was skipped so far, a sentence each."""
+        """Return the damage and the skipped parts so far, a sentence each."""
         return self._source.notes()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
-"""The file that is recorded to: opened for this process alone, and nowhere that others chose.
+"""The output file of a recording: opened exclusively, at a path that no other user controls.
 
-bpfexit runs as root, and records in folders of others, /tmp among them. There a
-symbolic link, or a file that is there already, may be planted.
+bpfexit runs as root and records into folders of other users, such as /tmp. A symbolic
+link or an existing file there may be planted.
 """
 
 import errno
@@ -17,7 +17,7 @@ from bpfexit.errors import BpfexitError
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_MODE = 0o600  # what guests do is of no concern to other users
+_MODE = 0o600  # other users must not see what guests do
 _WRITABLE_BY_OTHERS = 0o022
 
 _MAX_LINKS = 40  # as the kernel's MAXSYMLINKS
@@ -26,7 +26,7 @@ _FLOCK = struct.Struct("@hhqqi4x")  # struct flock of fcntl(2) where off_t has 6
 
 @dataclass(frozen=True)
 class OutputFile:
-    """An open file that is locked, and where it is."""
+    """An open, locked file and its folder."""
 
     fd: int
     folder: int  # a descriptor, O_PATH
@@ -34,20 +34,20 @@ class OutputFile:
     created: bool
 
     def discard(self) -> None:
-        """Remove the file if it was created, and still is what the name stands for."""
+        """Remove the file if it was created here and still has its name."""
         with suppress(OSError):
             named = os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
             if self.created and os.path.samestat(named, os.fstat(self.fd)):
                 os.unlink(self.name, dir_fd=self.folder)
 
     def close(self) -> None:
-        """Close the descriptors, which gives up the lock."""
+        """Close the descriptors, which releases the lock."""
         os.close(self.folder)
         os.close(self.fd)
 
 
 def open_output(path: Path, append: bool) -> OutputFile:
-    """Create a file, or with `append` open one that is there. Raises `BpfexitError`."""
+    """Create a file, or with `append` open an existing one. Raises `BpfexitError`."""
     try:
         folder = _open_folder(path)
     except OSError as error:
@@ -68,7 +68,7 @@ def open_output(path: Path, append: bool) -> OutputFile:
 
 
 def _open_folder(path: Path) -> int:
-    """Open the folder of a file; follow symbolic links only where nobody else could put them."""
+    """Open the folder of a file; follow symbolic links only if no other user can make them."""
     pending = [*reversed(path.parent.parts)]
     folder = os.open(".", _FOLDER)
     links = 0
@@ -90,7 +90,7 @@ def _open_folder(path: Path) -> int:
 
 
 def _target(path: Path, name: str, folder: int, links: int) -> Path:
-    """Return what a link stands for. Raises `OSError` where it is none."""
+    """Return the target of a link. Raises `OSError` if it is not a link."""
     try:
         target = os.readlink(name, dir_fd=folder)
     except OSError:
@@ -106,7 +106,7 @@ def _target(path: Path, name: str, folder: int, links: int) -> Path:
 
 
 def _is_own(folder: int) -> bool:
-    """Say whether only root and the user of this process may change what a folder holds."""
+    """Return whether only root and this process's user may change a folder's entries."""
     about = os.fstat(folder)
     return about.st_uid in (0, os.geteuid()) and not about.st_mode & _WRITABLE_BY_OTHERS
 
@@ -118,7 +118,7 @@ def _open_file(path: Path, folder: int, append: bool) -> tuple[int, bool]:
             return os.open(path.name, _FILE | os.O_CREAT | os.O_EXCL, _MODE, dir_fd=folder), True
         return os.open(path.name, _FILE, dir_fd=folder), False
     except FileExistsError:
-        raise BpfexitError(f"{path} exists: give another name, or --append to go on") from None
+        raise BpfexitError(f"{path} exists: give another name, or append with --append") from None
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise BpfexitError(
@@ -128,7 +128,7 @@ def _open_file(path: Path, folder: int, append: bool) -> tuple[int, bool]:
 
 
 def _check(output: OutputFile, path: Path) -> None:
-    """Refuse a file that others may have put there."""
+    """Refuse a file that another user may have put there."""
     about = os.fstat(output.fd)
     if not S_ISREG(about.st_mode):
         raise BpfexitError(f"cannot append to {path}: it is not a regular file")
@@ -145,21 +145,21 @@ def _check(output: OutputFile, path: Path) -> None:
 
 
 def _lock(fd: int, path: Path) -> None:
-    """Keep other recorders from the file until it is closed.
+    """Lock the file against other recorders until it is closed.
 
-    Where the file system has no locks, the recorder still sees that its size changes.
+    On a file system without locks, the recorder still notices changes of the size.
     """
     try:
         fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EAGAIN):
             raise BpfexitError(
-                f"cannot write {path}: {_holder(fd)} records to it; stop that, or give another name"
+                f"cannot write {path}: {_holder(fd)} records to it; stop it, or give another name"
             ) from None
 
 
 def _holder(fd: int) -> str:
-    """Return which process has locked a file; another PID namespace's has no number here."""
+    """Return the process that holds the lock; one of another PID namespace has no number here."""
     asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     *_, pid = _FLOCK.unpack(fcntl.fcntl(fd, fcntl.F_GETLK, asked))
     return f"process {pid}" if pid > 0 else "another process"

@@ -1,7 +1,7 @@
 """A recording: snapshots read back from JSON lines, gzip when the name ends in .gz.
 
-A header line may come first, and again wherever the recorder went on with the file;
-lines about the guests before the snapshots they are in.
+A header line may come first, and again where a recorder appended to the file;
+lines about guests come before the snapshots they are in.
 """
 
 from collections.abc import Generator
@@ -20,15 +20,15 @@ from bpfexit.recording.wanted import Wanted
 
 
 class RecordingSource:
-    """The snapshots of a file, one after another, as they were."""
+    """The snapshots of a file, one after another."""
 
     def __init__(self, path: Path, wanted: Filter) -> None:
-        """Open and read the first. Raises `BpfexitError` for what is no recording."""
+        """Open and read the first. Raises `BpfexitError` if it is not a recording."""
         self.path = path
         self._wanted = Wanted(wanted)
         self._entries = Entries(path)
         self.header: Header | None = None
-        """The last header read; `top -j` writes none."""
+        """The last header read; None for files of `top -j`."""
         self._known = Known()
         self._snapshots = self._read()
         self._ahead: Snapshot | None = None
@@ -38,7 +38,7 @@ class RecordingSource:
             raise BpfexitError(
                 f"{path} contains no complete interval{why}: make one with `bpfexit record`"
             )
-        self._emits_exits = first.origin.emits_exits
+        self._has_exit_events = first.origin.has_exit_events
         self.start = first.start
         """When the first snapshot began, unix time, s."""
         self.end = first.start
@@ -50,9 +50,9 @@ class RecordingSource:
         return self._entries.cut
 
     @property
-    def emits_exits(self) -> bool:
-        """As the first snapshot says."""
-        return self._emits_exits
+    def has_exit_events(self) -> bool:
+        """Whether the first snapshot's back end has them."""
+        return self._has_exit_events
 
     def next(self) -> Snapshot | None:
         """Return the next snapshot; None after the last."""
@@ -64,7 +64,7 @@ class RecordingSource:
         return self._wanted.kept(snapshot)
 
     def notes(self) -> list[str]:
-        """Say, once it has been read, how it is damaged and what of the filter it lacks."""
+        """Return, after the last snapshot, the damage and what of the filter is missing."""
         name = printable(str(self.path))
         return self._entries.notes() + [f"{name} has {each}" for each in self._wanted.missing()]
 
@@ -74,7 +74,7 @@ class RecordingSource:
         return snapshot.duration_s if snapshot else 0.0
 
     def measuring_cost(self) -> AbstractContextManager[None]:
-        """Do nothing: what was measured then is in the snapshots."""
+        """Do nothing: the cost measured at the time is in the snapshots."""
         return nullcontext()
 
     def close(self) -> Snapshot | None:
@@ -83,7 +83,7 @@ class RecordingSource:
         return None
 
     def _peek(self) -> Snapshot | None:
-        """Read the next snapshot when it is asked for, so an error costs none before it."""
+        """Read the next snapshot on demand, so that an error loses none before it."""
         if self._ahead is None:
             self._ahead = next(self._snapshots, None)
         return self._ahead

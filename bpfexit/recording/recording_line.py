@@ -14,15 +14,15 @@ _BEGINNING = b'{"schema":"bpfexit.'
 
 
 def decode(line: Line) -> Entry:
-    """Read a line. Raises `BpfexitError` for what is not one of a recording."""
+    """Read a line. Raises `BpfexitError` if it is not one of a recording."""
     return recording_json.decode(line) or guest_json.decode(line) or snapshot_json.decode(line)
 
 
 def whole_part(data: bytes | bytearray) -> bytes | bytearray:
-    """Return the whole line that begins within a damaged one; nothing when there is none.
+    """Return the complete line that begins within a damaged one; empty if there is none.
 
-    That is so where a line was cut, or the file was extended by zeros, and the next
-    line was appended to it. JSON escapes quotes, so no text within a line looks like it.
+    This happens if a line was cut, or the file was extended by zeros, and the next line
+    was appended. JSON escapes quotes, so no text within a line looks like the beginning.
     """
     first = data.rfind(_BEGINNING, 1)
     return data[first:] if first > 0 else b""

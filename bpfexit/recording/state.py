@@ -1,7 +1,7 @@
-"""What a recording has said so far of its host and its guests, for the snapshots that follow.
+"""The state of a recording up to a line: its host and its guests, for the snapshots after it.
 
-A snapshot has the guests that a live one would have: those that live, and those whose end
-its line tells of. Guests that ended long before are in none, or each would cost all of them.
+A snapshot has the guests that a live one would have: the living ones, and those whose end
+its line reports. Guests that ended long before are in none, or each would cost all of them.
 """
 
 from dataclasses import replace
@@ -13,30 +13,30 @@ from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Snapshot
 
 LIMIT = 64 << 20
-"""Bytes about the guests of one time, roughly: a hostile file is not to fill the memory."""
+"""Maximum bytes of the guests of one time, roughly: a hostile file must not fill the memory."""
 
 MOST_NAMES = 16384
-"""Names of processes that are kept for lines which tell of an end and no more."""
+"""Maximum names of processes that are kept for lines which report only their end."""
 
 
 class Known:
-    """Grows with the lines of a recording; after another header comes another one."""
+    """Grows with the lines of a recording; each header begins a new one."""
 
     def __init__(self, facts: HostFacts | None = None) -> None:
         self._facts = facts or HostFacts()
         self._of: dict[int, dict[str, Guest]] = {}  # by process and name
-        self._new: set[int] = set()  # processes that no snapshot has come for since their line
+        self._new: set[int] = set()  # processes without a snapshot since their line
         self._names: dict[int, str] = {}
         self._maps: dict[tuple[Region, ...], tuple[Region, ...]] = {}
         self._size = 0
         self._guests: tuple[Guest, ...] = ()
-        self._ended: frozenset[int] = frozenset()  # as the last line had them
+        self._ended: frozenset[int] = frozenset()  # of the last line
         self._changed = False
 
     def add(self, guest: Guest) -> None:
-        """Note what is known of a guest by now. Raises `TooLargeError` when it is too much.
+        """Add what is known of a guest. Raises `TooLargeError` if it is too much.
 
-        Guests of the same machine have the same memory map: it is kept once.
+        Guests of the same machine have the same memory map, which is kept once.
         """
         regions = self._maps.setdefault(guest.regions, guest.regions)
         if regions is guest.regions:
@@ -65,7 +65,7 @@ class Known:
         return replace(snapshot, origin=origin, guests=self._guests)
 
     def _name(self, snapshot: Snapshot) -> None:
-        """Note what the processes of its vCPUs are called; those seen first are forgotten first."""
+        """Keep the names of its vCPUs' processes; those seen first are forgotten first."""
         pids, vms = (snapshot.vcpus[name].tolist() for name in ("pid", "vm"))
         names = [*map(shortened, snapshot.vms)]
         self._names.update((pid, names[vm]) for pid, vm in zip(pids, vms, strict=True))
@@ -73,30 +73,30 @@ class Known:
             del self._names[pid]
 
     def _end(self, guest: Guest) -> None:
-        """Note that a process has ended, whatever guests it had."""
+        """Mark all guests of a process as ended."""
         had = self._of.get(guest.pid)
-        if not had:  # `top -j` says no more of guests than their names
+        if not had:  # `top -j` writes only the names of guests
             self._put(replace(guest, name=self._names.get(guest.pid, guest.name)))
             return
         living = [each for each in had.values() if not each.ended]
         had.update((each.name, replace(each, ended=True)) for each in living)
         self._changed |= bool(living)
 
-    def _forget(self, told: frozenset[int]) -> None:
-        """Forget the processes whose guests have all ended, but for those told of."""
+    def _forget(self, reported: frozenset[int]) -> None:
+        """Forget processes that are not reported any more and whose guests have all ended."""
         for pid in [*self._of]:
-            if pid not in told and all(guest.ended for guest in self._of[pid].values()):
+            if pid not in reported and all(guest.ended for guest in self._of[pid].values()):
                 del self._of[pid]
                 self._changed = True
 
     def _put(self, guest: Guest) -> None:
         had = self._of.setdefault(guest.pid, {})
-        had.pop(guest.name, None)  # the one who has the PID now is the last
+        had.pop(guest.name, None)  # the guest that has the PID now comes last
         had[guest.name] = guest
         self._changed = True
 
     def _measure(self) -> None:
-        """Count anew, without what is forgotten by now; so that is seldom, half must be free."""
+        """Recount without forgotten guests; half must be free, so that this is rare."""
         guests = [guest for had in self._of.values() for guest in had.values()]
         self._maps = {guest.regions: guest.regions for guest in guests}
         self._size = guests_size(guests)

@@ -1,4 +1,4 @@
-"""What an existing recording ends with: what could be read of it stays when it is appended to."""
+"""The end of an existing recording: appending keeps everything that can be read."""
 
 import os
 import re
@@ -16,7 +16,7 @@ _BEGINNING = re.compile(rb'\{\s*"schema"\s*:\s*"bpfexit\.(recording|snapshot)/')
 
 
 def is_recording(fd: int, compressed: bool) -> bool:
-    """Say whether a file begins as recordings do: root may append to any file, a log as well."""
+    """Return whether a file begins like a recording: root may append to any file, even a log."""
     head = os.pread(fd, _HEAD, 0)
     if compressed:
         try:
@@ -27,7 +27,7 @@ def is_recording(fd: int, compressed: bool) -> bool:
 
 
 def readable_members(fd: int) -> int:
-    """Return how many bytes of a gzip file go up to the last that anything can be read of."""
+    """Return the length of a gzip file up to its last readable byte."""
     os.lseek(fd, 0, os.SEEK_SET)
     members = GzipMembers(partial(os.read, fd))
     readable = 0
@@ -43,14 +43,14 @@ def readable_members(fd: int) -> int:
 
 
 def readable_lines(fd: int) -> int:
-    """Return how many bytes of a text file go up to its last newline, or its last whole line."""
+    """Return the length of a text file up to its last newline, or its last complete line."""
     size = os.fstat(fd).st_size
     ended = _last_newline(fd, size)
     return size if _is_line(fd, ended, size) else ended
 
 
 def _last_newline(fd: int, size: int) -> int:
-    """Return how many bytes of a file go up to its last newline."""
+    """Return the length of a file up to its last newline."""
     end = size
     while end:
         start = max(0, end - _BLOCK)
@@ -62,7 +62,7 @@ def _last_newline(fd: int, size: int) -> int:
 
 
 def _is_line(fd: int, first: int, end: int) -> bool:
-    """Say whether what stands there is a whole line, which only lacks its newline."""
+    """Return whether the rest is a complete line that only lacks its newline."""
     if not 0 < end - first <= LONGEST:
         return False
     try:
@@ -73,5 +73,5 @@ def _is_line(fd: int, first: int, end: int) -> bool:
 
 
 def _read(fd: int, first: int, end: int) -> list[bytes]:
-    """Read a part of a file in blocks: one read(2) gives 2 GiB at most, or less."""
+    """Read a part of a file in blocks: one read(2) returns 2 GiB at most, or less."""
     return [os.pread(fd, min(_BLOCK, end - at), at) for at in range(first, end, _BLOCK)]

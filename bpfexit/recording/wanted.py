@@ -1,4 +1,4 @@
-"""What of a filter a recording has not, and what it has instead."""
+"""The values of a filter that a recording lacks, and those that it has instead."""
 
 from collections.abc import Iterable
 
@@ -10,11 +10,11 @@ from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import printable
 
 _MOST_NAMED = 100
-"""Values that a note names; Intel VMX has some 70 reasons."""
+"""Maximum values in a note; Intel VMX has some 70 reasons."""
 
 
 class _Choice:
-    """The values that one option asks for, and those that were seen."""
+    """The values of one option, and those that were seen."""
 
     def __init__(self, what: str, wanted: Iterable[object]) -> None:
         self._what = what
@@ -22,14 +22,14 @@ class _Choice:
         self._seen: dict[str, None] = {}
 
     def see(self, values: Iterable[object]) -> None:
-        """Note which of the wanted values there are, and what the others are called."""
+        """Note which of the wanted values occur, and the names of the others."""
         for value in map(str, values):
             self._unseen.pop(value.lower(), None)
             if len(self._seen) <= _MOST_NAMED:
                 self._seen[value] = None
 
     def missing(self) -> str | None:
-        """Say which of the wanted values were not seen, and which were."""
+        """Return which of the wanted values were not seen, and which were."""
         if not self._unseen:
             return None
         seen = [*self._seen][:_MOST_NAMED] + ["…"] * (len(self._seen) > _MOST_NAMED)
@@ -38,7 +38,7 @@ class _Choice:
 
 
 class Wanted:
-    """A filter, and how much of it the snapshots so far have met."""
+    """A filter, and the values of it that occurred in the snapshots so far."""
 
     def __init__(self, wanted: Filter) -> None:
         """Begin with nothing seen."""
@@ -49,7 +49,7 @@ class Wanted:
         self._exits = self._kept = 0
 
     def kept(self, snapshot: Snapshot) -> Snapshot:
-        """Return what is wanted of it, and remember what was met."""
+        """Return the wanted part of a snapshot, and remember which values occurred."""
         chosen = kept(snapshot, self._filter)
         self._exits += snapshot.exits
         self._kept += chosen.exits
@@ -62,9 +62,9 @@ class Wanted:
         return chosen
 
     def missing(self) -> list[str]:
-        """Say what is wanted and not there, a clause each; empty when every option met exits."""
+        """Return the wanted values that are missing, a clause each; empty if none are."""
         choices = (self._pids, self._vcpus, self._reasons)
         said = [clause for each in choices if (clause := each.missing())]
         if not said and self._exits and not self._kept:
-            said = ["no exit that -p, -v and --reason all choose"]
+            said = ["no exit that matches all of -p, -v and --reason"]
         return said

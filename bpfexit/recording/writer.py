@@ -1,11 +1,10 @@
 """Writing a recording: an interval is a line, and in a .gz file one gzip member.
 
-So whatever ends the recorder leaves all intervals but the last one whole; a .gz file
-that was closed ends with a mark. The
-file goes to the disk every few seconds (`SYNC_S`), not with every interval: what
-a reset of the host may cost is bounded, and no recording keeps a disk awake with
-ten flushes a second. A slow disk delays the next reading of the counters, which
-only makes that interval longer: they go on counting.
+However the recorder ends, all intervals but the last are complete; a .gz file that was
+closed ends with a mark. The file is flushed to the disk every few seconds (`SYNC_S`), not
+per interval: this bounds the loss by a reset of the host without ten flushes per second.
+A slow disk delays the next reading of the counters, which only lengthens that interval:
+counting continues.
 """
 
 import os
@@ -38,13 +37,13 @@ class Recorder:
     """Appends to a file, from its header on."""
 
     def __init__(self, path: Path, header: Callable[[], Header], append: bool = False) -> None:
-        """Create the file, or with `append` go on with one. Raises `BpfexitError`."""
+        """Create the file, or with `append` continue one. Raises `BpfexitError`."""
         self._path = path
         self._header = header
         self._notes: list[str] = []
         self._output: OutputFile | None = None
         self._intervals = 0  # written since the file was opened
-        self._guests: tuple[Guest, ...] = ()  # that the file tells of, since its last header
+        self._guests: tuple[Guest, ...] = ()  # written to the file since its last header
         self._open(append)
 
     @property
@@ -53,9 +52,9 @@ class Recorder:
         return self._size
 
     def write(self, snapshot: Snapshot) -> None:
-        """Append an interval, whole or not at all. Raises `BpfexitError` when it cannot.
+        """Append an interval, completely or not at all. Raises `BpfexitError` if it cannot.
 
-        Before it goes what is new of its guests.
+        News of its guests are written before it.
         """
         self._check()
         news = () if snapshot.guests is self._guests else _news(snapshot.guests, self._guests)
@@ -64,17 +63,17 @@ class Recorder:
         self._intervals += 1
 
     def notes(self) -> list[str]:
-        """Return, once, what became of the file, a sentence each."""
+        """Return the events of the file since the last call, a sentence each."""
         notes, self._notes = self._notes, []
         return notes
 
     def reopen(self) -> None:
-        """Open the path again, where somebody may have moved the file away from."""
+        """Reopen the path, from which log rotation may have moved the file."""
         self.close()
         self._open(append=True)
 
     def close(self) -> None:
-        """Flush to the disk and close; nothing when closed already.
+        """Flush to the disk and close, once.
 
         A new file without an interval is removed: it would only block the next recording.
         """
@@ -115,33 +114,32 @@ class Recorder:
         self._append([recording_json.encode(self._header())])
 
     def _check(self) -> None:
-        """See whether the file is what this recorder left. Raises `BpfexitError` if it is not."""
+        """Check that the file is as this recorder left it. Raises `BpfexitError` if not."""
         about = os.fstat(self._fd)
         if not about.st_nlink:
             raise BpfexitError(
-                f"{self._path} was removed while it was recorded to, and is lost;"
-                " start a new recording"
+                f"{self._path} was removed during the recording and is lost; start a new recording"
             )
         if about.st_size == self._size:
             return
         if about.st_size:
             raise BpfexitError(
                 f"another process has changed {self._path} ({about.st_size:,} bytes instead of"
-                f" {self._size:,}); record to a file of its own"
+                f" {self._size:,}); record to another file"
             )
         name = printable(str(self._path))
-        self._notes.append(f"another process has emptied {name}: the recording begins anew")
+        self._notes.append(f"another process has emptied {name}: the recording starts over")
         self._begin()
 
     def _mark_end(self) -> None:
-        """Mark the file as closed; a full disk, or one who changed the file, leaves it unmarked."""
+        """Mark the file as closed, unless the disk is full or another process changed the file."""
         is_own = os.fstat(self._fd).st_size == self._size
         if self._compressed and self._intervals and is_own:
             with suppress(OSError):
                 self._write_whole([MARK])
 
     def _append(self, *lines: Iterable[str]) -> None:
-        """Write lines, each given piece by piece, at once."""
+        """Write lines, each in pieces, at once."""
         ended = (chain(line, ["\n"]) for line in lines)
         pieces: Iterator[bytes] = (piece.encode() for piece in chain.from_iterable(ended))
         if self._compressed:
@@ -156,7 +154,7 @@ class Recorder:
         return [] if self._size else [MARK]
 
     def _write_whole(self, blocks: Iterable[bytes]) -> None:
-        """Write all of them; a full disk takes a part first and then fails."""
+        """Write all of them; a full disk accepts a part before it fails."""
         size = self._size
         try:
             for block in blocks:
@@ -165,7 +163,7 @@ class Recorder:
                     left = left[os.write(self._fd, left) :]
                 size += len(block)
         except OSError:
-            if os.fstat(self._fd).st_size > self._size:  # else it would be extended by zeros
+            if os.fstat(self._fd).st_size > self._size:  # otherwise it would be extended by zeros
                 os.ftruncate(self._fd, self._size)
             raise
         self._size = size
@@ -178,12 +176,14 @@ class Recorder:
         self._synced = now
 
     def _failed(self, error: OSError) -> BpfexitError:
-        left = "it is whole up to the last interval" if self._intervals else "nothing is recorded"
+        left = (
+            "it is complete up to the last interval" if self._intervals else "nothing was recorded"
+        )
         return BpfexitError(f"cannot write {self._path}: {error.strerror}; {left}")
 
 
 def _news(guests: tuple[Guest, ...], before: tuple[Guest, ...]) -> list[str]:
-    """Return the lines for guests of whom that is not written yet."""
+    """Return the lines of guests that are new or changed."""
     written = set(before)
     return [guest_json.encode(guest) for guest in guests if guest not in written]
 
@@ -196,7 +196,7 @@ def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the same in blocks of a megabyte or so, to be written at once."""
+    """Yield the same in blocks of about a megabyte, each written at once."""
     block = bytearray()
     for piece in pieces:
         block += piece
@@ -207,7 +207,7 @@ def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _open(path: Path, append: bool) -> OutputFile:
-    """Open the file; an existing one is cut to what can be read of it."""
+    """Open the file; an existing one is cut to its readable part."""
     output = open_output(path, append)
     try:
         if os.fstat(output.fd).st_size:
@@ -219,9 +219,9 @@ def _open(path: Path, append: bool) -> OutputFile:
 
 
 def _mend(fd: int, path: Path) -> None:
-    """Take off a last interval that was not written whole; end a last line that has no newline.
+    """Remove an incomplete last interval; end a last line that has no newline.
 
-    Other programs read on after neither.
+    Other programs cannot continue after either.
     """
     compressed = path.suffix == ".gz"
     if not is_recording(fd, compressed):

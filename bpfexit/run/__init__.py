@@ -1,1 +1,1 @@
-"""One loop for all commands: pacing, signals, the child of `-- COMMAND`, limits."""
+"""One loop for all commands and the screen: pace, limits, signals, keys, child processes."""

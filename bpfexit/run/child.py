@@ -1,4 +1,4 @@
-"""A command that something is done for as long as it runs."""
+"""A command that bpfexit records for as long as it runs."""
 
 import os
 import subprocess
@@ -12,26 +12,26 @@ from bpfexit.model.text import clean
 from bpfexit.run.signals import Interrupts
 
 _GRACE_S = 1.0
-"""How long the command may take to end without a note that it is waited for."""
+"""How long the command may take to end before a note reports the wait."""
 
 
 def must_exist(command: Sequence[str]) -> None:
-    """Raise `BpfexitError` unless there is such a command: before anything is set up for it."""
+    """Raise `BpfexitError` if there is no such command: before the programs are loaded."""
     if command and which(command[0]) is None:
         raise BpfexitError(
-            f"cannot start {clean(command[0])}: there is no such command (-o names the file)"
+            f"cannot start {clean(command[0])}: command not found (-o names the file)"
         )
 
 
 class Child:
-    """Runs a command, whose end stops the interrupts; leaving the context waits for that end."""
+    """Runs a command, whose end stops the loop; leaving the context waits for its end."""
 
     def __init__(
         self, command: Sequence[str], interrupts: Interrupts, tell: Callable[[str], object]
     ) -> None:
-        """Start it, in the foreground as we are. Raises `BpfexitError` when that fails."""
+        """Start it, in the same foreground. Raises `BpfexitError` if that fails."""
         if interrupts.stopped:
-            raise BpfexitError(f"{clean(command[0])} is not started: bpfexit was asked to end")
+            raise BpfexitError(f"{clean(command[0])} is not started: a signal ended bpfexit")
         self._interrupts = interrupts
         self._tell = tell
         try:
@@ -51,18 +51,18 @@ class Child:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not isinstance(error, SystemExit):  # that is a second signal
+        if not isinstance(error, SystemExit):  # a second signal
             self.finish()
         elif self._process.poll() is None:
-            self._tell(f"process {self._process.pid} goes on: it has not ended")
+            self._tell(f"process {self._process.pid} is still running")
         os.close(self._end)
 
     def finish(self) -> int:
         """Wait for the command's end; return its exit code as a shell would, 128 + signal.
 
-        When we are told to stop, so is the command. Ctrl-C has reached it already,
-        as it is in the terminal's foreground; SIGTERM to us has not. A command that
-        ignores both is waited for until a second signal comes.
+        A signal that stops bpfexit also stops the command: Ctrl-C reaches it through the
+        terminal, SIGTERM does not. A command that ignores both is waited for until a
+        second signal arrives.
         """
         while self._process.poll() is None and not self._interrupts.stopped:
             self._interrupts.wait(inf)

@@ -1,31 +1,36 @@
-"""One loop for every command: one snapshot after another, at the pace that was asked for."""
+"""One loop for every command and the screen: pace, limits, signals, keys, a resized terminal."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from math import inf
+from typing import Protocol
 
+from bpfexit.model.own_cost import MEASURING_S
 from bpfexit.model.snapshot import Snapshot
-from bpfexit.recording.total import SUM_MEMORY, Adding
+from bpfexit.model.snapshot_sum import SnapshotSum
+from bpfexit.recording.total import SUM_MEMORY
+from bpfexit.run.keyboard import Keyboard
+from bpfexit.run.resizes import Resizes
+from bpfexit.run.screen import Pace, Screen, Unattended
 from bpfexit.run.signals import Interrupts
 from bpfexit.run.source import Source
 
 _ROUNDING_S = 1e-6
-"""Less than that is left of a run when its intervals only do not add up as floats."""
-
-MEASURING_S = 0.5
-"""How long bpfexit's own cost is measured, at most."""
+"""A shorter rest of a run is only the rounding error of its intervals' sum."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """How long to go on: `interval` s each, at most `count` of them and `duration` s."""
+    """The length of a run: `interval` s each, at most `count` of them and `duration` s."""
 
     interval: float
     count: int | None = None
     duration: float | None = None
 
     def ends(self, number: int, elapsed: float) -> bool:
-        """Say whether interval `number`, from 1, is the last; it ends after `elapsed` s."""
+        """Return whether interval `number`, from 1, is the last; it ends after `elapsed` s."""
         if self.count is not None and number >= self.count:
             return True
         return self.duration is not None and elapsed >= self.duration
@@ -38,46 +43,124 @@ class Run:
         return end
 
 
+class Input(Protocol):
+    """User input at the terminal."""
+
+    @property
+    def fd(self) -> int:
+        """A descriptor that is readable if there is input."""
+
+    def read(self) -> list[str]:
+        """Return the keys pressed since the last call."""
+
+
 def intervals(
     source: Source, run: Run, interrupts: Interrupts, *, measure_cost: bool = False
 ) -> Iterator[Snapshot]:
-    """Yield a snapshot an interval; the last is read when the source has been stopped.
+    """Yield a snapshot per interval; the last one is read after the source has stopped.
 
-    A source that says itself how long its snapshots are is not waited for. With
-    `measure_cost`, the first snapshot says what the programs cost.
+    A recording is not waited for. With `measure_cost`, the first snapshot of a live source
+    has the cost of the programs.
     """
-    begun = time.monotonic()
-    number, end = 0, 0.0
-    last = False
-    while not last:
-        number += 1
-        lasts = source.due()
-        if lasts is None:
-            end = run.next_end(end, time.monotonic() - begun)
-            if measure_cost and number == 1:
-                with source.measuring_cost():
-                    interrupts.wait(min(MEASURING_S, begun + end - time.monotonic()))
-            interrupts.wait(begun + end - time.monotonic())
-        else:
-            end += lasts
-        last = interrupts.stopped or run.ends(number, end)
-        snapshot = last_of(source) if last else source.next()
+    loop = Loop(source, run, interrupts, Unattended(run.interval, measure_cost))
+    yield from loop.snapshots()
+    yield from loop.rest()
+
+
+def run_screen(source: Source, run: Run, interrupts: Interrupts, screen: Screen) -> None:
+    """Show a source until the user or the run's length ends it; give the terminal back."""
+    with Keyboard() as keyboard, Resizes() as resizes, screen:
+        loop = Loop(source, run, interrupts, screen, (keyboard, resizes))
+        for snapshot in loop.snapshots():
+            screen.add(snapshot)
+    for snapshot in loop.rest():
+        screen.add(snapshot)
+
+
+class Loop:
+    """Reads a source at a pace, until the pace, the run's length or a signal ends it."""
+
+    def __init__(
+        self,
+        source: Source,
+        run: Run,
+        interrupts: Interrupts,
+        pace: Pace,
+        inputs: Sequence[Input] = (),
+    ) -> None:
+        self._source = source
+        self._run = run
+        self._interrupts = interrupts
+        self._pace = pace
+        self._inputs = inputs
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """Yield a snapshot per interval, except for the last one of a live source."""
+        begun = time.monotonic()
+        end, recorded = 0.0, 0.0
+        for number in count(1):
+            due = self._source.due()
+            now = time.monotonic() - begun
+            end = self._next_end(min(end, now), now, due)  # `end` is ahead if a key was pressed
+            self._wait(begun + end)
+            if self._stopped:
+                return
+            recorded += due or 0.0
+            elapsed = min(end, time.monotonic() - begun) if due is None else recorded
+            is_last = self._run.ends(number, elapsed)
+            if is_last and due is None:
+                return
+            yield from self._read()
+            if is_last:
+                return
+
+    def rest(self) -> Iterator[Snapshot]:
+        """Close the source; if it is live, yield a snapshot of the time since the last one."""
+        if (snapshot := self._source.close()) is not None:
+            yield snapshot
+
+    @property
+    def _stopped(self) -> bool:
+        return self._interrupts.stopped or self._pace.quits
+
+    def _next_end(self, previous: float, now: float, due: float | None) -> float:
+        """Begin an interval; return when it ends, s since the start."""
+        lasts = self._pace.begin(due)
+        run = replace(self._run, interval=lasts) if due is None else Run(lasts)
+        return run.next_end(previous, now)
+
+    def _read(self) -> Iterator[Snapshot]:
+        snapshot = self._source.next()
         if snapshot is None:
-            return
-        yield snapshot
+            self._pace.end_of_recording()
+        else:
+            yield snapshot
+
+    def _wait(self, end: float) -> None:
+        """Wait for an interval's end, by the monotonic clock; measure the cost at its beginning."""
+        if self._pace.measures_cost:
+            with self._source.measuring_cost():
+                self._wait_until(min(end, time.monotonic() + MEASURING_S))
+        self._wait_until(end)
+
+    def _wait_until(self, end: float) -> None:
+        """Answer keys until a point in time, or until the pace or a signal ends the interval."""
+        while not (self._stopped or self._pace.hurries):
+            left = inf if self._pace.holds else end - time.monotonic()
+            if left <= 0:
+                return
+            ready = self._interrupts.wait(left, *(source.fd for source in self._inputs))
+            if ready:
+                inputs = [source for source in self._inputs if source.fd in ready]
+                self._pace.press([key for source in inputs for key in source.read()])
 
 
-def last_of(source: Source) -> Snapshot | None:
-    """Return what is left to read; of a source that needs no stopping, the next."""
-    return source.close() if source.due() is None else source.next()
+def sum_for(source: Source) -> SnapshotSum:
+    """Return an empty sum for a source's snapshots, with bounded memory.
 
-
-def adding_for(source: Source) -> Adding:
-    """Return what adds up a source's snapshots, in bounded memory.
-
-    A recording that takes more is refused; on a live host, which may go on for ever, guests
-    that ended long ago are added up.
+    A recording that exceeds it is refused. A live source may run for ever: its sum merges
+    guests that ended long ago.
     """
     if source.due() is None:
-        return Adding(bounded=True)
-    return Adding(SUM_MEMORY)
+        return SnapshotSum(bounded=True)
+    return SnapshotSum(SUM_MEMORY)

@@ -1,4 +1,4 @@
-"""The terminal's new size, told at once (SIGWINCH)."""
+"""Changes of the terminal's size (SIGWINCH), as a descriptor that becomes readable."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Resizes:
-    """A context in which `fd` can be read as soon as the terminal has another size."""
+    """A context in which `fd` becomes readable when the terminal's size changes."""
 
     def __enter__(self) -> "Resizes":
         self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -24,10 +24,11 @@ class Resizes:
         signal.signal(signal.SIGWINCH, self._before)
         os.close(self.fd)
 
-    def read(self) -> None:
-        """Take note of all of them so far."""
+    def read(self) -> list[str]:
+        """Clear all changes so far. Returns the pressed keys: none."""
         with suppress(BlockingIOError):
             os.eventfd_read(self.fd)
+        return []
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del number, frame

@@ -1,4 +1,4 @@
-"""Opening the live kernel or a recording, with the notes and the one line that say so."""
+"""Opening the live kernel or a recording, with notes on stderr."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -8,14 +8,15 @@ import click
 
 from bpfexit.guests import guests
 from bpfexit.guests.guests import Guests
-from bpfexit.guests.maps.qmp_socket import NOBODY, MapSources
+from bpfexit.guests.maps.qmp_socket import NO_MAP_SOURCES, MapSources
 from bpfexit.host import preflight
 from bpfexit.model.filter import Filter
 from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.text import clean
 from bpfexit.recording.reader import RecordingSource
-from bpfexit.recording.total import Adding, total
+from bpfexit.recording.total import total
 from bpfexit.run.loop import Run, intervals
 from bpfexit.run.signals import Interrupts, ending_at_once
 from bpfexit.run.source import Source
@@ -34,12 +35,12 @@ def live_source(
     wanted: Filter,
     max_rows: int = MAX_ROWS,
     threshold: Threshold | None = None,
-    maps: MapSources = NOBODY,
+    maps: MapSources = NO_MAP_SOURCES,
 ) -> KernelSource:
-    """Attach to this host's KVM. Raises `BpfexitError` where that cannot be."""
+    """Attach to this host's KVM. Raises `BpfexitError` if that is impossible."""
     with ending_at_once():
         ready = preflight.ready()
-        for note in [*ready.notes, *guests.doubts(wanted.pids)]:
+        for note in [*ready.notes, *guests.warnings(wanted.pids)]:
             tell(note)
         known = _mapped_guests(wanted, maps) if maps else Guests()
         try:
@@ -54,7 +55,7 @@ def live_source(
 
 
 def _mapped_guests(wanted: Filter, sources: MapSources) -> Guests:
-    """Begin to read the memory maps of those guests that run now."""
+    """Begin to read the memory maps of the guests that are running."""
     from bpfexit.guests.maps.memory_maps import MemoryMaps  # noqa: PLC0415 - late: asyncio is slow to load
 
     running = guests.living_guests(guests.candidates())
@@ -64,7 +65,7 @@ def _mapped_guests(wanted: Filter, sources: MapSources) -> Guests:
 
 
 def tell(*notes: str) -> None:
-    """Say something on stderr, a line each, with what it quotes made harmless."""
+    """Print notes on stderr, one per line, with escape sequences escaped."""
     for note in notes:
         click.echo(f"bpfexit: {clean(note, 4096)}", err=True)
 
@@ -74,16 +75,16 @@ def opened(
     wanted: Filter,
     max_rows: int,
     threshold: Threshold | None = None,
-    maps: MapSources = NOBODY,
+    maps: MapSources = NO_MAP_SOURCES,
 ) -> Source:
-    """Open a recording, or this host where there is none. Raises `BpfexitError`."""
+    """Open a recording, or this host if `recording` is None. Raises `BpfexitError`."""
     if recording:
         return RecordingSource(recording, wanted)
     return live_source(wanted, max_rows, threshold, maps)
 
 
 def recorded(path: Path, wanted: Filter) -> Snapshot:
-    """Return all of a recording as one snapshot; tell what it lacks and how it is damaged."""
+    """Return all of a recording as one snapshot; print what it lacks and how it is damaged."""
     whole = total(path, wanted)
     tell(*whole.notes)
     return whole.snapshot
@@ -94,16 +95,16 @@ def counted(
     run: Run,
     max_rows: int = MAX_ROWS,
     note: Callable[[Snapshot], object] | None = None,
-    maps: MapSources = NOBODY,
+    maps: MapSources = NO_MAP_SOURCES,
 ) -> Snapshot:
     """Count on this host until the run's end or Ctrl-C; return all of it as one snapshot.
 
-    `note` is called with each interval.
+    `note` is called with the snapshot of each interval.
     """
-    adding = Adding(bounded=True)
+    run_sum = SnapshotSum(bounded=True)
     with Interrupts() as interrupts, closing(live_source(wanted, max_rows, maps=maps)) as source:
         for snapshot in intervals(source, run, interrupts):
-            adding.add(snapshot)
+            run_sum.add(snapshot)
             if note:
                 note(snapshot)
-    return adding.sum()
+    return run_sum.sum()

@@ -1,4 +1,4 @@
-"""Waiting that ends at once when the user has had enough (SIGINT, SIGTERM, SIGHUP).
+"""Waiting that a signal ends at once (SIGINT, SIGTERM, SIGHUP).
 
 A signal that is ignored when bpfexit starts stays ignored: nohup ignores SIGHUP, and a shell
 without job control ignores SIGINT for a command in the background.
@@ -18,19 +18,19 @@ from typing import Any
 from bpfexit.streams import Data
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_TTY = 4  # the field tty_nr of /proc/PID/stat, counted from the state
+_TTY = 4  # the field tty_nr of /proc/PID/stat, counted from the field state
 _TWICE_S = 1.0
-"""A second signal within this time is the first once more: timeout(1) sends each twice."""
+"""A second signal within this time repeats the first: timeout(1) sends each twice."""
 _LONGEST_S = 86400.0
-"""select() refuses what does not fit the kernel's clock, which a recording may ask for."""
+"""select() refuses times that exceed the kernel's clock; a recording may contain them."""
 
 
 class Interrupts:
     """A context in which the first such signal sets `stopped`; a second one ends the process.
 
-    The second one raises SystemExit, so that the terminal is restored; a third one acts by
-    default. With `hangup_reopens`, SIGHUP stops nothing: it asks for the file to be opened
-    again, as log rotation does, and `reopens` tells of it.
+    The second one raises SystemExit, so that the terminal is restored; a third one has its
+    default action. With `hangup_reopens`, SIGHUP does not stop anything: it requests that
+    the file is reopened, as log rotation does, and `reopens` returns it.
     """
 
     def __init__(self, hangup_reopens: bool = False) -> None:
@@ -59,7 +59,7 @@ class Interrupts:
         os.close(self._wake)
 
     def wait(self, seconds: float, *fds: int) -> set[int]:
-        """Sleep, a day at most; return early when stopped, or with descriptors to be read."""
+        """Sleep, a day at most; return early when stopped, or with the readable descriptors."""
         if self.stopped:
             return set()
         timeout = min(max(0.0, seconds), _LONGEST_S)
@@ -71,11 +71,11 @@ class Interrupts:
         return ready - own
 
     def stop_with(self, fd: int) -> None:
-        """Stop, too, as soon as a descriptor can be read: that of a process that has ended."""
+        """Also stop as soon as `fd`, a process's descriptor, is readable: the process has ended."""
         self._end = fd
 
     def reopens(self) -> bool:
-        """Say, once, that SIGHUP has come since the last call."""
+        """Return whether SIGHUP has arrived since the last call."""
         asked, self._asked_to_reopen = self._asked_to_reopen, False
         return asked
 
@@ -90,7 +90,7 @@ class Interrupts:
             raise SystemExit(128 + number)
 
     def _reopen(self, number: int, frame: FrameType | None) -> None:
-        """Take note only: the interval goes on, and what follows it goes to the new file."""
+        """Set a flag only: the interval continues, and the next one goes to the new file."""
         del number, frame
         self._asked_to_reopen = True
 
@@ -101,7 +101,7 @@ class Interrupts:
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Let signals end the process meanwhile, also within C code: there is nothing to tidy up."""
+    """Let signals end the process at once, also within C code; there is nothing to clean up."""
     before = _handled(dict.fromkeys(_SIGNALS, signal.SIG_DFL))
     try:
         yield
@@ -110,10 +110,10 @@ def ending_at_once() -> Iterator[None]:
 
 
 def has_terminal() -> bool:
-    """Say whether a terminal controls this process: closing the terminal sends SIGHUP.
+    """Return whether this process has a controlling terminal: closing it sends SIGHUP.
 
-    The kernel takes the terminal away from its processes as it hangs up, so a handler of the
-    signal cannot find out any more.
+    A terminal that hangs up is detached from its processes, so a signal handler can no
+    longer find out.
     """
     try:
         stat = Path("/proc/self/stat").read_bytes()

@@ -1,4 +1,4 @@
-"""What every command reads from, be it the live kernel or a recording."""
+"""The source of a command's snapshots: the live kernel or a recording."""
 
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -10,23 +10,24 @@ class Source(Protocol):
     """Snapshots, one after another."""
 
     @property
-    def emits_exits(self) -> bool:
-        """Whether the back end emits `kvm_exit`, so that there are reasons and latencies."""
+    def has_exit_events(self) -> bool:
+        """Whether the back end has the event `kvm_exit`, which gives reasons and latencies."""
 
     def notes(self) -> list[str]:
-        """Return what one should know of it, a sentence each, once the snapshots have ended."""
+        """Return notes for the user, a sentence each, after the last snapshot."""
 
     def next(self) -> Snapshot | None:
-        """Return what has happened since the last call, or since opening; None at the end."""
+        """Return a snapshot of the time since the last call, or since opening; None at the end."""
 
     def due(self) -> float | None:
-        """Return how long the next snapshot lasts, s; None when that is the caller's choice."""
+        """Return how long the next snapshot lasts, s; None if the caller chooses."""
 
     def measuring_cost(self) -> AbstractContextManager[None]:
-        """Measure meanwhile what bpfexit's programs cost, where that can be: for the next snapshot.
+        """Return a context that measures the cost of bpfexit's programs, for the next snapshot.
 
-        That costs a little itself, and no snapshot may be taken meanwhile.
+        Measuring has a small cost itself. No snapshot may be taken within the context. On a
+        host that does not allow it, nothing is measured.
         """
 
     def close(self) -> Snapshot | None:
-        """Stop; return what happened since the last call. None when there is no more, or again."""
+        """Stop; return a snapshot of the time since the last call; None if there is none."""

@@ -2,7 +2,7 @@
 
 From the kernel's include/uapi/linux/kvm.h, arch/x86/include/uapi/asm/kvm.h and
 Documentation/virt/kvm/api.rst. The calls go through libc: `fcntl.ioctl` takes no pointers and no
-buffers of more than 1,024 bytes. `ctypes.CDLL` lets go of the interpreter's lock meanwhile.
+buffers of more than 1,024 bytes. `ctypes.CDLL` releases the interpreter's lock during a call.
 """
 
 import ctypes
@@ -99,14 +99,14 @@ class LocalApic(Structure):
 
 
 class CpuidTable(Structure):
-    """struct kvm_cpuid2 with room for KVM_MAX_CPUID_ENTRIES."""
+    """struct kvm_cpuid2 with KVM_MAX_CPUID_ENTRIES entries."""
 
     ENTRIES = 256
     _fields_ = (("nent", c_uint32), ("padding", c_uint32), ("entries", c_uint8 * (40 * ENTRIES)))
 
 
 class RunIo(Structure):
-    """kvm_run.io: an access to a port that this process has to serve."""
+    """kvm_run.io: an access to a port that this process serves."""
 
     direction: int
     size: int
@@ -149,7 +149,7 @@ class _RunUnion(Union):
 
 
 class Run(Structure):
-    """struct kvm_run, which the kernel shares with this process; its first part."""
+    """The first part of struct kvm_run, which the kernel shares with this process."""
 
     exit_reason: int
     io: RunIo
@@ -193,7 +193,7 @@ class Request(Enum):
 
     @property
     def number(self) -> int:
-        """What `ioctl` takes: _IOC(direction, KVMIO, number, size)."""
+        """The number for `ioctl`: _IOC(direction, KVMIO, number, size)."""
         direction, number, argument = self.value
         size = ctypes.sizeof(argument) if argument else 0
         return int(direction << 30 | size << 16 | 0xAE << 8 | number)
@@ -212,7 +212,7 @@ def call(fd: int, request: Request, argument: Argument = 0) -> int:
 
 
 def call_raw(fd: int, request: Request, argument: Argument = 0) -> int:
-    """Make the request and return its result; below 0, `ctypes.get_errno` says why."""
+    """Make the request and return its result; below 0, `ctypes.get_errno` has the error."""
     value = ctypes.c_ulong(argument) if isinstance(argument, int) else ctypes.byref(argument)
     return int(_libc.ioctl(fd, ctypes.c_ulong(request.number), value))
 

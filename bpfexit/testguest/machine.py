@@ -18,7 +18,7 @@ from bpfexit.testguest.program import Program
 
 DEVICE = "/dev/kvm"
 
-_TSS_ADDRESS = 0xFFFBD000  # three pages that VMX wants for itself, where QEMU has them
+_TSS_ADDRESS = 0xFFFBD000  # three pages that VMX reserves, where QEMU places them
 
 _PROTECTED_MODE = 0x11  # CR0.PE and ET
 _CODE_TYPE = 11  # execute, read, accessed
@@ -49,8 +49,8 @@ class Vcpu:
     def run(self, serve: Callable[[], None], pause: Callable[[], None]) -> None:
         """Run the program to its end.
 
-        `serve` is called for each access that KVM leaves to this process; what a read finds does
-        not matter. `pause` is called at the program's pauses.
+        `serve` is called for each access that KVM forwards to this process; the result of a read
+        does not matter. `pause` is called at the program's pauses.
         """
         while True:
             self._enter()
@@ -66,10 +66,10 @@ class Vcpu:
                 raise BpfexitError(f"the guest died: {self._death(reason)}")
 
     def stop(self) -> None:
-        """Ask the program to end after its round or pause at hand. Safe in a signal handler.
+        """Make the program end after its current round or pause. Safe in a signal handler.
 
-        The guest ends itself, between two operations, so its counters are exact; cutting KVM_RUN
-        short could leave an exit taken and not yet counted.
+        The guest ends itself, between two operations, so its counters are exact; interrupting
+        KVM_RUN could leave an exit taken but not counted.
         """
         self._memory[self._program.base + layout.STOP] = 1
 
@@ -90,7 +90,7 @@ class Vcpu:
             return f"KVM_EXIT_INTERNAL_ERROR, suberror {self._run.internal.suberror}"
         if reason == kvm.EXIT_SHUTDOWN:
             return "KVM_EXIT_SHUTDOWN, a triple fault"
-        return f"KVM exit {reason}, which it never takes"
+        return f"unexpected KVM exit {reason}"
 
 
 class Machine:
@@ -145,14 +145,14 @@ def _open_device() -> int:
     try:
         return os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
-        advice = _OPEN_FAILURES.get(error.errno or 0, "is KVM usable here?")
+        advice = _OPEN_FAILURES.get(error.errno or 0, "check that KVM is usable on this host")
         raise BpfexitError(f"cannot open {DEVICE}: {error.strerror}: {advice}") from None
 
 
 def _check_version(device: int) -> None:
     version = kvm.call(device, kvm.Request.GET_API_VERSION)
     if version != kvm.API_VERSION:
-        raise BpfexitError(f"{DEVICE} speaks KVM's API {version}, not {kvm.API_VERSION}")
+        raise BpfexitError(f"{DEVICE} has version {version} of KVM's API, not {kvm.API_VERSION}")
 
 
 def _load(programs: Sequence[Program]) -> mmap.mmap:
@@ -182,7 +182,7 @@ def _set_state(fd: int, program: Program) -> None:
 
     start = kvm.Registers(rip=program.entry, rsp=program.base + layout.STACK_TOP, rflags=2)
     kvm.call(fd, kvm.Request.SET_REGS, start)
-    # All but the first vCPU would wait for a start-up interrupt.
+    # Otherwise all but the first vCPU wait for a start-up interrupt.
     kvm.call(fd, kvm.Request.SET_MP_STATE, ctypes.c_uint32(kvm.MP_STATE_RUNNABLE))
     _set_apic(fd)
 
@@ -200,7 +200,7 @@ def _flat_segment(*, code: bool) -> kvm.Segment:
 
 
 def _set_apic(fd: int) -> None:
-    """Switch the local APIC and its one-shot timer on, so that the guest needs no exits for it."""
+    """Enable the local APIC and its one-shot timer, so that the guest needs no exits for that."""
     apic = kvm.LocalApic()
     kvm.call(fd, kvm.Request.GET_LAPIC, apic)
     for register, value in (

@@ -1,7 +1,7 @@
 """The exits the guest can take, and mixes of them.
 
-An operation is one instruction that leaves the guest exactly once on VMX and SVM; what an
-operation takes besides is said in its note. A mix is a round of operations with weights.
+An operation is one instruction that causes exactly one exit on VMX and SVM; its note names
+further exits. A mix is a round of operations with weights.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,10 +12,10 @@ from typing import Literal
 from bpfexit.errors import UsageError
 
 CONTROL_PORT = 0xF4
-"""The port by which the guest talks to the command: a pause, or its end. Never counted."""
+"""The port through which the guest signals a pause or its end. Never counted."""
 
 MEMORY_LIMIT = 16 << 20
-"""Bytes, from address 0, that the guest's memory may take; MMIO begins above."""
+"""Maximum size of the guest's memory, from address 0; MMIO begins above."""
 
 IOAPIC = 0xFEC00000
 LOCAL_APIC = 0xFEE00000
@@ -24,17 +24,17 @@ STRING_BYTES = 5
 """Bytes that one `rep insb` reads."""
 
 SMOOTH_ROUND = 256
-"""Exits in a round of a mix of one step: its loop costs next to nothing, and a stop waits for
-no more than so many exits."""
+"""Exits in a round of a mix of one step: enough to hide the loop's cost, and the maximum that a
+stop waits for."""
 
 ENDLESS = (1 << 64) - 1
-"""Rounds that no guest lives to see."""
+"""More rounds than any guest completes."""
 
 MAX_WEIGHT = (1 << 32) - 1
 """The guest counts a step's exits down in a 32-bit register."""
 
-# What KVM's interrupt controllers claim (arch/x86/kvm/i8259.c, ioapic.c), the local APIC's page,
-# and the pages that VMX needs for itself below the BIOS (KVM_SET_TSS_ADDR, the identity map).
+# Those of KVM's interrupt controllers (arch/x86/kvm/i8259.c, ioapic.c), the local APIC's page,
+# and the pages that VMX reserves below the BIOS (KVM_SET_TSS_ADDR, the identity map).
 _KERNEL_PORTS = (range(0x20, 0x22), range(0xA0, 0xA2), range(0x4D0, 0x4D2))
 _CONTROL_PORTS = range(CONTROL_PORT, CONTROL_PORT + 1)
 _TAKEN_MEMORY = (
@@ -64,13 +64,13 @@ class Operation:
 
     @property
     def movable(self) -> bool:
-        """Whether a mix may give it another address: only what the command itself serves."""
+        """Whether a mix may change its address: only for accesses that the command serves."""
         return self.served == "user"
 
 
 @dataclass(frozen=True)
 class Step:
-    """So many exits of one operation at one address, `weight` in each round."""
+    """Exits of one operation at one address, `weight` per round."""
 
     operation: Operation
     address: int | None
@@ -87,7 +87,7 @@ Mix = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class Work:
-    """What each vCPU has to do: whole rounds of a mix, then a part of one."""
+    """The work of each vCPU: whole rounds of a mix, then a part of one."""
 
     mix: Mix
     rounds: int
@@ -99,9 +99,9 @@ _CATALOGUE = (
     Operation("pio-read-kernel", "in al, {address:#x}", "pio", "read", 0x21, 1, "kernel", "PIC"),
     Operation("pio-write-kernel", "out {address:#x}, al", "pio", "write", 0x21, 1, "kernel", "PIC"),
     Operation("pio-read-user", "in eax, {address:#x}", "pio", "read", 0x608, 4, "user",
-              "where QEMU has its ACPI PM timer"),
+              "QEMU's address of the ACPI PM timer"),
     Operation("pio-write-user", "out {address:#x}, ax", "pio", "write", 0xC050, 2, "user",
-              "where QEMU has a virtio notify"),
+              "QEMU's address of a virtio notify"),
     Operation("pio-string-user", "rep insb {address:#x}", "pio", "read", 0xC060, 1, "user",
               f"one access of {STRING_BYTES} x 1 byte; SVM may exit once more to finish it"),
     Operation("mmio-read-kernel", "mov eax, [{address:#x}]", "mmio", "read", IOAPIC + 0x10, 4,
@@ -111,14 +111,14 @@ _CATALOGUE = (
     Operation("mmio-read-user", "mov eax, [{address:#x}]", "mmio", "read", 0xD0000000, 4, "user"),
     Operation("mmio-write-user", "mov [{address:#x}], eax", "mmio", "write", 0xD0000004, 4, "user"),
     Operation("apic-read", "mov eax, [{address:#x}]", "mmio", "read", LOCAL_APIC + 0x30, 4,
-              "kernel", "local APIC version; APICv and AVIC take the exit away"),
+              "kernel", "local APIC version; no exit with APICv or AVIC"),
     Operation("cpuid", "cpuid", None, None, None, None, "kernel", "leaf 0"),
     Operation("msr-read", "rdmsr {address:#x}", "msr", "read", 0x1A0, None, "kernel",
               "IA32_MISC_ENABLE"),
     Operation("msr-write", "wrmsr {address:#x}", "msr", "write", 0x79, None, "kernel",
               "IA32_BIOS_UPDT_TRIG, ignored by KVM"),
     Operation("hlt", "hlt", None, None, None, None, "kernel",
-              "besides: writes of the local APIC's timer and EOI, and wake-ups by interrupt"),
+              "also: writes to the local APIC's timer and EOI, and wake-ups by interrupts"),
 )  # fmt: skip
 
 OPERATIONS: Mapping[str, Operation] = {operation.name: operation for operation in _CATALOGUE}
@@ -133,7 +133,7 @@ every operation."""
 
 
 def parse_mix(text: str) -> Mix:
-    """Return the mix of a name, or of `OP[@ADDRESS][=WEIGHT],...`."""
+    """Return a named mix, or that of `OP[@ADDRESS][=WEIGHT],...`."""
     return tuple(_parse_step(part.strip()) for part in MIXES.get(text, text).split(","))
 
 
@@ -166,7 +166,7 @@ def _parse_step(text: str) -> Step:
     if not address:
         return Step(operation, operation.address, _parse_weight(weight or "1", text))
     if not operation.movable:
-        raise UsageError(f"{name} takes no address: only what the command serves can be moved")
+        raise UsageError(f"{name} takes no address: only operations that the command serves do")
     moved = Step(operation, _parse_number(address, text), _parse_weight(weight or "1", text))
     _check_address(moved)
     return moved
@@ -176,17 +176,17 @@ def _find(name: str) -> Operation:
     if name in OPERATIONS:
         return OPERATIONS[name]
     if name in MIXES:
-        raise UsageError(f"{name} is a mix, which takes no address, weight or company")
+        raise UsageError(f"{name} is a mix and cannot be combined or take an address or a weight")
     near = get_close_matches(name, [*OPERATIONS, *MIXES], n=1)
     hint = f"did you mean {near[0]}?" if near else "see `bpfexit testguest --list`"
-    raise UsageError(f"there is no operation or mix named {name!r}: {hint}")
+    raise UsageError(f"unknown operation or mix {name!r}: {hint}")
 
 
 def _parse_number(digits: str, text: str) -> int:
     try:
         return int(digits, 0)
     except ValueError:
-        raise UsageError(f"{digits!r} in {text!r} is no number") from None
+        raise UsageError(f"{digits!r} in {text!r} is not a number") from None
 
 
 def _parse_weight(digits: str, text: str) -> int:
@@ -197,7 +197,7 @@ def _parse_weight(digits: str, text: str) -> int:
 
 
 def _check_address(step: Step) -> None:
-    """Refuse an address that somebody other than the command would serve."""
+    """Refuse an address that the command does not serve."""
     pio = step.operation.kind == "pio"
     taken = (*_KERNEL_PORTS, _CONTROL_PORTS) if pio else _TAKEN_MEMORY
     limit = 1 << (16 if pio else 32)
@@ -206,6 +206,8 @@ def _check_address(step: Step) -> None:
     if first < 0 or end > limit:
         raise UsageError(f"{step.operation.name}@{first:#x} is beyond {limit - 1:#x}")
     if any(first < there.stop and end > there.start for there in taken):
-        raise UsageError(f"{step.operation.name}@{first:#x} is taken: the command cannot serve it")
+        raise UsageError(
+            f"{step.operation.name}@{first:#x} is reserved: the command cannot serve it"
+        )
     if not pio and first % 4:
         raise UsageError(f"{step.operation.name}@{first:#x} must be a multiple of 4")

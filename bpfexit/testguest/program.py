@@ -22,7 +22,7 @@ DATA_SELECTOR = 0x10
 WAKE_VECTOR = 0x40
 
 STOP = 0x00
-"""Where, from the base, a 1 makes the guest end after the round or the pause at hand (4 bytes)."""
+"""Offset of the stop flag (4 bytes): 1 ends the guest after its current round or pause."""
 ROUNDS = 0x08
 GDT = 0x20
 IDT = 0x100
@@ -35,13 +35,13 @@ IDT_LIMIT = (WAKE_VECTOR + 1) * 8 - 1
 
 PAUSE = 0
 END = 1
-"""What the guest writes to the control port."""
+"""The values that the guest writes to the control port."""
 
 WAKE_TICKS = 50_000
 """From the timer's start to a halt's wake-up: KVM's APIC bus ticks each nanosecond."""
 
 LATE_TICKS = 2_000_000
-"""The same for a halt whose wake-up came before it: longer than any handler takes."""
+"""The same for a halt whose wake-up preceded it: longer than any handler runs."""
 
 APIC_EOI = LOCAL_APIC + 0xB0
 APIC_SPURIOUS = LOCAL_APIC + 0xF0
@@ -56,7 +56,7 @@ _INTERRUPT_GATE = 0x8E00
 
 @dataclass(frozen=True)
 class Program:
-    """One vCPU's memory image, to be loaded at `base`, and where it begins."""
+    """One vCPU's memory image, to be loaded at `base`, and its entry point."""
 
     base: int
     entry: int
@@ -105,7 +105,7 @@ class _Routines:
 def assemble(work: Work, base: int, pause_every: int | None = None) -> Program:
     """Return the program that does the work at `base`, a multiple of the page size.
 
-    With `pause_every` it writes PAUSE to the control port after each so many exits.
+    With `pause_every` N it writes PAUSE to the control port after every N exits.
     """
     origin = base + _whole_pages(COUNTERS + 8 * len(work.mix))
     code = _Code(origin)
@@ -202,7 +202,7 @@ def _select(port: int) -> bytes:
 
 
 def _string_read(port: int) -> bytes:
-    buffer = b"\x89\xe7\x83\xef\x10"  # mov edi, esp; sub edi, 16: where nothing lives
+    buffer = b"\x89\xe7\x83\xef\x10"  # mov edi, esp; sub edi, 16: unused memory
     return buffer + b"\xb9" + _u32(STRING_BYTES) + _select(port) + b"\xf3\x6c"  # mov ecx; rep insb
 
 

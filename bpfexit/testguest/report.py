@@ -13,7 +13,7 @@ SCHEMA = "bpfexit.testguest/2"
 
 
 def ready_document(pid: int, tids: list[int]) -> Document:
-    """Return the line that tells a tracer whom to watch before the guest runs."""
+    """Return the line that identifies the guest to a tracer before it runs."""
     vcpus = [{"vcpu": index, "tid": tid} for index, tid in enumerate(tids)]
     return {"schema": SCHEMA, "about": "ready", "pid": pid, "vcpus": vcpus}
 
@@ -24,13 +24,13 @@ def result_document(mix: Mix, result: Result) -> Document:
         "schema": SCHEMA,
         "about": "result",
         "pid": result.pid,
-        "vcpus": [_vcpu_document(mix, vcpu) for vcpu in result.vcpus],
+        "vcpus": [vcpu_document(mix, vcpu) for vcpu in result.vcpus],
         "duration_s": result.duration_s,
     }
 
 
 def result_table(mix: Mix, result: Result) -> Table:
-    """Return one row a step of the mix, the vCPUs summed."""
+    """Return one row per step of the mix, the vCPUs summed."""
     table = _table("operation", "address", "instruction", "served by")
     table.add_column("exits", justify="right")
     sums = [sum(column) for column in zip(*(vcpu.exits for vcpu in result.vcpus), strict=True)]
@@ -49,7 +49,7 @@ def summary(result: Result) -> str:
 
 
 def operations_table() -> Table:
-    """Return the operations that a mix may be made of."""
+    """Return the operations for mixes."""
     table = _table("operation", "instruction", "served by", "note")
     for operation in OPERATIONS.values():
         step = Step(operation, operation.address, 1)
@@ -66,7 +66,8 @@ def mixes_table() -> Table:
     return table
 
 
-def _vcpu_document(mix: Mix, vcpu: VcpuResult) -> Document:
+def vcpu_document(mix: Mix, vcpu: VcpuResult) -> Document:
+    """Return one vCPU's part of the result."""
     operations = [_step_document(*pair) for pair in zip(mix, vcpu.exits, strict=True)]
     return {
         "vcpu": vcpu.vcpu,

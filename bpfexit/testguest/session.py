@@ -23,7 +23,7 @@ _NAP_S = 0.05
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast each vCPU goes, and how slowly its accesses are served."""
+    """The pace of each vCPU, and the delay of its accesses."""
 
     exits_per_s: int | None = None
     user_delay_s: float = 0.0
@@ -48,7 +48,7 @@ class VcpuResult:
 
 @dataclass(frozen=True)
 class Result:
-    """What the guest did."""
+    """The result of a run."""
 
     pid: int
     vcpus: tuple[VcpuResult, ...]
@@ -61,7 +61,7 @@ class Result:
 
 
 def assemble_all(work: Work, vcpus: int, pace: Pace) -> list[Program]:
-    """Return the same program for each vCPU, one behind the other in memory."""
+    """Return the same program for each vCPU, one after another in memory."""
     programs: list[Program] = []
     base = 0
     for _ in range(vcpus):
@@ -71,10 +71,10 @@ def assemble_all(work: Work, vcpus: int, pace: Pace) -> list[Program]:
 
 
 class Session:
-    """The vCPUs' threads. They stay alive, for a tracer's sake, until the context ends."""
+    """The vCPUs' threads. They stay alive, for tracers, until the context ends."""
 
     def __init__(self, vcpus: Sequence[Vcpu], pace: Pace) -> None:
-        self._stopping = False  # no Event: its lock has no place in a signal handler
+        self._stopping = False  # no Event: its lock is not safe in a signal handler
         self._pace = pace
         self._go = threading.Event()
         self._release = threading.Event()
@@ -90,7 +90,7 @@ class Session:
         return [vcpu.tid for vcpu in self._vcpus]
 
     def run(self, duration_s: float | None = None) -> Result:
-        """Let the vCPUs go and wait until all have ended, by themselves or after the duration."""
+        """Start the vCPUs and wait until all have ended, by themselves or after the duration."""
         self._started = time.monotonic()
         self._go.set()
         if duration_s is not None and not self._wait(self._started + duration_s):
@@ -104,7 +104,7 @@ class Session:
         return Result(os.getpid(), results, ended - self._started)
 
     def stop(self) -> None:
-        """Ask all vCPUs to end. Safe in a signal handler."""
+        """Make all vCPUs end. Safe in a signal handler."""
         self._stopping = True
         for vcpu in self._vcpus:
             vcpu.vcpu.stop()
@@ -173,14 +173,14 @@ class Session:
 def _start(vcpu: threading.Thread) -> None:
     try:
         vcpu.start()
-    except RuntimeError as error:  # as Python says that the kernel refuses a thread
+    except RuntimeError as error:  # Python's error if the kernel refuses a thread
         raise BpfexitError(
             f"cannot start a vCPU's thread ({error}): raise the limit with `ulimit -u`"
         ) from None
 
 
 class _VcpuThread(threading.Thread):
-    """Runs one vCPU. A daemon: a guest that cannot be stopped must not hold the process."""
+    """Runs one vCPU. A daemon: a guest that cannot be stopped must not keep the process alive."""
 
     def __init__(self, index: int, vcpu: Vcpu, session: Session) -> None:
         super().__init__(daemon=True)
@@ -194,7 +194,7 @@ class _VcpuThread(threading.Thread):
 
     def run(self) -> None:
         self.tid = threading.get_native_id()
-        # The name QEMU gives its vCPU threads, by which tools know them.
+        # QEMU's name for its vCPU threads, which tools recognize.
         kvm_api.name_thread(f"CPU {self._index}/KVM")
         self.ready.set()
         try:
@@ -207,6 +207,6 @@ class _VcpuThread(threading.Thread):
         self._session.linger()
 
     def result(self) -> VcpuResult:
-        """Return what the ended vCPU did."""
+        """Return the counts of the ended vCPU."""
         exits = tuple(self.vcpu.counters())
         return VcpuResult(self._index, self.tid, exits, self.vcpu.control_exits)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bpfexit.errors import BpfexitError
 from bpfexit.host import bpf_statistics
+from bpfexit.model.histogram import UNIT_SHIFT, bucket_of
 from bpfexit.model.own_cost import ProgramRuns
 from bpfexit.tracer import plan as programs
 from bpfexit.tracer.attaching import attach, detach
@@ -17,6 +18,9 @@ from bpfexit.tracer.mmap_rows import mapped_array
 
 _ARRAY = 2  # BPF_MAP_TYPE_ARRAY
 _MMAPABLE = 1 << 10  # BPF_F_MMAPABLE
+
+
+_NEAR_NS = np.arange(programs.NEAR_UNITS, dtype=np.uint64) << np.uint64(UNIT_SHIFT)
 
 
 class Programs:
@@ -84,12 +88,15 @@ class Programs:
         Not BCC: it compiles code to print a table's value, for each element of an
         array in it anew, and would take half a minute.
         """
-        of_slot = np.dtype((np.dtype(self.bpf["vcpu_layout"].Leaf), slots))
-        size = of_slot.itemsize + programs.SLOT_HINTS_BYTES
+        layout = programs.vcpus_layout(np.dtype(self.bpf["vcpu_layout"].Leaf), slots)
+        size = layout.itemsize
         fd = int(self.library.bcc_create_map(_ARRAY, b"vcpus", 4, size, 1, _MMAPABLE))
         if fd < 0:
             raise BpfexitError("the kernel refused the map of vCPUs; is it out of memory?")
-        return fd, mapped_array(fd, of_slot.base, slots)
+        (vcpus,) = mapped_array(fd, layout, 1)
+        vcpus["bucket_of"] = bucket_of(_NEAR_NS)
+        vcpus["generation"] = 1  # of a vCPU that has not looked for its VMCB yet it is 0
+        return fd, vcpus["of_slot"]
 
     def _loaded(self, each: programs.Attachment) -> int:
         programs.point_at_value(self._instructions(f"on_{each.event}"), self._vcpus_fd)

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from bpfexit.events.kind import Kind
 from bpfexit.events.registry import VIEWS
 from bpfexit.events.view import View
-from bpfexit.model.slow import Threshold
-from bpfexit.names.reasons import VMX_CODE_MASK, Isa
+from bpfexit.tracer.exit_fields import ExitFields
 
 _BEFORE_BACKEND = ("wire.h", "maps.h", "vcpu.h", "rows.h", "slow.h")
-_WITH_EXITS = (*_BEFORE_BACKEND, "backends/exits.c", "accesses.h")
-_WITHOUT_EXITS = (*_BEFORE_BACKEND, "backends/vcpu_id.h", "backends/emulation.c", "accesses.h")
+_VCPU_ID = "backends/vcpu_id.h"
+_WITHOUT_EXITS = (*_BEFORE_BACKEND, _VCPU_ID, "backends/emulation.c", "accesses.h")
 _AFTER_EVENTS = ("userspace.c", "threads.c")
-REAL_MODE = ("backends/vcpu_id.h", "backends/real_mode.c")
+_REAL_MODE = "backends/real_mode.c"
+
+Fields = dict[str, tuple[str, ...]]
+"""Names of fields by event."""
 
 DEFAULT_VIEWS = tuple(view for view in VIEWS if view.is_default)
 
@@ -26,7 +28,9 @@ _EXIT_FIELDS = {
     "kvm_exit": ("exit_reason", "vcpu_id", "isa", "guest_rip"),
     "kvm_entry": ("vcpu_id",),
 }
-_USER_SPACE_FIELDS = {"kvm_userspace_exit": ("reason", "errno"), "kvm_fpu": ("load",)}
+_FPU_FIELDS = {"kvm_fpu": ("load",)}
+_USER_SPACE_FIELDS = {"kvm_userspace_exit": ("reason", "errno")}
+"""Where there are no exits: there it takes the reason to know what a trip serves."""
 
 
 def chosen_views(kinds: Sequence[Kind] = ()) -> tuple[View, ...]:
@@ -34,19 +38,21 @@ def chosen_views(kinds: Sequence[Kind] = ()) -> tuple[View, ...]:
     return tuple(view for view in VIEWS if view.is_default or view.kind in kinds)
 
 
-def record_fields(views: Sequence[View] = DEFAULT_VIEWS) -> dict[str, tuple[str, ...]]:
-    """Return what is read of an event's record, where its program is attached the classic way."""
-    points = (point for view in views for point in view.tracepoints)
-    return _EXIT_FIELDS | {point.event: point.fields for point in points} | _USER_SPACE_FIELDS
+def exit_record_fields(views: Sequence[View], fields: ExitFields) -> Fields:
+    """Return what is read of an event's record on VMX and SVM, should its program be classic."""
+    return _EXIT_FIELDS | _within_an_exit(views, fields.carried) | dict(fields.events)
 
 
-def within_an_exit(views: Sequence[View] = DEFAULT_VIEWS) -> tuple[str, ...]:
+def access_record_fields(views: Sequence[View]) -> Fields:
+    """Return the same for a back end without exits."""
+    return _within_an_exit(views, frozenset()) | _USER_SPACE_FIELDS
+
+
+def _within_an_exit(views: Sequence[View], carried: frozenset[str]) -> Fields:
     """Return the events between an exit and its entry. The kernel may be preempted there."""
-    return tuple(event for event in record_fields(views) if event not in _EXIT_FIELDS)
+    points = (point for view in views for point in view.tracepoints)
+    return {p.event: p.fields for p in points if p.event not in carried} | _FPU_FIELDS
 
-
-SLOW_PAGES = 256
-"""Size of the ring buffer for slow exits: 1 MiB, room for some 13,000 between two readings."""
 
 Records = Mapping[str, Mapping[str, int]]
 """Offsets in bytes of the fields of an event's record, by event and field."""
@@ -87,8 +93,20 @@ INSTRUCTION = np.dtype([("code", "u1"), ("registers", "u1"), ("offset", "i2"), (
 _LOAD_ADDRESS = 0x18
 _PSEUDO_MAP_VALUE = 2
 
-SLOT_HINTS_BYTES = 2 << 16
-"""Size of `slot_hints` in struct vcpus: 2^SLOT_HINT_BITS slots of 16 bits."""
+SLOT_HINT_BITS = 16
+NEAR_UNITS = 4096
+
+
+def vcpus_layout(vcpu: np.dtype[Any], slots: int) -> np.dtype[Any]:
+    """Return the layout of struct vcpus in maps.h, with the layout of a struct vcpu."""
+    return np.dtype(
+        [
+            ("of_slot", vcpu, slots),
+            ("slot_hints", "u2", 1 << SLOT_HINT_BITS),
+            ("bucket_of", "u1", NEAR_UNITS),
+            ("generation", "u8"),
+        ]
+    )
 
 
 def point_at_value(instructions: NDArray[Any], fd: int) -> None:
@@ -116,6 +134,7 @@ def text(files: tuple[str, ...]) -> str:
 
 def plan_with_exits(
     records: Records,
+    fields: ExitFields,
     preempted: bool,
     max_rows: int,
     max_vcpus: int,
@@ -123,17 +142,26 @@ def plan_with_exits(
 ) -> Plan:
     """Plan for VMX and SVM.
 
-    `preempted` says that raw programs may be. It spares `kvm_entry`, which
-    fires with interrupts off.
+    `preempted` says that raw programs may be. It spares `kvm_entry`, which fires with
+    interrupts off, and `kvm_exit`, which does so or, before Linux 6.6 on SVM, when no raw
+    program is preempted.
     """
+    within = _within_an_exit(views, fields.carried)
     attachments = (
-        *_before_an_exit(preempted, views),
+        _end_of_threads(preempted),
+        *(Attachment(event, preempted) for event in within),
+        *(Attachment(event, classic=bool(names)) for event, names in fields.events.items()),
         Attachment("kvm_entry", classic=False),
-        Attachment("kvm_exit", classic=True),
+        Attachment("kvm_exit", classic=fields.classic),
     )
-    macros = _macros(records, attachments) | _kinds(views) | _sizes(max_rows, max_vcpus)
+    macros = _macros(records, _EXIT_FIELDS | within | dict(fields.events), attachments)
+    macros |= {f"{name}_OFFSET": str(offset) for name, offset in fields.offsets.items()}
+    macros |= _kinds(views) | _sizes(max_rows, max_vcpus) | fields.flags
+    vcpu_id = (_VCPU_ID,) if "VCPU_ID" in fields.offsets else ()
+    files = (*_BEFORE_BACKEND, *vcpu_id, fields.header, "backends/exits.c", "accesses.h")
+    sources = _sources(views, fields.carried)
     # Without kvm_exit, no access is counted.
-    return Plan(_files(_WITH_EXITS, views), macros, attachments, attachments[::-1])
+    return Plan((*files, *fields.programs, *sources), macros, attachments, attachments[::-1])
 
 
 def with_real_mode(plan: Plan, records: Records, vcpu_id_offset: int | None) -> Plan:
@@ -145,8 +173,9 @@ def with_real_mode(plan: Plan, records: Records, vcpu_id_offset: int | None) -> 
     if vcpu_id_offset is None:
         return _noticing_entries(plan, records)
     begin = Attachment("kvm_emulate_insn", classic=False)
+    vcpu_id = () if _VCPU_ID in plan.files else (_VCPU_ID,)
     return Plan(
-        (*plan.files, *REAL_MODE),
+        (*plan.files, *vcpu_id, _REAL_MODE),
         plan.macros | {"VCPU_ID_OFFSET": str(vcpu_id_offset)},
         (*plan.attachments, begin),
         (begin, *plan.detaching),
@@ -158,7 +187,7 @@ def _noticing_entries(plan: Plan, records: Records) -> Plan:
         replace(each, classic=True) if each.event == "kvm_entry" else each
         for each in plan.attachments
     )
-    macros = plan.macros | _macros(records, attachments)
+    macros = plan.macros | _macros(records, _EXIT_FIELDS, attachments)
     return Plan(plan.files, macros, attachments, attachments[::-1])
 
 
@@ -171,22 +200,26 @@ def plan_without_exits(
     views: Sequence[View] = DEFAULT_VIEWS,
 ) -> Plan:
     """Plan for a back end that emits no `kvm_exit`; the offset is that in struct kvm_vcpu."""
+    fields = access_record_fields(views)
     begin = Attachment("kvm_emulate_insn", classic=False)
-    attachments = (*_before_an_exit(preempted, views), begin)
-    macros = _macros(records, attachments) | _kinds(views) | _sizes(max_rows, max_vcpus)
+    events = tuple(Attachment(event, preempted) for event in fields)
+    attachments = (_end_of_threads(preempted), *events, begin)
+    macros = _macros(records, fields, attachments) | _kinds(views) | _sizes(max_rows, max_vcpus)
     macros["VCPU_ID_OFFSET"] = str(vcpu_id_offset)
     # An access of a vCPU that is known is counted without kvm_emulate_insn, too.
     detaching = (*attachments[1:], attachments[0])
-    return Plan(_files(_WITHOUT_EXITS, views), macros, attachments, detaching)
+    sources = (*_sources(views, frozenset()), "backends/user_exits.c")
+    return Plan((*_WITHOUT_EXITS, *sources), macros, attachments, detaching)
 
 
-def _before_an_exit(classic: bool, views: Sequence[View]) -> tuple[Attachment, ...]:
-    end = Attachment("sched_process_exit", classic, "sched")
-    return (end, *(Attachment(event, classic) for event in within_an_exit(views)))
+def _end_of_threads(classic: bool) -> Attachment:
+    return Attachment("sched_process_exit", classic, "sched")
 
 
-def _files(before: tuple[str, ...], views: Sequence[View]) -> tuple[str, ...]:
-    return (*before, *(view.source for view in views), *_AFTER_EVENTS)
+def _sources(views: Sequence[View], carried: frozenset[str]) -> tuple[str, ...]:
+    """Return the files of what is attached within an exit."""
+    attached = [view for view in views if not carried.issuperset(view.events)]
+    return (*(view.source for view in attached), *_AFTER_EVENTS)
 
 
 def _kinds(views: Sequence[View]) -> dict[str, str]:
@@ -194,50 +227,18 @@ def _kinds(views: Sequence[View]) -> dict[str, str]:
     return {f"KIND_{view.kind.name.upper()}": str(int(view.kind)) for view in views}
 
 
-def _macros(records: Records, attachments: tuple[Attachment, ...]) -> dict[str, str]:
+def _macros(
+    records: Records, fields: Fields, attachments: tuple[Attachment, ...]
+) -> dict[str, str]:
     """Return `PIO_PORT_OFFSET` and the like, for the records that are read."""
-    fields = record_fields(VIEWS)
     classic = [each.event for each in attachments if each.classic and each.event in fields]
     offsets = {
         f"{event.removeprefix('kvm_')}_{field}_offset".upper(): str(records[event][field])
         for event in classic
         for field in fields[event]
     }
-    return offsets | ({"CLASSIC_ACCESSES": "1"} if "kvm_pio" in classic else {})
-
-
-def traced_macro(pids: tuple[int, ...], vcpus: tuple[int, ...]) -> dict[str, str]:
-    """Return the macro by which the programs choose vCPUs, when they are first seen."""
-    tests = [_any_of("(pid)", pids)] if pids else []
-    tests += [_any_of("(vcpu_id)", vcpus)] if vcpus else []
-    return {"TRACED(pid,vcpu_id)": "&&".join(tests)} if tests else {}
-
-
-def reason_macro(isa: Isa, codes: list[int]) -> dict[str, str]:
-    """Return the macro by which the programs choose exits."""
-    return {"REASON_TRACED(r)": _any_of(_code_of(isa), tuple(codes))} if codes else {}
-
-
-def slow_macros(threshold: Threshold, isa: Isa, idle_codes: list[int]) -> dict[str, str]:
-    """Return the macros by which single slow exits are told of; never those of idle time."""
-    macros = {
-        "SLOW_NS": f"{threshold.than_ns}ULL",
-        "SLOW_RATE": str(threshold.rate),
-        "SLOW_PAGES": str(SLOW_PAGES),
-    }
-    if idle_codes:
-        macros["SLOW_IDLE(r)"] = _any_of(_code_of(isa), tuple(idle_codes))
-    return macros
+    return offsets | ({"CLASSIC_ACCESSES": "1"} if "kvm_fpu" in classic else {})
 
 
 def _sizes(max_rows: int, max_vcpus: int) -> dict[str, str]:
     return {"MAX_ROWS": str(max_rows), "MAX_VCPUS": str(max_vcpus)}
-
-
-def _code_of(isa: Isa) -> str:
-    """Return C for the code in a reason `r`: VMX has flags above the 16 bits of the code."""
-    return f"((r)&{VMX_CODE_MASK})" if isa is Isa.VMX else "(r)"
-
-
-def _any_of(value: str, numbers: tuple[int, ...]) -> str:
-    return "(" + "||".join(f"{value}=={number}u" for number in numbers) + ")"

@@ -96,6 +96,7 @@ def lost_in(vcpus: NDArray[Any], exits_only: bool) -> Lost:
         map_full=int(vcpus["map_full"].sum()),
         unpaired=int(vcpus["unpaired"].sum()),
         extra_accesses=int(vcpus["extra_accesses"].sum()),
+        string_io=int(vcpus["string_io"].sum()),
         unended=int(_unfinished(vcpus, exits_only, ended=True).sum()),
     )
 

@@ -53,7 +53,9 @@ class KernelSource:
         text = tracefs.event_format(tracefs_root, "kvm:kvm_exit")
         self._reasons = parse_format(text) if text else BUILT_IN
         max_vcpus = vcpu_slots(os.cpu_count() or 1)
-        plan = host_plan(backend, tracefs_root, max_rows, max_vcpus, wanted.kinds)
+        plan = host_plan(
+            backend, tracefs_root, max_rows, max_vcpus, wanted, with_rip=threshold is not None
+        )
         plan.macros.update(choice_macros(backend, self._reasons, wanted, threshold))
         self._programs = Programs(bcc, plan, max_vcpus)
         self._counters = Counters(self._programs, max_rows)
@@ -72,9 +74,9 @@ class KernelSource:
         self._cost = CostMeter(self._reading)
 
     @property
-    def emits_exits(self) -> bool:
+    def has_exit_events(self) -> bool:
         """As the back end does."""
-        return self._backend.emits_exits
+        return self._backend.has_exit_events
 
     @property
     def origin(self) -> Origin:
@@ -140,7 +142,7 @@ class KernelSource:
         return bool(self._wanted.reasons)
 
     def _reading(self) -> Reading:
-        accesses = 0 if self.emits_exits else self._counters.without_latency()
+        accesses = 0 if self.has_exit_events else self._counters.without_latency()
         return Reading(time.monotonic_ns(), self._programs.runs(), accesses)
 
     def _names(self, after: Sample) -> Names:

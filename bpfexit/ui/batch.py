@@ -7,26 +7,26 @@ from rich.console import Console
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.model.address_names import AddressNames
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.view import Query, view
-from bpfexit.recording.total import Adding
 from bpfexit.ui.tables import header, table
 
 
 def show_json(snapshots: Iterable[Snapshot], write: Callable[[str], object]) -> None:
-    """Write a line for each interval, at once; the addresses in it have their names."""
+    """Write a line of JSON per interval, at once, with the names of addresses."""
     for snapshot in snapshots:
         write(snapshot_json.encode(snapshot, AddressNames(snapshot).name))
 
 
 def show_tables(
-    snapshots: Iterable[Snapshot], query: Query, console: Console, adding: Adding
+    snapshots: Iterable[Snapshot], query: Query, console: Console, total: SnapshotSum
 ) -> None:
     """Print a table for each interval, and one for all of them together."""
     for snapshot in snapshots:
-        adding.add(snapshot)
+        total.add(snapshot)
         show(snapshot, query, console)
-    if adding.intervals > 1:
-        show(adding.sum(), query, console, f"all {adding.intervals} intervals")
+    if total.intervals > 1:
+        show(total.sum(), query, console, f"all {total.intervals} intervals")
 
 
 def show(snapshot: Snapshot, query: Query, console: Console, title: str = "") -> None:

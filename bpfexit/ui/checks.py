@@ -1,4 +1,4 @@
-"""What `bpfexit doctor` shows: a line for each check, and in it what to do."""
+"""The output of `bpfexit doctor`: a line per check, with advice."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -13,13 +13,13 @@ STYLES = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red"}
 
 _MARK_WIDTH = 6
 _LIMIT = 4000
-"""Characters of a fact: the verifier and the compiler have much to say."""
+"""Maximum characters of a fact: the verifier and the compiler print a lot."""
 _NARROWEST = 20
-"""Columns below which the terminal itself breaks lines better."""
+"""Minimum width in columns; a narrower terminal wraps the lines itself."""
 
 
 def lines(checks: Sequence[Check], width: int | None) -> Iterator[Text]:
-    """Yield each fact beside its name, broken at `width` columns; unbroken for None."""
+    """Yield each fact next to its name, wrapped at `width` columns; not wrapped for None."""
     name_width = max((len(check.name) for check in checks), default=0) + 2
     for check in checks:
         yield from _lines(check, name_width, width)

@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import Console
 
 _SIZE = re.compile(r"[1-9][0-9]{0,3}")
-"""Columns or lines that a terminal may have: for 0, rich prints nothing; the rest takes memory."""
+"""Columns or lines of a terminal: for 0, rich prints nothing; larger ones use up memory."""
 
 
 class PlainConsole(Console):
-    """rich's console, which interprets no text."""
+    """rich's console, without markup in texts."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -21,13 +21,13 @@ class PlainConsole(Console):
 
     @property
     def is_screen(self) -> bool:
-        """Whether a live screen can be drawn and keys come in, whatever the environment says."""
+        """Whether the live screen is possible: stdin and stdout are terminals, not dumb ones."""
         terminal = sys.stdin.isatty() and sys.stdout.isatty()
         return terminal and self.is_terminal and not self.is_dumb_terminal
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without a size that no terminal has."""
+    """Return the environment without impossible terminal sizes."""
     return {
         name: value
         for name, value in os.environ.items()

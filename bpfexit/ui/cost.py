@@ -1,4 +1,4 @@
-"""What bpfexit itself costs: a line for headers, a table for `bpfexit doctor --overhead`."""
+"""The cost of bpfexit itself: a line for headers, a table for `bpfexit doctor --overhead`."""
 
 import time
 
@@ -12,7 +12,7 @@ from bpfexit.model.snapshot import Origin, Snapshot, times
 
 
 def cost_line(cost: OwnCost, origin: Origin) -> str:
-    """Return what the programs cost when that was measured, and what the process does."""
+    """Return the cost of the programs, if measured, and of the process."""
     programs = _programs(cost.programs, _unit(origin)) if cost.programs else "not measured"
     return f"cost: programs {programs}; bpfexit {numbers.small_share(cost.core_share)}% of a core"
 
@@ -26,7 +26,7 @@ def _programs(cost: ProgramsCost, unit: str) -> str:
 
 
 def overhead_table(snapshot: Snapshot, cost: ProgramsCost) -> RenderableType:
-    """Return a line for each program, and what all of them and the process took."""
+    """Return a line per program, and the totals of the programs and the process."""
     grid = Table(box=None, padding=(0, 2, 0, 0), header_style="reverse")
     grid.add_column("program")
     for heading in ("runs", "mean", "core%"):
@@ -58,16 +58,16 @@ def _of_exits(snapshot: Snapshot, cost: ProgramsCost) -> str:
         f"per {unit}, of {numbers.count(cost.exits)} in {cost.duration_s:.2f} s: "
         f"{cost.runs_per_exit:.2f} runs, {numbers.duration(cost.ns_per_exit)}; "
         f"{numbers.small_share(cost.core_share)}% of a core"
-        + (f", {of_vcpus}% of the vCPUs' time, HLT aside" if of_vcpus else "")
+        + (f", {of_vcpus}% of the vCPUs' time, HLT excluded" if of_vcpus else "")
     )
 
 
 def _of_none(snapshot: Snapshot, cost: ProgramsCost) -> str:
     return (
-        f"no {_unit(snapshot.origin)} in {cost.duration_s:.2f} s: let a guest run, such as "
+        f"no {_unit(snapshot.origin)} in {cost.duration_s:.2f} s: start a guest, for example "
         "`bpfexit testguest` in another terminal, and measure again"
     )
 
 
 def _unit(origin: Origin) -> str:
-    return "exit" if origin.emits_exits else "access"
+    return "exit" if origin.has_exit_events else "access"

@@ -1,4 +1,4 @@
-"""How long counting still takes: one line, rewritten on a terminal, nothing elsewhere."""
+"""The remaining time of a count: one line, rewritten on a terminal, nothing elsewhere."""
 
 from typing import TextIO
 
@@ -9,7 +9,7 @@ _CLEAR = "\r\x1b[K"
 
 
 class Countdown:
-    """Adds up what was counted and shows it with the seconds that are left."""
+    """Shows the exits counted so far and the remaining seconds."""
 
     def __init__(self, stream: TextIO, lasts_s: float) -> None:
         self._stream = stream
@@ -18,14 +18,14 @@ class Countdown:
         self._exits = 0
 
     def show(self, snapshot: Snapshot) -> None:
-        """Take note of an interval."""
+        """Add an interval."""
         self._elapsed_s += snapshot.duration_s
         self._exits += snapshot.exits
         left = max(0.0, self._lasts_s - self._elapsed_s)
         self._write(f"{_CLEAR}{numbers.count(self._exits)} counted, {left:.0f} s to go")
 
     def end(self) -> None:
-        """Take the line away."""
+        """Clear the line."""
         self._write(_CLEAR)
 
     def _write(self, text: str) -> None:

@@ -20,7 +20,14 @@ from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.text import clean
 from bpfexit.model.view import Line
 from bpfexit.ui.paragraph import Paragraph
-from bpfexit.ui.tables import how_much, lost, named_by, reason_or_address, where, without_exits
+from bpfexit.ui.tables import (
+    lost,
+    named_by,
+    origin_line,
+    reason_or_address,
+    totals_line,
+    without_exits,
+)
 
 MOST_LINES = 4
 """Reasons and addresses of a finding that are shown; JSON has all."""
@@ -38,7 +45,7 @@ _COST = {CostOf.EXITS: "per second", CostOf.USER: "per second in user space"}
 def diagnosis(found: Diagnosis) -> RenderableType:
     """Return all of it: guests with findings in full, the others in a line each."""
     snapshot = found.snapshot
-    parts: list[RenderableType] = [where(snapshot), how_much(snapshot), lost(snapshot)]
+    parts: list[RenderableType] = [origin_line(snapshot), totals_line(snapshot), lost(snapshot)]
     parts += without_exits(snapshot)
     full = [each for each in found.guests if each.findings]
     rest = [each for each in found.guests if not each.findings]

@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from bpfexit.model import numbers
-from bpfexit.model.diff import Diff, Line, Status, per_second, spent_a_second
+from bpfexit.model.diff import Diff, Line, Status, per_second, times_per_second
 from bpfexit.model.losses import NOT_COUNTED
 from bpfexit.model.rank_test import Verdict
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import clean
-from bpfexit.ui.tables import add_labels, below, labels
+from bpfexit.ui.tables import add_labels, footnotes, labels
 
 _VERDICTS = {
     Verdict.UNKNOWN: ("", ""),
@@ -31,31 +31,31 @@ _STATUSES = {Status.APPEARED: ("appeared", "yellow"), Status.VANISHED: ("vanishe
 
 Cell = Callable[[Line], str]
 Column = tuple[str, str, int, Cell]
-"""The two lines of its title, from how many columns on it is shown, and what a line has there."""
+"""The two lines of its title, the minimum width of the terminal, and the text of a cell."""
 
 
 def header(diff: Diff, names: tuple[str, str]) -> RenderableType:
-    """Return the lines above the table: the two recordings by their file names, and the sums."""
+    """Return the lines above the table: the two recordings, with their files, and the totals."""
     sides = (diff.before, diff.after)
     lines = [
-        _where(title, snapshot, name)
+        _side_line(title, snapshot, name)
         for title, snapshot, name in zip(("before", "after "), sides, names, strict=True)
     ]
     lines += [_rates(diff), _saved(diff)]
-    if not (diff.in_user or diff.before.only or diff.after.only):
+    if not (diff.userspace or diff.before.only or diff.after.only):
         lines.append(_time(diff))
     lines += _warnings(diff)
     return Group(*lines)
 
 
 def table(diff: Diff, width: int) -> RenderableType:
-    """Return the lines as a table, with a last line for those that are hidden."""
+    """Return the lines as a table, with a footnote on hidden lines."""
     if not diff.lines:
-        return Text("nothing to compare here", style="dim")
+        return Text("nothing to compare", style="dim")
     if diff.is_same:
         return Text("no difference", style="bold")
     wanted = labels(diff)
-    columns = [column for column in _columns(diff.in_user) if width >= column[2]]
+    columns = [column for column in _columns(diff.userspace) if width >= column[2]]
     grid = Table(
         box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="reverse", expand=True
     )
@@ -69,12 +69,12 @@ def table(diff: Diff, width: int) -> RenderableType:
         values = [Text(cell(line)) for *_, cell in columns]
         style = "bold" if is_tree and not line.depth else ""
         grid.add_row(*cells, *values, _verdict(line), style=style)
-    return Group(grid, *below(diff))
+    return Group(grid, *footnotes(diff))
 
 
-def _columns(in_user: bool) -> Sequence[Column]:
-    """Return the number columns; without latencies, the times are those in user space."""
-    if in_user:
+def _columns(userspace: bool) -> Sequence[Column]:
+    """Return the number columns; without latencies, times are those in user space."""
+    if userspace:
         return (*_RATES, *_pair("in user", "user_mean", 0, numbers.duration), _MEAN_RATIO)
     return (
         *_RATES,
@@ -96,7 +96,7 @@ def _pair(title: str, name: str, width: int, write: Callable[[float], str]) -> t
 
 _MEAN_RATIO: Column = ("", "ratio", 100, lambda line: numbers.ratio(line.mean_ratio))
 _RATES: tuple[Column, ...] = (
-    ("time a s", "saved", 0, lambda line: numbers.saved(line.saved)),
+    ("time/s", "saved", 0, lambda line: numbers.saved(line.saved)),
     *_pair("per s", "rate", 0, numbers.rate),
     ("", "ratio", 100, lambda line: numbers.ratio(line.rate_ratio)),
 )
@@ -106,7 +106,7 @@ def _verdict(line: Line) -> Text:
     return Text(*(_STATUSES.get(line.status) or _VERDICTS[line.latency.verdict]))
 
 
-def _where(title: str, snapshot: Snapshot, name: str) -> Text:
+def _side_line(title: str, snapshot: Snapshot, name: str) -> Text:
     origin = snapshot.origin
     clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(snapshot.start))
     text = Text(f"{title}  {clean(name)}", "bold", no_wrap=True, overflow="ellipsis")
@@ -116,7 +116,7 @@ def _where(title: str, snapshot: Snapshot, name: str) -> Text:
 
 
 def _rates(diff: Diff) -> Text:
-    unit = "accesses" if diff.in_user else "exits"
+    unit = "accesses" if diff.userspace else "exits"
     rates = [per_second(each.exits, each.duration_s) for each in (diff.before, diff.after)]
     ratio = numbers.ratio(rates[1] / rates[0]) if rates[0] else ""
     shown = " → ".join(numbers.rate(rate) for rate in rates)
@@ -124,20 +124,24 @@ def _rates(diff: Diff) -> Text:
 
 
 def _saved(diff: Diff) -> Text:
-    """Return what all exits together take, and the change."""
-    spent = diff.time(diff.before), diff.time(diff.after)
-    where = "in user space" if diff.in_user else "in exits"
-    text = Text(f"time {where}: {_change(*spent)} a second", no_wrap=True, overflow="ellipsis")
+    """Return the time of all exits together, and its change."""
+    time_before, time_after = diff.time(diff.before), diff.time(diff.after)
+    place = "in user space" if diff.userspace else "in exits"
+    text = Text(
+        f"time {place}: {_change(time_before, time_after)} per second",
+        no_wrap=True,
+        overflow="ellipsis",
+    )
     if isnan(diff.saved) or not diff.saved:
         return text
     word, style = ("saved", "bold green") if diff.saved > 0 else ("lost", "bold red")
-    ratio = numbers.ratio(spent[1] / spent[0]) if spent[0] else ""
+    ratio = numbers.ratio(time_after / time_before) if time_before else ""
     text.append(f" {ratio}".rstrip())
-    return text.append(f"  {numbers.duration(abs(diff.saved))} a second {word}", style)
+    return text.append(f"  {numbers.duration(abs(diff.saved))} per second {word}", style)
 
 
 def _time(diff: Diff) -> Text:
-    before, after = spent_a_second(diff.before), spent_a_second(diff.after)
+    before, after = times_per_second(diff.before), times_per_second(diff.after)
     names = {"guest": "in the guest", "user": "in user space", "idle": "idle"}
     parts = [f"{title} {_change(before[name], after[name])}" for name, title in names.items()]
     return Text(", ".join(parts), "dim", no_wrap=True, overflow="ellipsis")
@@ -148,17 +152,17 @@ def _change(before: float, after: float) -> str:
 
 
 def _warnings(diff: Diff) -> list[Text]:
-    """Return what makes the two less comparable than they look."""
+    """Return the reasons that make the two recordings less comparable."""
     found = []
     if diff.before.start > diff.after.start:
         found.append("BEFORE was recorded later than AFTER: are they swapped?")
     if diff.differing:
         names = ", ".join(diff.differing).replace("backend", "back end")
-        found.append(f"not only the guest may have changed: different {names}")
-    if diff.in_user:
-        some = any(each.origin.emits_exits for each in (diff.before, diff.after))
+        found.append(f"the recordings differ in more than the guest: different {names}")
+    if diff.userspace:
+        some = any(each.origin.has_exit_events for each in (diff.before, diff.after))
         who = "only one has" if some else "neither has"
-        found.append(f"{who} kvm_exit: no latencies; time is that in user space")
+        found.append(f"{who} kvm_exit: no latencies; times are those in user space")
     for title, snapshot in (("before", diff.before), ("after", diff.after)):
         if not snapshot.exits:
             found.append(f"{title}: nothing was counted")

@@ -13,7 +13,7 @@ from bpfexit.model.text import keep_ends, printable
 _UNKNOWN = "-"
 _GAP = "  "
 _SHORTEST_NAME = 24
-"""Columns that a long name keeps before other columns give way."""
+"""Width that a long name keeps; for less, other columns are hidden first."""
 _NARROWEST_NAME = 8
 
 
@@ -52,11 +52,11 @@ _COLUMNS = (
     _UUID,
 )
 _GIVE_WAY = (_UUID, _NAMED_BY, _RESIDENT)
-"""Columns that a narrow terminal does not show, the first of them first."""
+"""Columns that a narrow terminal hides, in this order."""
 
 
 def lines(guests: Sequence[RunningGuest], width: int | None) -> Iterator[Text]:
-    """Yield the heading and a line per guest; all columns and whole names for a width of None."""
+    """Yield the heading and a line per guest; all columns and full names for a width of None."""
     cells = {each: [each.write(guest) or _UNKNOWN for guest in guests] for each in _COLUMNS}
     shown = list(_COLUMNS)
     if width is not None:

@@ -1,133 +1,114 @@
 """The live screen: redrawn every interval and at every key."""
 
-import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bpfexit.model.own_cost import ProgramsCost
+from bpfexit.model.own_cost import MEASURING_S, ProgramsCost
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.text import clean
 from bpfexit.model.view import view
-from bpfexit.run.loop import MEASURING_S, Run, adding_for, last_of
-from bpfexit.run.resizes import Resizes
-from bpfexit.run.signals import Interrupts
-from bpfexit.run.source import Source
-from bpfexit.ui.keyboard import Keyboard
 from bpfexit.ui.state import State, help_of, press
 from bpfexit.ui.tables import NO_EXITS, NO_GUESTS, header, table
 
 _CHROME = 10
-"""Screen lines that are not the table's: 6 of header, headings, hidden lines, who names, keys.
+"""Screen lines outside the table: 6 of header, headings, hidden lines, name sources, keys.
 
-One more says which guests have ended, and one what keeps addresses from being named."""
+Ended guests and notices take a line more each."""
 
 _MORE = "a larger window shows more, f filters"
-"""How to see the lines that are hidden."""
+"""How to see hidden lines."""
 
 
 class LiveScreen:
-    """Shows a source until the user, the run's length or the recording's end stops it."""
+    """Shows snapshots and answers keys; the loop that reads the source gives it both.
 
-    def __init__(self, source: Source, run: Run, state: State, console: Console) -> None:
-        self._source = source
-        self._run = run
+    As a context, it takes over the terminal, and gives it back as it was.
+    """
+
+    def __init__(
+        self, state: State, console: Console, empty_sum: Callable[[], SnapshotSum]
+    ) -> None:
+        """Begin with a short interval in which the cost is measured."""
         self._console = console
+        self._live = Live(console=console, screen=True, auto_refresh=False)
+        self._empty_sum = empty_sum
+        self._sum = empty_sum()
         self.state = replace(state, measure=True)
         self.snapshot: Snapshot | None = None
-        self._adding = adding_for(source)
+        self.measures_cost = False
         self._programs_cost: ProgramsCost | None = None
-        self._number = 0
         self._ended = False
 
-    def show(self, interrupts: Interrupts) -> None:
-        """Take over the terminal; give it back as it was, however this ends."""
-        with (
-            Keyboard() as keyboard,
-            Resizes() as resizes,
-            Live(console=self._console, screen=True, auto_refresh=False) as live,
-        ):
-            begun = time.monotonic()
-            end = 0.0
-            while not (interrupts.stopped or self.state.quit):
-                now = time.monotonic() - begun
-                end = self._next_end(min(end, now), now)  # now is before it after some keys
-                with self._measuring():
-                    self._until(begun + end, keyboard, resizes, interrupts, live)
-                if not (interrupts.stopped or self.state.quit):
-                    self._read(min(end, time.monotonic() - begun))
-        self._add(self._source.close())
+    def __enter__(self) -> "LiveScreen":
+        self._live.__enter__()
+        return self
 
-    def _next_end(self, previous: float, now: float) -> float:
-        """Return when the next interval ends; one that measures is short, and so is the first."""
-        lasts = self._source.due() or self.state.interval
-        if self.state.measure:
-            lasts = min(lasts, MEASURING_S)
-        return replace(self._run, interval=lasts).next_end(previous, now)
-
-    def _measuring(self) -> AbstractContextManager[None]:
-        if not self.state.measure:
-            return nullcontext()
-        self.state = replace(self.state, measure=False)
-        return self._source.measuring_cost()
-
-    def _until(
-        self, end: float, keyboard: Keyboard, resizes: Resizes, interrupts: Interrupts, live: Live
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
-        """Answer keys until the interval ends, if it does, or a key wants the next one."""
-        if not self.state.paused or self.state.replay:
-            live.update(self.render(), refresh=True)
-        while not (interrupts.stopped or self.state.quit or self._going_on()):
-            left = end - time.monotonic()
-            if left <= 0 and not self._waiting():
-                return
-            ready = interrupts.wait(3600 if self._waiting() else left, keyboard.fd, resizes.fd)
-            if resizes.fd in ready:
-                resizes.read()
-            if keyboard.fd in ready:
-                self._press(keyboard.read())
-            if ready:
-                live.update(self.render(), refresh=True)
+        self._live.__exit__(kind, error, trace)
 
-    def _waiting(self) -> bool:
-        """Say whether only a key goes on: a recording holds, the kernel counts through a pause."""
+    @property
+    def holds(self) -> bool:
+        """Whether only a key ends the interval. A pause holds a recording, not a live count."""
         return self._ended or (self.state.paused and self.state.replay)
 
-    def _going_on(self) -> bool:
+    @property
+    def hurries(self) -> bool:
+        """Whether a key requests the next interval at once."""
         return self.state.measure or (self.state.steps > 0 and not self._ended)
 
-    def _press(self, keys: list[str]) -> None:
+    @property
+    def quits(self) -> bool:
+        """Whether a key has ended the run."""
+        return self.state.quit
+
+    def begin(self, recorded_s: float | None) -> float:
+        """Draw; return the interval's length, s. An interval that measures the cost is short."""
+        lasts = recorded_s or self.state.interval
+        self.measures_cost = self.state.measure
+        self.state = replace(self.state, measure=False)
+        if not self.state.paused or self.state.replay:
+            self._draw()
+        return min(lasts, MEASURING_S) if self.measures_cost else lasts
+
+    def press(self, keys: Sequence[str]) -> None:
+        """Answer keys, and draw. The key `eof` means that the terminal has gone."""
         for key in keys:
             self.state = replace(self.state, quit=True) if key == "eof" else press(self.state, key)
             if self.state.reset:
-                self._adding = adding_for(self._source)
+                self._sum = self._empty_sum()
+        self._draw()
 
-    def _read(self, elapsed: float) -> None:
-        self._number += 1
-        ends = self._run.ends(self._number, elapsed)
-        snapshot = last_of(self._source) if ends else self._source.next()
-        self._ended = snapshot is None
-        self._add(snapshot)
-        self.state = replace(self.state, steps=max(0, self.state.steps - 1))
-        if ends:
-            self.state = replace(self.state, quit=True)
-
-    def _add(self, snapshot: Snapshot | None) -> None:
-        if snapshot is None:
-            return
+    def add(self, snapshot: Snapshot) -> None:
+        """Take the next snapshot. A pause keeps showing the one before, except for a step."""
         self._programs_cost = snapshot.cost.programs or self._programs_cost
         if not self.state.paused or self.state.steps:
             self.snapshot = snapshot
-        self._adding.add(snapshot)
+        self._sum.add(snapshot)
+        self.state = replace(self.state, steps=max(0, self.state.steps - 1))
+
+    def end_of_recording(self) -> None:
+        """Keep showing the last snapshot."""
+        self._ended = True
+
+    def _draw(self) -> None:
+        self._live.update(self.render(), refresh=True)
 
     @property
     def total(self) -> Snapshot | None:
-        """What was shown since the start, or since the key that resets it."""
-        return self._adding.sum() if self._adding.intervals else None
+        """The sum of all snapshots since the start, or since the key that resets it."""
+        return self._sum.sum() if self._sum.intervals else None
 
     def render(self) -> RenderableType:
         """Return the whole screen."""
@@ -154,23 +135,23 @@ class LiveScreen:
         notes = ["paused"] * state.paused + ["end of the recording"] * self._ended
         notes += [f"filter: {clean(state.query.text)}"] * bool(state.query.text)
         notes += [state.message] * bool(state.message)
-        said = f"[{', '.join(notes)}]  " if notes else ""
-        keys = "  ".join(f"{each.keys.split()[0]} {each.word}" for each in help_of(state.replay))
-        return Text(said + keys, style="dim", no_wrap=True, overflow="ellipsis")
+        status = f"[{', '.join(notes)}]  " if notes else ""
+        keys = "  ".join(f"{key.keys.split()[0]} {key.word}" for key in help_of(state.replay))
+        return Text(status + keys, style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _extra_lines(snapshot: Snapshot) -> int:
-    """Count the lines of a header that are only there at times."""
+    """Count the optional lines of a header."""
     return bool(snapshot.ended) + bool(snapshot.notices)
 
 
 def _help(replay: bool) -> RenderableType:
     grid = Table(box=None, show_header=False, title="keys", title_justify="left")
-    for each in help_of(replay):
-        grid.add_row(Text(each.keys, style="bold"), Text(each.full))
+    for key in help_of(replay):
+        grid.add_row(Text(key.keys, style="bold"), Text(key.full))
     legend = Text(
-        "\ntime%: of the time in exits, HLT aside; mean to max: from exit to entry.\n"
-        "user%: share of the exits that went to user space (QEMU); in user: how long\n"
-        "they were there, on average. Percentiles are accurate to within 25 %."
+        "\ntime%: share of the time in exits, HLT excluded; mean to max: from exit to\n"
+        "entry. user%: share of the exits that went to user space (QEMU); in user:\n"
+        "their mean time there. Percentiles are accurate to within 25 %."
     )
     return Group(grid, legend)

@@ -1,4 +1,4 @@
-"""Paragraphs beside their labels, broken at the console's width, without spaces at their ends."""
+"""Paragraphs with labels, wrapped at the console's width, without trailing spaces."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 _NARROWEST = 20
-"""Columns for the text below which it begins at the left, under its label."""
+"""Minimum width of the text next to its label; a narrower text goes below the label."""
 
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A text, its lines `indent` columns in; the label stands before the first."""
+    """A text whose lines are indented by `indent` columns; the label precedes the first."""
 
     label: Text
     text: Text

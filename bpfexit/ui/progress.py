@@ -1,4 +1,4 @@
-"""How a recording gets on: one line, rewritten on a terminal, now and then elsewhere."""
+"""The progress of a recording: one line, rewritten on a terminal, seldom elsewhere."""
 
 from dataclasses import asdict
 from typing import TextIO
@@ -7,14 +7,14 @@ from bpfexit.model import numbers
 from bpfexit.model.losses import Lost
 
 PAUSE_S = 60.0
-"""Seconds between two lines where they cannot be rewritten, as in a log."""
+"""Seconds between two lines if they cannot be rewritten, as in a log."""
 
 _REWRITE = "\r\x1b[K"
 _SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 def progress(elapsed_s: float, exits: int, size: int, lost: Lost) -> str:
-    """Return the time gone by, the exits seen, the file's size in bytes and what was lost."""
+    """Return the elapsed time, the exits, the file's size in bytes and the losses."""
     clock = numbers.clock(elapsed_s)
     return f"{clock}  {numbers.count(exits)} counted  {file_size(size)}  {losses(lost)}"
 
@@ -28,7 +28,7 @@ def file_size(size: int) -> str:
 
 
 def losses(lost: Lost) -> str:
-    """Name what was lost, and how much of it."""
+    """Return the losses with their counts."""
     found = [f"{name} {numbers.count(each)}" for name, each in asdict(lost).items() if each]
     return f"lost: {', '.join(found) or 'nothing'}"
 
@@ -37,13 +37,13 @@ class Progress:
     """Shows the line on a stream."""
 
     def __init__(self, stream: TextIO, alone: bool) -> None:
-        """Rewrite the line when `alone` on a terminal: nothing else is printed there."""
+        """Rewrite the line if `alone` on a terminal: nothing else is printed there."""
         self._stream = stream
         self._rewrites = alone and stream.isatty()
         self._next_s = 0.0 if self._rewrites else PAUSE_S
 
     def show(self, elapsed_s: float, text: str) -> None:
-        """Show the line when it is time; `elapsed_s` is since the start."""
+        """Show the line if it is due; `elapsed_s` is since the start."""
         if elapsed_s < self._next_s:
             return
         self._next_s = 0.0 if self._rewrites else elapsed_s + PAUSE_S

@@ -1,4 +1,4 @@
-"""What the rules say of themselves, as rich renderables."""
+"""The documentation of the rules, as rich renderables."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _INDENT = 12
 
 
 def rules_table(rules: Sequence[Rule]) -> RenderableType:
-    """Return a line for each rule."""
+    """Return a line per rule."""
     indent = max(len(rule.name) for rule in rules) + 2
     return Group(
         *(Paragraph(Text(rule.name, "bold"), Text(rule.looks_for), indent) for rule in rules)
@@ -20,7 +20,7 @@ def rules_table(rules: Sequence[Rule]) -> RenderableType:
 
 
 def explained(rule: Rule) -> RenderableType:
-    """Return all that a rule says of itself."""
+    """Return the documentation of a rule."""
     parts = (
         ("looks for", rule.looks_for),
         ("threshold", _threshold(rule)),

@@ -1,4 +1,4 @@
-"""Slow exits as lines of text, one each, with the headings above them."""
+"""Slow exits as lines of text, with headings."""
 
 import time
 
@@ -15,35 +15,37 @@ HEADINGS = (
 )
 
 
-def line(each: SlowExit, name: AddressName | None = None) -> str:
-    """Return when it ended, how long it took, in user space of that, whose it was, and where."""
-    clock = time.strftime("%H:%M:%S", time.localtime(each.end))
-    when = f"{clock}.{int(each.end % 1 * 1e6):06d}"
-    took = "" if each.ns is None else numbers.duration(each.ns)
-    user = numbers.duration(each.user_ns) if each.user_ns else ""
-    vcpu = "" if each.vcpu == NO_VCPU else str(each.vcpu)
-    rip = "" if each.rip is None else f"{each.rip:#018x}"
-    where = [clean(each.reason)] if each.reason is not None else []
-    if each.kind != NO_KIND and each.address is not None:
-        where.append(address(each.kind, each.address, each.access))
+def line(slow_exit: SlowExit, name: AddressName | None = None) -> str:
+    """Return a slow exit's end, duration, time in user space, guest, reason and address."""
+    clock = time.strftime("%H:%M:%S", time.localtime(slow_exit.end))
+    when = f"{clock}.{int(slow_exit.end % 1 * 1e6):06d}"
+    took = "" if slow_exit.ns is None else numbers.duration(slow_exit.ns)
+    user = numbers.duration(slow_exit.user_ns) if slow_exit.user_ns else ""
+    vcpu = "" if slow_exit.vcpu == NO_VCPU else str(slow_exit.vcpu)
+    rip = "" if slow_exit.rip is None else f"{slow_exit.rip:#018x}"
+    parts = [clean(slow_exit.reason)] if slow_exit.reason is not None else []
+    if slow_exit.kind != NO_KIND and slow_exit.address is not None:
+        parts.append(address(slow_exit.kind, slow_exit.address, slow_exit.access))
     if name:
-        where.append(clean(name.marked))
-    what = " ".join(where)
-    return f"{when} {took:>7} {user:>7}  {vcpu:>4} {clean(each.vm):16} {rip:18} {what}"
+        parts.append(clean(name.marked))
+    place = " ".join(parts)
+    return f"{when} {took:>7} {user:>7}  {vcpu:>4} {clean(slow_exit.vm):16} {rip:18} {place}"
 
 
-def untold(slow: Slow) -> str:
-    """Say what is not in the lines; nothing when nothing is missing."""
-    said = []
+def unreported(slow: Slow) -> str:
+    """Return how many slow exits have no line; "" if all have one."""
+    missing = []
     if slow.limited:
-        said.append(f"{numbers.count(slow.limited)} more slow exits, beyond --rate")
+        missing.append(f"{numbers.count(slow.limited)} more slow exits, beyond --rate")
     if slow.dropped:
-        said.append(f"{numbers.count(slow.dropped)} more slow exits, for which the buffer was full")
-    return " and ".join(said)
+        missing.append(f"{numbers.count(slow.dropped)} more slow exits, dropped by a full buffer")
+    return " and ".join(missing)
 
 
-def summary(count: int, told: int, than_ns: int) -> str:
-    """Say how many there were, and how many have a line."""
+def summary(count: int, reported: int, than_ns: int) -> str:
+    """Return how many slow exits there were, and how many have no line."""
     exits = "1 exit" if count == 1 else f"{numbers.count(count)} exits"
-    missing = "" if count == told else f", {numbers.count(count - told)} of them not printed"
+    missing = (
+        "" if count == reported else f", {numbers.count(count - reported)} of them not printed"
+    )
     return f"{exits} took {numbers.duration(than_ns)} or longer{missing}"

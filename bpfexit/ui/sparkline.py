@@ -7,9 +7,9 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Iterable[float]) -> str:
-    """Return a character a value, scaled to the largest; a blank for what is not known (nan).
+    """Return a character per value, scaled to the largest; a blank for an unknown value (nan).
 
-    The lowest block is for zero alone: whatever happened at all can be seen.
+    The lowest block means zero: any exit is visible.
     """
     numbers = list(values)
     top = max((each for each in numbers if isfinite(each)), default=0.0)

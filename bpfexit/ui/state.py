@@ -9,8 +9,8 @@ from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from bpfexit.model.view import Query, default_dimensions
 
 VIEWS: tuple[tuple[str, ...], ...] = (
-    default_dimensions(emits_exits=True),
-    default_dimensions(emits_exits=False),
+    default_dimensions(has_exit_events=True),
+    default_dimensions(has_exit_events=False),
     ("vm", "reason"),
     ("vm",),
     ("vcpu",),
@@ -19,12 +19,12 @@ VIEWS: tuple[tuple[str, ...], ...] = (
     ("mmio",),
     ("msr",),
 )
-"""The views the arrow keys go through; one given with --by comes before them."""
+"""The views of the arrow keys; a view of --by comes first."""
 
 
 @dataclass(frozen=True)
 class Help:
-    """What some keys do: in a word, and in full. `replay`: in a recording only, or never there."""
+    """The help of a key: in a word, and in full. `replay`: in recordings only, or only live."""
 
     keys: str
     word: str
@@ -33,23 +33,23 @@ class Help:
 
 
 _HELP = (
-    Help("h ?", "help", "this help, and back"),
+    Help("h ?", "help", "show or hide this help"),
     Help("q", "quit", "quit, with the summary of the whole run"),
-    Help("p", "pause", "pause, and go on"),
-    Help("n .", "next", "pause, and show the next interval", replay=True),
-    Help("space → ←", "view", "next, previous view"),
-    Help("o O", "sort", "sort by the next, the previous column"),
-    Help("t", "total", "this interval, or the total since the start"),
-    Help("f", "filter", "filter by guest, reason, address or its name"),
+    Help("p", "pause", "pause or continue"),
+    Help("n .", "next", "pause and show the next interval", replay=True),
+    Help("space → ←", "view", "next or previous view"),
+    Help("o O", "sort", "sort by the next or previous column"),
+    Help("t", "total", "show this interval or the total since the start"),
+    Help("f", "filter", "filter by guest, reason, address or device name"),
     Help("s", "interval", "set the interval in seconds", replay=False),
     Help("r", "reset", "reset the counters"),
-    Help("c", "cost", "measure again what bpfexit itself costs, half a second", replay=False),
+    Help("c", "cost", "measure the cost of bpfexit again, for half a second", replay=False),
 )
 
 
 def help_of(replay: bool) -> tuple[Help, ...]:
-    """Return what the keys do in a recording, or in a live count."""
-    return tuple(each for each in _HELP if each.replay in (None, replay))
+    """Return the keys of a recording, or of a live count."""
+    return tuple(key for key in _HELP if key.replay in (None, replay))
 
 
 _PROMPTS = {"f": "filter (empty for none): ", "s": "interval in seconds: "}
@@ -62,29 +62,29 @@ class State:
     query: Query
     interval: float
     views: tuple[tuple[str, ...], ...] = VIEWS
-    replay: bool = False  # a recording waits, so it can be stepped; its intervals are its own
-    steps: int = 0  # intervals still to be shown, one by one, while paused
+    replay: bool = False  # a recording can be stepped, and has its own intervals
+    steps: int = 0  # intervals to show one by one while paused
     paused: bool = False
     total: bool = False
     help: bool = False
-    prompt: str = ""  # the key that asked; "" when nothing is asked
+    prompt: str = ""  # the key of the open prompt; "" if there is none
     typed: str = ""
     message: str = ""
     reset: bool = False
-    measure: bool = False  # in the next interval, what bpfexit itself costs
+    measure: bool = False  # the cost of bpfexit itself, in the next interval
     quit: bool = False
 
     @property
     def asking(self) -> str:
-        """The line at the bottom while something is typed."""
+        """The prompt with the typed text; "" if there is none."""
         return _PROMPTS[self.prompt] + self.typed if self.prompt else ""
 
 
 def first_state(
-    query: Query, interval: float, emits_exits: bool = True, replay: bool = False
+    query: Query, interval: float, has_exit_events: bool = True, replay: bool = False
 ) -> State:
-    """Return the state a run begins with; without reasons, no view is by reason."""
-    views = VIEWS if emits_exits else tuple(view for view in VIEWS if "reason" not in view)
+    """Return the first state; without exit events, no view is by reason."""
+    views = VIEWS if has_exit_events else tuple(view for view in VIEWS if "reason" not in view)
     others = tuple(view for view in views if view != query.by)
     return State(query, interval, views=(query.by, *others), replay=replay)
 
@@ -154,5 +154,5 @@ def _answered(state: State, prompt: str, answer: str) -> State:
         return replace(state, message=f"{answer!r} is not a number of seconds")
     if not SHORTEST_INTERVAL_S <= interval <= LONGEST_INTERVAL_S:
         limits = f"{SHORTEST_INTERVAL_S} to {LONGEST_INTERVAL_S:.0f} s"
-        return replace(state, message=f"an interval is {limits}")
+        return replace(state, message=f"the interval must be {limits}")
     return replace(state, interval=interval)

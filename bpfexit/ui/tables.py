@@ -21,8 +21,8 @@ from bpfexit.events.kind import Kind
 from bpfexit.model import numbers
 from bpfexit.model.columns import COLUMNS, Column
 from bpfexit.model.ended import OTHERS
-from bpfexit.model.grouping import Subject
-from bpfexit.model.guest import Layer
+from bpfexit.model.grouping import GroupKey
+from bpfexit.model.guest import NameSource
 from bpfexit.model.losses import LOSSES, NOT_COUNTED
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.snapshot import Snapshot, times
@@ -30,47 +30,47 @@ from bpfexit.model.text import clean
 from bpfexit.model.view import Query, View
 from bpfexit.ui.cost import cost_line
 
-_NUMBER_ROOM = 6
-"""Columns of the screen that a column of numbers takes at least."""
+_NUMBER_WIDTH = 6
+"""Minimum width of a number column."""
 
-_LABEL_ROOM = 24
-"""Columns that a reason or an address gets before the numbers do."""
+_LABEL_WIDTH = 24
+"""Width of a reason or an address that number columns do not take away."""
 
 NO_EXITS = "no exits to show"
 NO_GUESTS = "No KVM guest is running; guests appear here when they start."
 
 _NOTICE_LIMIT = 512
-"""Characters of a notice; the screen's width cuts all of them together."""
+"""Maximum characters of a notice; the screen's width cuts all notices together."""
 
 GUESSED = '"?": guessed from the standard PC layout; --qmp or --libvirt confirms'
 
 SHOW_ALL = "-n 0 shows all"
-"""How to see the lines that are hidden, where there is no end of room."""
+"""How to see hidden lines in a pipe or a summary."""
 
 
-class Grouped(Protocol):
-    """Lines with what they are grouped by: a view of one snapshot, or a comparison of two."""
+class HasLines(Protocol):
+    """Grouped lines: a view of one snapshot, or a comparison of two."""
 
     @property
     def query(self) -> Query:
-        """What was asked for."""
+        """The grouping and order of the lines."""
 
     @property
-    def lines(self) -> Sequence[Subject]:
-        """What each line is about."""
+    def lines(self) -> Sequence[GroupKey]:
+        """The groups."""
 
     @property
     def hidden(self) -> int:
-        """How many lines more there are."""
+        """The number of further lines."""
 
 
 def header(snapshot: Snapshot, title: str = "", *, with_cost: bool = False) -> RenderableType:
-    """Return the lines above the table: where, how much, where the time went, what is lost.
+    """Return the lines above the table: origin, totals, vCPU time and losses.
 
-    What bpfexit costs is among them when its programs were measured in that time;
-    `with_cost` asks for it always.
+    The cost of bpfexit is included if its programs were measured in that time, or
+    `with_cost` is set.
     """
-    lines = [where(snapshot), how_much(snapshot, title), _time(snapshot), lost(snapshot)]
+    lines = [origin_line(snapshot), totals_line(snapshot, title), _time(snapshot), lost(snapshot)]
     if snapshot.ended:
         lines.append(_ended(snapshot))
     if snapshot.notices:
@@ -83,7 +83,7 @@ def header(snapshot: Snapshot, title: str = "", *, with_cost: bool = False) -> R
 def table(view: View, width: int, more: str = SHOW_ALL, empty: str = NO_EXITS) -> RenderableType:
     """Return the view's lines as a table.
 
-    `more` tells how to see hidden lines, `empty` why there is none.
+    `more` is how to see hidden lines, `empty` why there are no lines.
     """
     query = view.query
     wanted = labels(view, view.ended)
@@ -94,34 +94,34 @@ def table(view: View, width: int, more: str = SHOW_ALL, empty: str = NO_EXITS) -
     )
     add_labels(grid, wanted, view.lines)
     titles, *values = _numbers(view, shown)
-    room = max(_NUMBER_ROOM, width - _LABEL_ROOM)
-    grid.add_column(titles, no_wrap=True, width=min(len(titles), room))
+    width = max(_NUMBER_WIDTH, width - _LABEL_WIDTH)
+    grid.add_column(titles, no_wrap=True, width=min(len(titles), width))
     for line, text in zip(view.lines, values, strict=True):
         cells = [label(line) for _, label in wanted]
         grid.add_row(*cells, Text(text), style="bold" if is_tree and not line.depth else "")
-    return Group(grid, *below(view, more, empty))
+    return Group(grid, *footnotes(view, more, empty))
 
 
 def _numbers(view: View, shown: Sequence[Column]) -> list[str]:
-    """Return the number columns as one text a line, the titles first.
+    """Return the number columns as one text per line, the titles first.
 
-    In one cell, since rich takes some 25 µs for each, and a screen is drawn every second.
+    All in one cell: rich takes some 25 µs per cell, and a screen is drawn every second.
     """
     columns = []
     for column in shown:
         mark = "▼" if column.key == view.query.sort else ""
         written = (column.write(line.numbers[column.key]) for line in view.lines)
         cells = [mark + column.title, *written]
-        width = max(_NUMBER_ROOM, *map(len, cells))
+        width = max(_NUMBER_WIDTH, *map(len, cells))
         columns.append([cell.rjust(width) for cell in cells])
     lines = range(1 + len(view.lines))
-    return [" ".join(column[at] for column in columns) for at in lines]
+    return [" ".join(column[index] for column in columns) for index in lines]
 
 
 def _shown(view: View, width: int) -> list[Column]:
-    """Return the number columns there is room for: where it is short, none that is all blank.
+    """Return the number columns that fit; if not all do, blank ones are hidden.
 
-    The one that orders the lines is among them.
+    The column that orders the lines is always included.
     """
     sort = view.query.sort
     fitting = [column for column in COLUMNS if width >= column.min_width or column.key == sort]
@@ -134,27 +134,27 @@ def _shown(view: View, width: int) -> list[Column]:
     ]
 
 
-def below(view: Grouped, more: str = SHOW_ALL, empty: str = NO_EXITS) -> list[Text]:
-    """Return what is said under a table: that it is empty, how much is hidden, who names."""
+def footnotes(view: HasLines, more: str = SHOW_ALL, empty: str = NO_EXITS) -> list[Text]:
+    """Return the lines below a table: that it is empty, hidden lines, sources of names."""
     if not view.lines:
         return [Text(empty, style="dim")]
     hidden = [f"{_plural(view.hidden, 'more line')} ({more})"] if view.hidden else []
-    said = [*hidden, *named_by(view.lines)]
-    return [Text(each, "dim", no_wrap=True, overflow="ellipsis") for each in said]
+    notes = [*hidden, *named_by(view.lines)]
+    return [Text(note, "dim", no_wrap=True, overflow="ellipsis") for note in notes]
 
 
-def named_by(lines: Sequence[Subject]) -> list[str]:
-    """Say who gave the names of addresses, if any: the guests, or what is usual."""
+def named_by(lines: Sequence[GroupKey]) -> list[str]:
+    """Return the sources of the addresses' names, if any."""
     names = [line.name for line in lines if line.name]
-    layers = {name.layer for name in names} - {Layer.PLATFORM}
-    said = [f"named by {', '.join(sorted(layers))}"] if layers else []
+    sources = {name.source for name in names} - {NameSource.PLATFORM}
+    notes = [f"named by {', '.join(sorted(sources))}"] if sources else []
     if any(name.is_guess for name in names):
-        said.append(GUESSED)
-    return ["; ".join(said)] if said else []
+        notes.append(GUESSED)
+    return ["; ".join(notes)] if notes else []
 
 
-def where(snapshot: Snapshot) -> Text:
-    """Return host, kernel, back end, how many guests, and when it ended."""
+def origin_line(snapshot: Snapshot) -> Text:
+    """Return host, kernel, back end, numbers of guests and vCPUs, and the end of the interval."""
     origin = snapshot.origin
     guests, vcpus = len(set(snapshot.vcpus["vm"].tolist())), len(snapshot.vcpus)
     guests += max(0, snapshot.others - 1)
@@ -165,9 +165,9 @@ def where(snapshot: Snapshot) -> Text:
     return text.append(f"  {_plural(guests, 'guest')}, {_plural(vcpus, 'vCPU')}  {clock}")
 
 
-def how_much(snapshot: Snapshot, title: str = "") -> Text:
-    """Return the exits a second, all of them, and what they are all of."""
-    unit = "exits" if snapshot.origin.emits_exits else "accesses"
+def totals_line(snapshot: Snapshot, title: str = "") -> Text:
+    """Return the exits per second, their number, and the title."""
+    unit = "exits" if snapshot.origin.has_exit_events else "accesses"
     per_second = snapshot.exits / snapshot.duration_s if snapshot.duration_s else float("nan")
     text = Text(f"{numbers.rate(per_second)} {unit}/s", style="bold", no_wrap=True)
     counted = f"  {numbers.count(snapshot.exits)} in {snapshot.duration_s:.2f} s"
@@ -175,15 +175,16 @@ def how_much(snapshot: Snapshot, title: str = "") -> Text:
 
 
 def _time(snapshot: Snapshot) -> Text:
-    """Return where the vCPUs' time went; without entries, only what user space took is known."""
-    spent = times(snapshot)
-    if snapshot.only and spent.total:
+    """Return the shares of the vCPUs' time; without VM entries, only user space is known."""
+    vcpu_times = times(snapshot)
+    if snapshot.only and vcpu_times.total:
         return _time_of_some(snapshot)
-    if not spent.total:
-        busy = spent.user / snapshot.duration_s if snapshot.duration_s else float("nan")
-        return Text(f"time: in user space {numbers.duration(busy)} a second", no_wrap=True)
+    if not vcpu_times.total:
+        busy = vcpu_times.user / snapshot.duration_s if snapshot.duration_s else float("nan")
+        return Text(f"time: in user space {numbers.duration(busy)} per second", no_wrap=True)
     guest, exits, user, idle = (
-        numbers.share(ns / spent.total) for ns in (spent.guest, spent.exits, spent.user, spent.idle)
+        numbers.share(ns / vcpu_times.total)
+        for ns in (vcpu_times.guest, vcpu_times.exits, vcpu_times.user, vcpu_times.idle)
     )
     return Text(
         f"time: guest {guest}%, exits {exits}% (in user space {user}%), idle {idle}%",
@@ -193,17 +194,17 @@ def _time(snapshot: Snapshot) -> Text:
 
 
 def _time_of_some(snapshot: Snapshot) -> Text:
-    """Return how long the exits of the reasons asked for took: shares would need all others."""
-    spent = times(snapshot)
-    each = (spent.exits + spent.idle, spent.user)
-    exits, user = (numbers.duration(ns / snapshot.duration_s) for ns in each)
+    """Return the time of the filtered reasons: shares would need all other reasons."""
+    vcpu_times = times(snapshot)
+    amounts = (vcpu_times.exits + vcpu_times.idle, vcpu_times.user)
+    exits, user = (numbers.duration(ns / snapshot.duration_s) for ns in amounts)
     only = clean(", ".join(snapshot.only))
-    said = f"time: {exits} per second in exits of {only} alone (in user space {user})"
-    return Text(said, no_wrap=True, overflow="ellipsis")
+    text = f"time: {exits} per second in exits of {only} alone (in user space {user})"
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def lost(snapshot: Snapshot) -> Text:
-    """Return what was lost, or that nothing was."""
+    """Return the losses, or that there are none."""
     losses = {name: number for name, number in asdict(snapshot.lost).items() if number}
     text = Text(no_wrap=True, overflow="ellipsis")
     if not losses:
@@ -223,18 +224,18 @@ def _cost(snapshot: Snapshot) -> Text:
 
 
 def without_exits(snapshot: Snapshot) -> list[Text]:
-    """Return a line about accesses without an exit: all, some, or none of them."""
-    if not snapshot.origin.emits_exits:
-        return [_blind(snapshot)]
+    """Return a line on accesses without an exit, if there are any."""
+    if not snapshot.origin.has_exit_events:
+        return [no_exit_notice(snapshot)]
     if not snapshot.without_exit:
         return []
     some = f"{numbers.count(snapshot.without_exit)} accesses took no exit"
-    said = f"{some}: emulated by KVM, no reason and no latency"
-    return [Text(said, "yellow", no_wrap=True, overflow="ellipsis")]
+    text = f"{some}: emulated by KVM, no reason and no latency"
+    return [Text(text, "yellow", no_wrap=True, overflow="ellipsis")]
 
 
-def _blind(snapshot: Snapshot) -> Text:
-    """Return what a back end without exits does not tell."""
+def no_exit_notice(snapshot: Snapshot) -> Text:
+    """Return what is unknown on a back end without exit events."""
     backend = clean(snapshot.origin.backend)
     return Text(
         f"{backend} has no kvm_exit event: no reasons or latencies; access counts are exact",
@@ -254,17 +255,17 @@ def _ended(snapshot: Snapshot) -> Text:
 
 
 def _notices(snapshot: Snapshot) -> Text:
-    said = "; ".join(clean(notice, _NOTICE_LIMIT) for notice in snapshot.notices)
-    return Text(said, "yellow", no_wrap=True, overflow="ellipsis")
+    text = "; ".join(clean(notice, _NOTICE_LIMIT) for notice in snapshot.notices)
+    return Text(text, "yellow", no_wrap=True, overflow="ellipsis")
 
 
-Label = tuple[str, Callable[[Subject], Text]]
+Label = tuple[str, Callable[[GroupKey], Text]]
 
 
-def labels(view: Grouped, ended: frozenset[tuple[int, str]] = frozenset()) -> list[Label]:
-    """Return the label columns a view needs: titles, and what a line has there.
+def labels(view: HasLines, ended: frozenset[tuple[int, str]] = frozenset()) -> list[Label]:
+    """Return the label columns of a view: titles, and the text of a line.
 
-    The guests in `ended`, by process and name, are said to have ended.
+    The guests in `ended`, by process and name, are marked as ended.
     """
     query = view.query
     found: list[Label] = []
@@ -278,31 +279,31 @@ def labels(view: Grouped, ended: frozenset[tuple[int, str]] = frozenset()) -> li
     return found
 
 
-def add_labels(grid: Table, wanted: Sequence[Label], lines: Sequence[Subject]) -> None:
-    """Add the label columns; a reason or an address gets its room before the numbers do."""
+def add_labels(grid: Table, wanted: Sequence[Label], lines: Sequence[GroupKey]) -> None:
+    """Add the label columns; a reason or an address gets its width before the numbers do."""
     for title, label in wanted:
         longest = max((label(line).cell_len for line in lines), default=0)
-        room = min(longest, _LABEL_ROOM) if label in (reason_or_address, _address) else None
+        width = min(longest, _LABEL_WIDTH) if label in (reason_or_address, _address) else None
         ratio = None if label is _vcpu else 1
-        grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=ratio, min_width=room)
+        grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=ratio, min_width=width)
 
 
-def _shared_names(view: Grouped) -> set[str]:
-    """Return the names that several guests have."""
+def _shared_names(view: HasLines) -> set[str]:
+    """Return the names that several guests share."""
     guests = {(line.vm, line.pid) for line in view.lines}
     counts = Counter(vm for vm, _ in guests if vm is not None)
     return {vm for vm, guests_of_that_name in counts.items() if guests_of_that_name > 1}
 
 
-def _guest(shared: set[str], ended: frozenset[tuple[int, str]], line: Subject) -> Text:
-    """Return the guest's name, with the process where the name alone is not enough."""
+def _guest(shared: set[str], ended: frozenset[tuple[int, str]], line: GroupKey) -> Text:
+    """Return the guest's name, with its process if the name is ambiguous."""
     if line.vm is None or line.depth:
         return Text("")
     process = f" ({line.pid})" if line.vm in shared else ""
     return Text(clean(line.vm) + process + (" (ended)" if (line.pid, line.vm) in ended else ""))
 
 
-def _vcpu(line: Subject) -> Text:
+def _vcpu(line: GroupKey) -> Text:
     if line.vcpu is None or line.depth:
         return Text("")
     if line.vcpu != NO_VCPU:
@@ -310,20 +311,20 @@ def _vcpu(line: Subject) -> Text:
     return Text("not known" if line.tid is None else f"tid {line.tid}")
 
 
-def reason_or_address(line: Subject) -> Text:
-    """Return how a line's reason, or its address with its name, is written."""
+def reason_or_address(line: GroupKey) -> Text:
+    """Return a line's reason, or its address with its name."""
     if line.address is not None:
         text = Text("  " * line.depth + address(line.kind, line.address, line.access))
         return text.append(f" {clean(line.name.marked)}", "cyan") if line.name else text
     return Text(clean(line.reason) if line.reason else "not known")
 
 
-def _address(line: Subject) -> Text:
+def _address(line: GroupKey) -> Text:
     return Text("") if line.address is None else reason_or_address(line)
 
 
 def address(kind: Kind, number: int, access: Access) -> str:
-    """Return how a port, a guest physical address or an MSR is written, with its direction."""
+    """Return a port, guest physical address or MSR as text, with its direction."""
     return f"{kind.written(number)} {access.name.lower()}"
 
 

@@ -11,13 +11,13 @@ from bpfexit.model import numbers
 from bpfexit.model.timeline import Timeline, placed
 from bpfexit.model.view import View
 from bpfexit.ui.sparkline import sparkline
-from bpfexit.ui.tables import below, labels
+from bpfexit.ui.tables import footnotes, labels
 
 _NARROWEST = 8
 _LABEL_LIMIT = 32
 _SHORTEST_LABEL = 4
 _NUMBERS_WIDTH = 18
-"""Columns that the two rates take."""
+"""Width of the two rates, in columns."""
 
 
 def timeline_table(view: View, timeline: Timeline, start: float, width: int) -> RenderableType:
@@ -43,11 +43,11 @@ def timeline_table(view: View, timeline: Timeline, start: float, width: int) -> 
         cells = [label(line) for _, label in wanted]
         written = (numbers.rate(each) for each in (line.numbers["rate"], peak))
         grid.add_row(*cells, Text(sparkline(rates.tolist())), *map(Text, written))
-    return Group(grid, *below(view))
+    return Group(grid, *footnotes(view))
 
 
 def _fitted(sizes: list[int], room: int) -> list[int]:
-    """Return the widths of labels, the widest cut until they fit: numbers are never cut."""
+    """Return the widths of labels, the widest shortened until they fit; numbers never are."""
     fitted = list(sizes)
     while sum(fitted) > room and max(fitted, default=0) > _SHORTEST_LABEL:
         fitted[fitted.index(max(fitted))] -= 1
@@ -55,7 +55,7 @@ def _fitted(sizes: list[int], room: int) -> list[int]:
 
 
 def _axis(start: float, length_s: float, columns: int) -> Text:
-    """Return the times at both ends, as far apart as there is room."""
+    """Return the times at both ends, as far apart as the width allows."""
     first, last = (
         time.strftime("%H:%M:%S", time.localtime(each)) for each in (start, start + length_s)
     )

@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from tests.bench import instructions, memory, reading, recordings, startup, throughput
+from tests.bench import instructions, kernels, memory, reading, recordings, startup, throughput
 from tests.bench.report import Report, machine_line, show
 
 TABLES: dict[str, Callable[[], Report]] = {
     "instructions": instructions.report,
+    "kernels": kernels.report,
+    "kernels-vmx": kernels.vmx_report,
     "throughput": throughput.report,
     "reading": reading.report,
     "top": reading.top_report,

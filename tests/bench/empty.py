@@ -6,6 +6,7 @@
 import signal
 
 from bpfexit.host import preflight
+from bpfexit.model.filter import Filter
 from bpfexit.tracer.attaching import attach
 from bpfexit.tracer.binding import import_bcc
 from bpfexit.tracer.compiler import shielded
@@ -19,7 +20,7 @@ def main() -> None:
     """Load, attach, say so, and wait."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     ready = preflight.ready()
-    plan = host_plan(ready.backend, ready.tracefs, _ROOM, _ROOM)
+    plan = host_plan(ready.backend, ready.tracefs, _ROOM, _ROOM, Filter())
     with shielded():
         bpf = import_bcc().BPF(text="\n".join(map(_program, plan.attachments)))
     for each in plan.attachments:

@@ -24,7 +24,9 @@ def measured(tracer: Tracer, share: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as work:  # in memory: a recorder pays for no disk
         folder, result = Path(work), Path(work) / "loops.json"
         command = tracer.wrap([sys.executable, "-m", "tests.bench.loops", str(result)], folder)
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        # Else the guest's process has another order of its dictionaries, and cost, at each run.
+        environment = os.environ | {"PYTHONHASHSEED": "0"}
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
         if not result.exists():
             return row | {"note": f"it ended with {done.returncode}: {done.stderr[-300:].strip()}"}
         shutil.copytree(folder, share / tracer.name)

@@ -37,7 +37,7 @@ class Runs:
 def report() -> Report:
     """Measure all tracers that work here."""
     backend = kvm.backend()
-    job = EXITS if backend and backend.emits_exits else ACCESSES
+    job = EXITS if backend and backend.has_exit_events else ACCESSES
     runs = [Runs(tracer) for tracer in tracers(job)]
     for _ in range(ROUNDS):
         for each in runs:

@@ -90,7 +90,7 @@ def test_a_recording_that_is_cut_is_said_to_be(tmp_path: Path) -> None:
     cut.write_text(line + line[: len(line) // 2])
     found = diff(str(cut), AFTER)
     assert found.returncode == 0
-    assert found.stderr.startswith(f"bpfexit: {cut} is not whole: ")
+    assert found.stderr.startswith(f"bpfexit: {cut} is incomplete: ")
 
 
 def test_what_is_no_recording_ends_with_1_and_says_so(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from bpfexit.host import preflight
 
 DOCTOR = (sys.executable, "-m", "bpfexit", "doctor")
-NOBODY = 65534
+NO_MAP_SOURCES = 65534
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -48,7 +48,7 @@ def test_into_a_pipe_there_is_a_line_a_check_without_colours(needs_bpf: prefligh
 
 
 def test_nobody_is_told_to_be_root(needs_root: None, needs_bpf: preflight.Ready) -> None:
-    nobody = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    nobody = ("setpriv", f"--reuid={NO_MAP_SOURCES}", f"--regid={NO_MAP_SOURCES}", "--clear-groups")
     done = run(*nobody, *DOCTOR)
     assert done.returncode == 1, done.stderr
     assert done.stderr == ""

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("needs_kvm")
 
 UUID = "9c1ad29c-6fb7-4ad3-a3ab-a25a3cbb7f4a"
 NAME = "prod\x1b]0;evil\x07-postgres-primary-of-the-shop-web-3"
-NOBODY = 65534
+NO_MAP_SOURCES = 65534
 NOT_EXAMINED = (
     r"bpfexit: [0-9]+ process(es)? could not be examined(; run as root or with CAP_SYS_PTRACE)?\n"
 )
@@ -105,7 +105,7 @@ def test_a_terminal_of_80_columns_shows_both_ends_of_a_name(tiny: int, machine: 
 
 @pytest.mark.usefixtures("needs_root")
 def test_what_another_user_may_not_see_is_counted(tiny: int, machine: int) -> None:
-    nobody: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    nobody: dict[str, Any] = {"user": NO_MAP_SOURCES, "group": NO_MAP_SOURCES, "extra_groups": []}
     done = guests(**nobody)
     assert (done.returncode, done.stdout) == (0, "No KVM guest was found.\n")
     assert re.fullmatch(NOT_EXAMINED, done.stderr)

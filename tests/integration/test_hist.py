@@ -95,7 +95,7 @@ def test_ctrl_c_ends_with_the_result(needs_bpf: preflight.Ready) -> None:
 
 
 def test_a_host_without_exits_says_so(needs_bpf: preflight.Ready) -> None:
-    if needs_bpf.backend.emits_exits:
+    if needs_bpf.backend.has_exit_events:
         pytest.skip("this host's KVM emits exits")
     done = hist("-d", "1")
     assert (done.returncode, done.stdout) == (1, "")

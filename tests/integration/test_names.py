@@ -153,5 +153,5 @@ def test_a_socket_that_another_client_holds_costs_one_line(guest: Running) -> No
 def test_a_socket_of_nobody_costs_one_line(guest: Running, tmp_path: Path) -> None:
     done = top(guest, "-j", "--qmp", str(tmp_path / "none"), "--qmp", str(guest.path))
     (complaint,) = (line for line in done.stderr.splitlines() if "--qmp" in line)
-    assert complaint.endswith("there is no such socket")
+    assert complaint.endswith("no such socket")
     assert named(done.stdout)[qemu.PM_TIMER] == ("acpi-tmr", "qmp")

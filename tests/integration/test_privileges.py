@@ -16,13 +16,13 @@ pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_root", "needs_kvm")
 CHECKOUT = Path(__file__).resolve().parents[2]
 BPFEXIT = (sys.executable, "-m", "bpfexit")
 SMALLEST = ("bpf", "perfmon", "dac_read_search")
-NOBODY = "65534"
+NO_MAP_SOURCES = "65534"
 
 
 def run(*arguments: str, capabilities: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Run bpfexit as nobody with these capabilities."""
     sets = ",".join(["-all", *(f"+{each}" for each in capabilities)])
-    user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    user = ("setpriv", f"--reuid={NO_MAP_SOURCES}", f"--regid={NO_MAP_SOURCES}", "--clear-groups")
     given = (f"--inh-caps={sets}", f"--ambient-caps={sets}")
     return subprocess.run(
         [*user, *given, *BPFEXIT, *arguments],
@@ -86,7 +86,7 @@ def test_the_doctor_says_what_each_missing_capability_costs() -> None:
     [
         ("bpf", "capabilities", "this process lacks CAP_BPF"),
         ("perfmon", "capabilities", "this process lacks CAP_PERFMON"),
-        ("dac_read_search", "tracefs", "this process may not look into /sys/kernel/tracing"),
+        ("dac_read_search", "tracefs", "this process may not read /sys/kernel/tracing"),
     ],
 )
 def test_without_one_of_the_smallest_set_the_doctor_names_it(

@@ -184,7 +184,7 @@ def test_a_command_that_is_not_there_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "exits.jsonl"
     done = run("record", "-o", str(path), "--", "no-such-command")
     assert done.returncode == 1
-    why = "there is no such command (-o names the file)"
+    why = "command not found (-o names the file)"
     assert done.stderr == f"bpfexit: cannot start no-such-command: {why}\n"
     assert not path.exists()
 
@@ -209,7 +209,7 @@ def test_a_file_that_is_recorded_to_is_not_appended_to(tmp_path: Path) -> None:
         until(lambda: path.exists() and path.stat().st_size)
         refused = run("record", "-o", str(path), "-d", "0.1", "--append")
         assert refused.returncode == 1
-        why = f"cannot write {path}: process {tracer.pid} records to it; stop that, or give"
+        why = f"cannot write {path}: process {tracer.pid} records to it; stop it, or give"
         assert why in refused.stderr.splitlines()[-1]
         ended(tracer)
     assert recorded(path)
@@ -226,8 +226,8 @@ def test_a_file_that_is_emptied_is_gone_on_with_and_one_that_is_removed_is_not(
         path.unlink()
         _, said = tracer.communicate(timeout=ENOUGH_S)
         assert tracer.returncode == 1
-    assert f"another process has emptied {path}: the recording begins anew" in said
-    last = f"bpfexit: {path} was removed while it was recorded to, and is lost; start a new"
+    assert f"another process has emptied {path}: the recording starts over" in said
+    last = f"bpfexit: {path} was removed during the recording and is lost; start a new"
     assert said.splitlines()[-1].startswith(last)
     assert not path.exists()
 
@@ -258,7 +258,7 @@ def test_a_full_disk_ends_with_a_sentence_and_a_whole_file(small_disk: Path, nam
         done = run("record", "-o", str(path), "-i", "0.1", timeout=ENOUGH_S)
         machine.kill()
     assert done.returncode == 1
-    assert "No space left on device; it is whole up to" in done.stderr.splitlines()[-1]
+    assert "No space left on device; it is complete up to" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     found = total(path, Filter())
     assert found.intervals >= 1
@@ -272,7 +272,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_file(small_disk: Path) -> 
             pass
     done = run("record", "-o", str(path), "-d", "0.1")
     assert done.returncode == 1
-    assert "No space left on device; nothing is recorded" in done.stderr.splitlines()[-1]
+    assert "No space left on device; nothing was recorded" in done.stderr.splitlines()[-1]
     assert not path.exists()
     filler.unlink()
     assert run("record", "-o", str(path), "-d", "0.1").returncode == 0

@@ -87,7 +87,7 @@ def accesses(guest: dict[str, Any]) -> int:
 def test_without_a_slot_each_access_is_lost_once(
     needs_bpf: Ready, needs_kvm: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if needs_bpf.backend.emits_exits:
+    if needs_bpf.backend.has_exit_events:
         pytest.skip("here exits are lost, not accesses")
     monkeypatch.setattr(kernel, "vcpu_slots", lambda _: 2)
     for _ in range(ATTEMPTS):

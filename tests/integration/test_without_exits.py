@@ -26,7 +26,7 @@ OPTIONS = ("--json", "--wait", "--linger", "--rounds", "1")
 
 @pytest.fixture(scope="module")
 def found(needs_bpf: Ready, needs_kvm: None) -> Counted:
-    if needs_bpf.backend.emits_exits:
+    if needs_bpf.backend.has_exit_events:
         pytest.skip("this back end emits kvm_exit for every access")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kvm, "emulates_real_mode", lambda: True)

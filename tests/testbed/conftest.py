@@ -84,7 +84,7 @@ def kernel(testbed: Testbed) -> Kernel:
 @pytest.fixture(scope="session")
 def vendor(testbed: Testbed) -> Vendor:
     """Return what exits are called on this host."""
-    return vendors.SVM if testbed.host is SVM else vendors.vmx(testbed.kernel.release)
+    return (vendors.svm if testbed.host is SVM else vendors.vmx)(testbed.kernel.release)
 
 
 @pytest.fixture(scope="session")

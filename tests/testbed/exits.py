@@ -30,6 +30,8 @@ FEW = (
 MOVED = "pio-read-kernel=9973,pio-read-user=1999,cpuid=1997,hlt=101"
 SLOW = "pio-read-user=13,pio-write-user=7,mmio-read-user=11,pio-read-kernel=97,cpuid=23,hlt=5"
 FILTERED = "pio-read-kernel=401,pio-read-user=409,cpuid=419,msr-read=421"
+NESTED = (1009, 503)
+STRINGS = "pio-string-user=211,pio-read-user=307,pio-read-kernel=401"
 BUSY_INTERVALS = 12
 HALTS = 4999
 HALTS_S = 120  # an unloaded machine needs a fortieth
@@ -96,10 +98,49 @@ def cut_by_borders(intervals: list[Snapshot]) -> bool:
 
 def moved() -> dict[str, Any]:
     """Run two vCPUs and move their threads from CPU to CPU all the time."""
+    return _moved([])
+
+
+def moved_exact() -> dict[str, Any]:
+    """Do the same with each access counted by its event."""
+    return _moved(["--exact-io"])
+
+
+def moved_filtered() -> dict[str, Any]:
+    """Do the same with two reasons counted."""
+    return _moved(["--reason", "io,cpuid"])
+
+
+def _moved(options: list[str]) -> dict[str, Any]:
     moves = itertools.count()
     guest = ["--mix", MOVED, "--rounds", "1", "--vcpus", "2"]
-    result = count(guest, ["-i", "0.3"], during=lambda ready: keep_moving(ready, moves))
+    options = ["-i", "0.3", *options]
+    result = count(guest, options, during=lambda ready: keep_moving(ready, moves))
     return _as_json(result) | {"moves": next(moves)}
+
+
+def nested() -> dict[str, Any]:
+    """Run a guest in the guest, under ftrace as well."""
+    guest = [sys.executable, "-m", "tests.testbed.nested"]
+    with leaving("nested.dat") as data, recording(EVENTS, data):
+        result = count(list(map(str, NESTED)), ["-i", "0.3"], program=guest)
+    return _as_json(result) | {"trace": left("nested.dat")}
+
+
+def successive() -> dict[str, Any]:
+    """Run the vCPUs of one guest after another in one thread."""
+    guest = [sys.executable, "-m", "tests.testbed.successive"]
+    return _as_json(count([FILTERED, "7"], ["-i", "0.3"], program=guest))
+
+
+def strings() -> dict[str, Any]:
+    """Read a port by string instructions."""
+    return _counted(["--mix", STRINGS], [])
+
+
+def strings_exact() -> dict[str, Any]:
+    """Read it again, and count each access."""
+    return _counted(["--mix", STRINGS], ["--exact-io"])
 
 
 def by_reason() -> dict[str, Any]:

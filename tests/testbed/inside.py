@@ -37,6 +37,7 @@ def machine() -> dict[str, Any]:
         "kvm_device": Path("/dev/kvm").is_char_device(),
         "modules": [line.split()[0] for line in Path("/proc/modules").read_text().splitlines()],
         "checkout": Path.cwd().joinpath("pyproject.toml").is_file(),
+        "checks": [json.loads(line) for line in _bpfexit("doctor", "-j").splitlines()],
     }
 
 
@@ -56,6 +57,12 @@ def ftrace() -> dict[str, Any]:
 for each in (
     exits.borders,
     exits.moved,
+    exits.moved_exact,
+    exits.moved_filtered,
+    exits.nested,
+    exits.successive,
+    exits.strings,
+    exits.strings_exact,
     exits.by_reason,
     exits.by_vcpu,
     exits.halts,
@@ -76,7 +83,7 @@ INTEL = {each.__name__: each for each in (intel.apic, intel.real_mode, intel.ref
 KNOWN = SCENARIOS | TIMED | INTEL
 
 
-def _bpfexit(*arguments: str, trace: tuple[str, ...]) -> str:
+def _bpfexit(*arguments: str, trace: tuple[str, ...] = ()) -> str:
     """Run bpfexit while ftrace records the events; return its standard output."""
     (TRACEFS / "buffer_size_kb").write_text("16384")
     (TRACEFS / "trace").write_text("")

@@ -4,6 +4,7 @@ import pytest
 
 from tests.testbed.conftest import Findings, Testbed
 from tests.testbed.kernels import SUITES, Kernel
+from tests.testbed.vendors import Vendor
 
 pytestmark = pytest.mark.hosts("svm", "vmx")
 
@@ -32,3 +33,10 @@ def test_ftrace_sees_every_exit_of_the_guest(findings: Findings) -> None:
 def test_exits_and_entries_come_in_pairs(findings: Findings) -> None:
     counts = findings("ftrace")["counts"]
     assert counts["kvm_exit"] == counts["kvm_entry"] >= 998
+
+
+def test_kvm_exit_is_attached_in_the_way_this_kernel_allows(
+    findings: Findings, vendor: Vendor
+) -> None:
+    checks = {check["name"]: check["fact"] for check in findings("machine")["checks"]}
+    assert checks["kvm_exit program"].startswith(vendor.program)

@@ -18,7 +18,6 @@ EVENTS = (
     "kvm_pio",
     "kvm_mmio",
     "kvm_msr",
-    "kvm_userspace_exit",
     "kvm_fpu",
 )
 MMIO_WRITE = 2
@@ -38,14 +37,18 @@ VMX_NAMES = {
     52: "PREEMPTION_TIMER",
 }
 SVM_NAMES = {
+    0x10: "write_cr0",
+    0x14: "write_cr4",
     0x60: "interrupt",
     0x61: "nmi",
     0x64: "vintr",
+    0x65: "cr0_sel_write",
     0x72: "cpuid",
     0x78: "hlt",
     0x7B: "io",
     0x7C: "msr",
     0x7F: "shutdown",
+    0x80: "vmrun",
     0x400: "npf",
 }
 NAMES = {VMX: VMX_NAMES, SVM: SVM_NAMES}
@@ -147,12 +150,12 @@ def _size(event: Event) -> int | None:
 
 
 def _user_ns(events: list[Event]) -> int:
-    """Add up the times from `kvm_userspace_exit` to the `kvm_fpu` load after it."""
+    """Add up the times from a `kvm_fpu` unload to the load after it."""
     total, left = 0, 0
     for event in events:
-        if event.name == "kvm_userspace_exit":
-            left = event.ns
-        elif event.name == "kvm_fpu" and event.fields["load"] and left:
-            total += event.ns - left
-            left = 0
+        if event.name != "kvm_fpu":
+            continue
+        if event.fields["load"]:
+            total += event.ns - left if left else 0
+        left = 0 if event.fields["load"] else event.ns
     return total

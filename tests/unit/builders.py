@@ -16,7 +16,7 @@ from bpfexit.events.msr import MSR
 from bpfexit.events.pio import PIO
 from bpfexit.events.region import Region
 from bpfexit.events.registry import KINDS
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 from bpfexit.model.histogram import BUCKETS, bucket_of
 from bpfexit.model.histograms import Histograms
 from bpfexit.model.losses import Lost
@@ -78,7 +78,7 @@ def snapshot(
         reasons=reasons,
         lost=lost or Lost(),
         in_flight=in_flight,
-        origin=origin or Origin("host", "6.18.0", "kvm_intel", emits_exits=True),
+        origin=origin or Origin("host", "6.18.0", "kvm_intel", has_exit_events=True),
         guests=guests,
         cost=cost or OwnCost(),
     )
@@ -215,7 +215,7 @@ def snapshots(draw: st.DrawFn, isa: Isa | None = None) -> Snapshot:
         duration_s=draw(st.floats(0, 1e4)),
         lost=draw(_LOSSES),
         in_flight=draw(st.integers(0, 9)),
-        origin=Origin(draw(HOSTILE), "6.18.0", "kvm_x", emits_exits=bool(isa)),
+        origin=Origin(draw(HOSTILE), "6.18.0", "kvm_x", has_exit_events=bool(isa)),
         cost=draw(OWN_COSTS),
     )
 
@@ -238,7 +238,7 @@ def guests(draw: st.DrawFn) -> Guest:
         vmm=draw(st.sampled_from(["", "qemu"])),
         options=tuple(draw(st.lists(st.tuples(HOSTILE, HOSTILE), max_size=3))),
         regions=tuple(sorted(regions, key=lambda each: (each.kind, each.first))),
-        mapped_by=draw(st.sampled_from([None, *Layer])),
+        mapped_by=draw(st.sampled_from([None, *NameSource])),
         ended=draw(st.booleans()),
         manager=draw(st.sampled_from(["", "libvirt", "proxmox"])),
         cpu_quota=draw(st.none() | st.floats(0, 1e4)),

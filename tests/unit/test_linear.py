@@ -19,11 +19,11 @@ from bpfexit.model.filter import Filter
 from bpfexit.model.guest import Guest
 from bpfexit.model.rows import Rows
 from bpfexit.model.snapshot import Origin, Snapshot, merged
+from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.view import Query, view
 from bpfexit.recording.reader import RecordingSource
-from bpfexit.recording.total import Adding
 from bpfexit.recording.writer import Recorder
-from bpfexit.run import loop as plain
+from bpfexit.run.loop import Run, intervals, sum_for
 from bpfexit.run.signals import Interrupts
 from bpfexit.ui.batch import show_tables
 from bpfexit.ui.tables import header
@@ -112,10 +112,10 @@ def test_an_interval_has_the_guests_of_its_time_alone(tmp_path: Path) -> None:
 
 
 def test_the_sum_still_has_all_guests_that_ever_were(tmp_path: Path) -> None:
-    adding = Adding()
+    total = SnapshotSum()
     for each in snapshots(churn(tmp_path, N)):
-        adding.add(each)
-    found = adding.sum()
+        total.add(each)
+    found = total.sum()
     assert [each.pid for each in found.guests] == [guest(at).pid for at in range(N)]
     assert found.ended == {(guest(at).pid, guest(at).name) for at in range(N - 1)}
 
@@ -123,14 +123,14 @@ def test_the_sum_still_has_all_guests_that_ever_were(tmp_path: Path) -> None:
 def test_intervals_are_merged_seldom(
     rows_merged: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bpfexit.recording.total._LEAST_WAITING", 1)
+    monkeypatch.setattr("bpfexit.model.snapshot_sum._LEAST_WAITING", 1)
 
     def merging(number: int) -> int:
         rows_merged.clear()
-        adding = Adding()
+        total = SnapshotSum()
         for at in range(number):
-            adding.add(second(at, guest(at)))
-        assert len(adding.sum().rows) == number
+            total.add(second(at, guest(at)))
+        assert len(total.sum().rows) == number
         return sum(rows_merged)
 
     assert grows_linearly(merging)
@@ -142,8 +142,8 @@ def test_tables_one_after_another_are_merged_once(tmp_path: Path, rows_merged: l
         source = RecordingSource(churn(tmp_path, number), Filter())
         with Interrupts() as interrupts:
             console = Console(file=io.StringIO(), width=100)
-            snapshots = plain.intervals(source, plain.Run(1.0), interrupts)
-            show_tables(snapshots, Query(), console, plain.adding_for(source))
+            snapshots = intervals(source, Run(1.0), interrupts)
+            show_tables(snapshots, Query(), console, sum_for(source))
         return sum(rows_merged)
 
     assert grows_linearly(merging)

@@ -1,7 +1,7 @@
 """The shape of `bpftrace -f json`: one map of histograms, bounds in ns, both inclusive.
 
-As there, a histogram goes from its first bucket in use to its last, and a key of
-several parts is these joined with commas.
+As in bpftrace, a histogram goes from its first used bucket to its last, and a key of
+several parts has commas between them.
 """
 
 import json

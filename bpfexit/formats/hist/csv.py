@@ -1,8 +1,8 @@
 """Comma-separated values: a header, then one line for each bucket in use.
 
-`lower_ns` is in the bucket, `upper_ns` is not. A label that was not grouped by,
-or is not known, is empty; addresses are in decimal. `name` is what lies there, `named_by` says who.
-A text that a spreadsheet would evaluate as a formula has an apostrophe before it.
+`lower_ns` is in the bucket, `upper_ns` is not. A label that is not grouped by,
+or is unknown, is empty; addresses are in decimal. `name` is the device's, `named_by` its source.
+An apostrophe precedes a text that a spreadsheet would evaluate as a formula.
 """
 
 import csv
@@ -17,7 +17,7 @@ from bpfexit.model.text import printable
 HEADER = (*LABELS, "lower_ns", "upper_ns", "count", "name", "named_by")
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a formula begins with; the last four are the full-width forms of the others."""
+"""First characters of formulas; the last four are the full-width forms of the others."""
 
 
 def encode(distributions: Sequence[Distribution]) -> str:

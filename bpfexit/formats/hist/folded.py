@@ -1,6 +1,6 @@
 """Folded stacks, `guest;vCPU;reason;access number`: for flamegraph.pl, inferno and speedscope.
 
-Semicolons part frames and the last blank parts the number, so in a name they
+Semicolons separate frames and the last blank precedes the number, so in a name they
 become a colon and an underscore; other control characters are escaped.
 """
 
@@ -13,7 +13,7 @@ from bpfexit.model.distribution import Distribution
 
 
 def encode(distributions: Sequence[Distribution], weight: Callable[[Distribution], int]) -> str:
-    """Return a line for each stack that weighs something; equal stacks are one."""
+    """Return a line per stack with a weight above 0; equal stacks are merged."""
     stacks: Counter[str] = Counter()
     for path, each in zip(paths(distributions), distributions, strict=True):
         stacks[";".join(map(_frame, path))] += weight(each)
@@ -21,12 +21,12 @@ def encode(distributions: Sequence[Distribution], weight: Callable[[Distribution
 
 
 def by_count(each: Distribution) -> int:
-    """Weigh by exits, idle and those without a latency included."""
+    """Weigh by exits, including idle ones and those without a latency."""
     return each.exits
 
 
 def by_time(each: Distribution) -> int:
-    """Weigh by time in ns; the time in which the guest waits is no exit's cost."""
+    """Weigh by time in ns; the time in which the guest is idle is not a cost."""
     return 0 if each.idle else each.total_ns
 
 

@@ -1,4 +1,4 @@
-"""What a histogram format declares about itself."""
+"""The declaration of a histogram format."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Format:
     """One format of `bpfexit hist`.
 
     `help` describes it in the command's help. `takes` names the fields of `Choice`
-    that apply to it, and `needs_latencies` tells whether it is of use where exits have
-    none. `log2` asks for one bucket per power of two unless `--buckets fine` is given.
-    `groups` are the dimensions before the addresses, where `--by` is not given.
+    that apply to it, and `needs_latencies` whether it is useless without latencies.
+    `log2` selects one bucket per power of two unless `--buckets fine` is given.
+    `groups` are the dimensions before the addresses, if `--by` is not given.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Format:
         return tuple(name for name in given if name not in self.takes)
 
     def is_coarse(self, choice: Choice) -> bool:
-        """Tell whether its buckets are powers of two."""
+        """Return whether its buckets are powers of two."""
         if choice.buckets is None:
             return self.log2
         return choice.buckets == "log2"

@@ -1,9 +1,9 @@
 """HdrHistogram's percentile text (`.hgrm`), which its plotter opens; values in ns.
 
-Rows stand where HdrHistogram's own iterator puts them with five ticks to each
-half of the distance to 100 %. A value is the largest its bucket can hold, and
-never above the maximum. Mean and maximum are exact, the deviation is that of the
-buckets' middles, and counts within a bucket, or between two rows, are not told apart.
+Rows are those of HdrHistogram's own iterator with five ticks per half of the distance
+to 100 %. A value is the largest of its bucket, at most the maximum. Mean and maximum are
+exact, the deviation is that of the buckets' middles, and counts within a bucket, or
+between two rows, are not distinguished.
 """
 
 from collections.abc import Iterator, Sequence
@@ -66,8 +66,8 @@ def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
         raise BpfexitError("the format hgrm needs a histogram, and no exit has a latency")
     if len(distributions) > 1:
         raise UsageError(
-            f"the format hgrm holds one histogram, and there are {len(distributions)}: "
-            "choose with --by and --reason, or take the first with -n 1"
+            f"the format hgrm takes one histogram, not {len(distributions)}: "
+            "choose one with --by and --reason, or take the first with -n 1"
         )
     return encode(distributions[0])
 

@@ -1,7 +1,7 @@
 """`bpfexit.hist/2`: one histogram, one line of JSON.
 
-Each has the labels it was grouped by, null for what is not known, and `buckets`:
-`[lower ns, upper ns (exclusive), count]` for each in use, as in `bpfexit.snapshot/2`.
+Each has the labels of the grouping, null if unknown, and `buckets`:
+`[lower ns, upper ns (exclusive), count]` for each used bucket, as in `bpfexit.snapshot/2`.
 """
 
 import json

@@ -1,6 +1,6 @@
 """OpenMetrics 1.0 text: one histogram family in seconds, a series for each group.
 
-`le` is inclusive there and an upper edge is not in its bucket here; latencies are
+`le` is inclusive, but a bucket of bpfexit excludes its upper edge; latencies are
 whole nanoseconds, so `le` is one nanosecond below the edge. Every series has every
 bucket, so that series can be added up and compared over time.
 """
@@ -38,7 +38,7 @@ def _series(each: Distribution) -> Iterator[str]:
 
 
 def _texts(each: Distribution) -> Iterator[tuple[str, str]]:
-    """Yield names and texts; a label that is not known is left out, which means empty."""
+    """Yield names and texts; an unknown label is left out, which means empty."""
     labels = each.labels
     for name, value in (*labels.items(), *named(each.name).items()):
         if name == "address" and isinstance(value, int):
@@ -48,12 +48,12 @@ def _texts(each: Distribution) -> Iterator[tuple[str, str]]:
 
 
 def _escaped(text: str) -> str:
-    """Escape what OpenMetrics does in a label; line breaks are escapes already."""
+    """Escape a label as OpenMetrics does; line breaks are escaped already."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _seconds(ns: int) -> str:
-    """Return the shortest decimal that is these nanoseconds, as Go and Python read it."""
+    """Return the shortest decimal in seconds that Go and Python read as these nanoseconds."""
     return repr(ns / 1e9)
 
 

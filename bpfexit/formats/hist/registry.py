@@ -12,7 +12,7 @@ _HELP_WIDTH = 62
 
 
 def help_lines() -> str:
-    """Return a line for each format, or several, as the command's help shows them."""
+    """Return the lines on the formats in the command's help."""
     lines = []
     for each in FORMATS.values():
         first, *rest = textwrap.wrap(each.help, _HELP_WIDTH)

@@ -1,7 +1,7 @@
 """Histograms of stars, as bcc and bpftrace print them; no line is wider than 80 columns.
 
-Edges are written in three digits; a bucket goes from its lower edge up to, and
-without, its upper one, which is the next bucket's lower edge.
+Edges have three digits; a bucket includes its lower edge and excludes its upper one,
+which is the next bucket's lower edge.
 """
 
 from collections.abc import Sequence

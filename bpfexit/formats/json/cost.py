@@ -1,6 +1,6 @@
-"""`bpfexit.cost/2`: what bpfexit itself costs as JSON lines: the whole, then each program.
+"""`bpfexit.cost/2`: the cost of bpfexit itself as JSON lines: the total, then each program.
 
-Times are ns; what is not known, or makes no sense, is null.
+Times are ns; unknown or meaningless values are null.
 """
 
 import json
@@ -26,7 +26,7 @@ def _whole(snapshot: Snapshot, cost: ProgramsCost) -> dict[str, Any]:
         "about": "all",
         "start": cost.start,
         "duration_s": cost.duration_s,
-        "unit": "exit" if snapshot.origin.emits_exits else "access",
+        "unit": "exit" if snapshot.origin.has_exit_events else "access",
         "exits": cost.exits,
         "runs": cost.runs,
         "ns": cost.ns,

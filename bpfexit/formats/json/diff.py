@@ -1,7 +1,6 @@
-"""`bpfexit.diff/2`: a comparison as JSON lines: one on the whole, then one for each line.
+"""`bpfexit.diff/2`: a comparison as JSON lines: one on the total, then one per line.
 
-Times are ns, rates and times spent are those of a second; what is not known, or
-makes no sense, is null.
+Times are ns; rates and times spent are per second; unknown or meaningless values are null.
 """
 
 import json
@@ -33,7 +32,7 @@ def _whole(diff: Diff) -> dict[str, Any]:
         "after": _recording(diff, diff.after),
         "differing": list(diff.differing),
         "same": diff.is_same,
-        "time": "user" if diff.in_user else "exits",
+        "time": "user" if diff.userspace else "exits",
         "saved_ns_per_s": _number(diff.saved),
         "lines": len(diff.lines),
         "hidden": diff.hidden,

@@ -13,13 +13,13 @@ from bpfexit.formats.json.values import (
     MAX_ADDRESS,
     MAX_ID,
     Line,
+    decode_errors,
     document_of,
-    refusing,
     seconds,
     short_text,
     whole,
 )
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 
 SCHEMA = "bpfexit.guest/2"
 
@@ -44,13 +44,13 @@ def encode(guest: Guest) -> str:
 
 def decode(line: Line) -> Guest | None:
     """Read a line back; None for one that is something else. Raises `BpfexitError`."""
-    with refusing():
+    with decode_errors():
         document = document_of(line, SCHEMA)
         return None if document is None else _guest(document)
 
 
 def _guest(document: dict[str, Any]) -> Guest:
-    layer = document["mapped_by"]
+    source = document["mapped_by"]
     return Guest(
         pid=whole(document["pid"], MAX_ID),
         name=short_text(document["name"]),
@@ -58,7 +58,7 @@ def _guest(document: dict[str, Any]) -> Guest:
         vmm=str(document["vmm"]),
         options=tuple((str(option), str(value)) for option, value in document["options"]),
         regions=tuple(sorted(map(_region, document["regions"]), key=_place)),
-        mapped_by=None if layer is None else Layer(layer),
+        mapped_by=None if source is None else NameSource(source),
         ended=bool(document["ended"]),
         manager=str(document.get("manager", "")),
         cpu_quota=_quota(document.get("cpu_quota")),

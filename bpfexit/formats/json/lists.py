@@ -1,8 +1,8 @@
 """JSON documents whose long lists are parsed piece by piece.
 
-Parsed objects take up to thirty times the memory of their text. So whatever a document
-holds, only a piece of it (`PIECE`) is in parsed form at a time: the entries of its long
-lists are handed on piece by piece, and what is left without them has to be short.
+Parsed objects take up to thirty times the memory of their text. Therefore only a piece of
+a document (`PIECE`) is parsed at a time: the entries of its long lists are passed on piece
+by piece, and the rest of the document must be short.
 """
 
 import json
@@ -22,14 +22,14 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _AFTER_ENTRY = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
 
 Take = Callable[[list[Any]], object]
-"""Is given the entries of a list, some at a time, in their order."""
+"""Takes the entries of a list, some at a time, in order."""
 
 
 def parse(line: bytes | bytearray, takers: Mapping[str, Take]) -> Any:
     """Return the document; the lists with these keys are empty in it, their entries are taken.
 
-    Raises as `json.loads` does, and `TooLargeError` for what takes too much memory. A quote
-    within a string of JSON has a backslash before it, so `"key":` is a key wherever it stands.
+    Raises as `json.loads` does, and `TooLargeError` for too much memory. JSON escapes a quote
+    within a string with a backslash, so `"key":` is always a key.
     """
     start = re.compile(rb'"(%s)"\s*:\s*\[' % b"|".join(map(re.escape, map(str.encode, takers))))
     rest, at = [], 0
@@ -45,7 +45,7 @@ def parse(line: bytes | bytearray, takers: Mapping[str, Take]) -> Any:
 
 
 def _take_entries(line: bytes | bytearray, at: int, take: Take) -> int:
-    """Hand on the entries of the list whose first one is at `at`; return where its `]` is."""
+    """Pass on the entries of the list that begins at `at`; return the offset of its `]`."""
     is_first = True
     while True:
         is_last = at + PIECE >= len(line)
@@ -62,7 +62,7 @@ def _take_entries(line: bytes | bytearray, at: int, take: Take) -> int:
 
 
 def _entries(text: str, is_first: bool) -> tuple[list[Any], int, bool]:
-    """Return the entries that are whole in the text, where they end, and whether the list does."""
+    """Return the complete entries of the text, their end, and whether the list ends."""
     entries: list[Any] = []
     space = _SPACE.match(text)
     at = space.end() if space else 0
@@ -74,7 +74,7 @@ def _entries(text: str, is_first: bool) -> tuple[list[Any], int, bool]:
         except JSONDecodeError:
             return entries, at, False
         after = _AFTER_ENTRY.match(text, end)
-        if after is None:  # a number may go on beyond the text
+        if after is None:  # a number may continue beyond the text
             return entries, at, False
         entries.append(entry)
         if after[1] == "]":
@@ -83,7 +83,7 @@ def _entries(text: str, is_first: bool) -> tuple[list[Any], int, bool]:
 
 
 def _refuse(text: str, is_last: bool) -> None:
-    """Say what is wrong with an entry at which the text begins; `is_last`: so the line ends."""
+    """Return the error of the entry at the text's beginning; `is_last`: the line ends with it."""
     if is_last:
         _DECODER.raw_decode(text)
         raise ValueError("a list does not end")

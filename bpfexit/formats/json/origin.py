@@ -1,4 +1,4 @@
-"""Where a snapshot comes from, as it stands in the documents that tell of one."""
+"""The origin of a snapshot as fields of JSON documents."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ from bpfexit.model.snapshot import Origin
 
 
 def document(origin: Origin) -> dict[str, Any]:
-    """Return its fields but for the host's facts, which only a recording's header has."""
+    """Return its fields without the host's facts, which only a recording's header has."""
     return {
         "host": origin.host,
         "kernel": origin.kernel,
         "backend": origin.backend,
-        "has_exit_events": origin.emits_exits,
+        "has_exit_events": origin.has_exit_events,
     }
 
 
 def decoded(document: dict[str, Any], facts: HostFacts | None = None) -> Origin:
-    """Read it back; what is missing is not known."""
+    """Read it back; missing fields are unknown."""
     return Origin(
         str(document.get("host", "")),
         str(document.get("kernel", "")),

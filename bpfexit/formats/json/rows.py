@@ -1,4 +1,4 @@
-"""The rows of a snapshot's document, read column by column: there may be very many."""
+"""The rows of a snapshot's document, read column by column, since there may be very many."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ _BUCKET_OF = {int(lower): place for place, lower in enumerate(LOWER_NS)}
 
 
 def decode(rows: list[Any], vms: dict[str, int], reasons: dict[str, int]) -> Rows:
-    """Return the rows; names become places. Raises whatever goes wrong with a document."""
+    """Return the rows; names become indices. Raises the errors of `decode_errors`."""
     fields = no_rows(len(rows)).fields
     fields["vm"] = [vms[str(row["vm"])] for row in rows]
     fields["reason"] = [_reason(row["reason"], reasons) for row in rows]
@@ -70,6 +70,6 @@ def _histograms(buckets: list[Any]) -> Histograms:
 
 
 def _check_sums(row: NDArray[np.intp], counts: NDArray[np.uint64]) -> None:
-    """Refuse sums that would come round in 64 bits."""
+    """Refuse sums that overflow 64 bits."""
     if np.any(np.bincount(row, counts.astype(np.float64)) > 1.5 * MAX_COUNT):
         raise ValueError("a histogram holds more exits than can be counted")

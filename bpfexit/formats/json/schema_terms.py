@@ -1,4 +1,4 @@
-"""The words that JSON Schemas of bpfexit's documents are made of."""
+"""The terms of the JSON Schemas of bpfexit's documents."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ TEXTS: Schema = {"type": "array", "items": TEXT}
 
 
 def null_or(schema: Schema) -> Schema:
-    """Return the schema of the same value, or null for what is not known."""
+    """Return the schema of the same value, or null if unknown."""
     return schema | {"type": [schema["type"], "null"]}
 
 

@@ -1,6 +1,6 @@
-"""Single slow exits as JSON: those of an interval in its snapshot, and one a line by themselves.
+"""Single slow exits as JSON: in the snapshot of their interval, and as one line each.
 
-What is not known is null: `reason`, `rip` and `ns` where no `kvm_exit` is emitted.
+Unknown values are null: `reason`, `rip` and `ns` on a back end without `kvm_exit`.
 """
 
 import json
@@ -35,7 +35,7 @@ def encode_line(each: SlowExit, name: AddressName | None = None) -> str:
 
 
 def document(slow: Slow) -> dict[str, Any]:
-    """Return what stands under `slow` in a snapshot."""
+    """Return the value of `slow` in a snapshot."""
     return {
         "than_ns": slow.than_ns,
         "rate_limited": slow.limited,
@@ -45,7 +45,7 @@ def document(slow: Slow) -> dict[str, Any]:
 
 
 def decoded(document: dict[str, Any] | None, exits: Iterable[SlowExit] = ()) -> Slow | None:
-    """Read it back, its exits aside. Raises `ValueError`, `KeyError` or `TypeError`."""
+    """Read it back, without its exits. Raises `ValueError`, `KeyError` or `TypeError`."""
     if document is None:
         return None
     return Slow(

@@ -1,10 +1,9 @@
-"""`bpfexit.snapshot/2`: one snapshot, one line of JSON; what `top -j` prints and replays.
+"""`bpfexit.snapshot/2`: one snapshot, one line of JSON; as `top -j` writes and reads it.
 
 `ended_pids` are the processes of guests that have ended, in that interval or before.
-A number that is not known is null: `reason` where the back end gives none,
-`total_ns` and `max_ns` of a row in which no exit has a latency, `guest_ns`
-where no `kvm_entry` is emitted; `programs` of `cost` in an interval in which it
-was not measured.
+Unknown numbers are null: `reason` if the back end has none, `total_ns` and `max_ns` of a
+row without latencies, `guest_ns` on a back end without `kvm_entry`, and `programs` of
+`cost` in an interval in which it was not measured.
 """
 
 import json
@@ -30,7 +29,7 @@ from bpfexit.formats.json.values import (
     Names,
     as_bytes,
     count,
-    refusing,
+    decode_errors,
     seconds,
     short_text,
     shortened,
@@ -51,22 +50,22 @@ from bpfexit.model.totals import check_totals
 SCHEMA = "bpfexit.snapshot/2"
 
 MEMORY = 96 << 20
-"""Bytes that a snapshot read may take; 200,000 rows with 14 buckets in use each take 52 MB."""
+"""Maximum bytes of a snapshot that is read; 200,000 rows with 14 buckets in use each take 52 MB."""
 
 _ROWS_A_PIECE = 1024
 _NAMES_KEPT = 4096
 _ENDED_KEPT = 1024
 _A_SLOW_EXIT = 1000
-"""Bytes that one takes beside its names."""
+"""Bytes of a guest, without its names."""
 
 
 def encode(snapshot: Snapshot, naming: Naming | None = None) -> str:
-    """Return the line, without its newline; with what names addresses, their names in the rows."""
+    """Return the line, without its newline; with `naming`, rows have the names of addresses."""
     return "".join(pieces(snapshot, naming))
 
 
 def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
-    """Yield the line, without its newline, piece by piece: whole, it may take much memory."""
+    """Yield the line, without its newline, in pieces: as a whole, it may take much memory."""
     document = {
         "schema": SCHEMA,
         "start": snapshot.start,
@@ -93,7 +92,7 @@ def pieces(snapshot: Snapshot, naming: Naming | None = None) -> Iterator[str]:
 
 
 def _ended_pids(snapshot: Snapshot) -> list[int]:
-    """Return the processes that have ended, but for those whose PID is another guest's by now."""
+    """Return the processes that have ended, except if another guest has their PID by now."""
     living = {guest.pid for guest in snapshot.guests if not guest.ended}
     return sorted({pid for pid, _ in snapshot.ended} - living)
 
@@ -108,7 +107,7 @@ def _cost(cost: OwnCost) -> dict[str, Any] | None:
 
 def _vcpu(values: tuple[int, ...], snapshot: Snapshot) -> dict[str, Any]:
     vm, pid, tid, vcpu, guest_ns = values
-    known = snapshot.origin.emits_exits
+    known = snapshot.origin.has_exit_events
     return {
         "vm": snapshot.vms[vm],
         "pid": pid,
@@ -152,7 +151,7 @@ def _rows(
 
 
 def _ascii(names: Iterable[str | None]) -> list[orjson.Fragment]:
-    """Return names as the text of JSON: ASCII, whatever they are, which orjson's is not."""
+    """Return names as JSON text that is pure ASCII, unlike orjson's."""
     return [orjson.Fragment(_json(name)) for name in names]
 
 
@@ -170,8 +169,8 @@ def _names_of(snapshot: Snapshot, naming: Naming | None) -> Callable[..., dict[s
 
 
 def decode(line: Line) -> Snapshot:
-    """Read a line back. Raises `BpfexitError` for whatever is not such a line."""
-    with refusing():
+    """Read a line back. Raises `BpfexitError` if it is not such a line."""
+    with decode_errors():
         lists = _Lists()
         document = translated(json_lists.parse(as_bytes(line), lists.takers))
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
@@ -181,7 +180,7 @@ def decode(line: Line) -> Snapshot:
 
 
 class _Lists:
-    """The long lists of a document, as they are read; each may come at most `MEMORY`."""
+    """The long lists of a document as they are read; each takes at most `MEMORY`."""
 
     def __init__(self) -> None:
         self._budget = Budget(MEMORY)
@@ -196,7 +195,7 @@ class _Lists:
         }
 
     def check_places(self, document: dict[str, Any]) -> None:
-        """Refuse a list that is not where it belongs, so that its entries are another's."""
+        """Refuse a list at a wrong position, where its entries belong to another list."""
         slow = document.get("slow") or {"exits": []}
         for name, value in (
             ("rows", document["rows"]),
@@ -262,7 +261,7 @@ def _snapshot(document: dict[str, Any], lists: _Lists) -> Snapshot:
 def _ended(
     pids: list[Any], rows: Rows, vcpus: NDArray[Any], vms: tuple[str, ...]
 ) -> tuple[Guest, ...]:
-    """Return the guests that have ended, by name as far as they have a part in the interval."""
+    """Return the guests that have ended, by name if they took part in the interval."""
     names: dict[int, dict[str, None]] = {whole(pid, MAX_ID): {} for pid in pids}
     for owners in (rows.fields, vcpus) if names else ():
         of_ended = owners[np.isin(owners["pid"], list(names))]
@@ -275,7 +274,7 @@ def _ended(
 
 @lru_cache(_ENDED_KEPT)
 def _ended_guest(pid: int, name: str) -> Guest:
-    """Return a guest that has ended; each interval after that tells of it once more."""
+    """Return a guest that has ended; each interval after that reports it again."""
     return Guest(pid, name, ended=True)
 
 

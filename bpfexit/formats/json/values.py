@@ -1,4 +1,4 @@
-"""Values of JSON that somebody else wrote, checked: numbers in their range, and errors in words."""
+"""Checked values of untrusted JSON: numbers in their range, and errors as sentences."""
 
 import json
 import re
@@ -18,10 +18,10 @@ MAX_ID = 2**32 - 1
 MAX_VCPU = 2**31 - 1
 MAX_ADDRESS = 2**64 - 1
 MAX_NAME = 1 << 17
-"""Characters of a name: those of an argument on Linux (MAX_ARG_STRLEN)."""
+"""Maximum characters of a name, as of an argument on Linux (MAX_ARG_STRLEN)."""
 
 KEPT_NAME = 1024
-"""Characters of a name that is kept beyond its line; bpfexit itself writes up to 256."""
+"""Characters that are kept of a name beyond its line; bpfexit itself writes up to 256."""
 
 SHORT_LINE = 8 << 20
 """Bytes of a line that is parsed as a whole; a memory map of 1,000 regions has some 50,000."""
@@ -30,18 +30,18 @@ _SCHEMA = re.compile(rb'"schema"\s*:\s*"([^"\\]*)"')
 
 
 class TooLargeError(BpfexitError):
-    """What is read takes more memory than it may, whether it makes sense or not."""
+    """A document takes more memory than allowed, whether it is valid or not."""
 
 
 class Budget:
-    """How much memory something read may take: it is refused when that is used up."""
+    """The memory that a document may take; it is refused beyond."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._left = size
 
     def take(self, size: int) -> None:
-        """Use up some bytes. Raises `TooLargeError` when there are not as many left."""
+        """Use up some bytes. Raises `TooLargeError` if fewer are left."""
         self._left -= size
         if self._left < 0:
             raise TooLargeError(
@@ -51,20 +51,20 @@ class Budget:
 
 
 class Names(dict[str, int]):
-    """Numbers names as they come, from 0 on."""
+    """Numbers names in order of appearance, from 0."""
 
     def __init__(self, budget: Budget) -> None:
         super().__init__()
         self._budget = budget
 
     def __missing__(self, key: str) -> int:
-        """Take up a new name. Raises `ValueError` for one that is too long."""
+        """Add a new name. Raises `ValueError` for one that is too long."""
         self._budget.take(_A_NAME + 4 * len(short_text(key)))
         return self.setdefault(key, len(self))
 
 
 _A_NAME = 200
-"""Bytes of a string and its place in a dictionary, beside its characters."""
+"""Bytes of a string and its dictionary entry, without its characters."""
 
 
 def short_text(value: Any) -> str:
@@ -76,8 +76,8 @@ def short_text(value: Any) -> str:
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
-    """Turn whatever goes wrong with a document into a `BpfexitError` that says what."""
+def decode_errors() -> Iterator[None]:
+    """Turn any error of a document into a `BpfexitError` with the reason."""
     try:
         yield
     except RecursionError:
@@ -85,29 +85,29 @@ def refusing() -> Iterator[None]:
     except UnicodeDecodeError:
         raise BpfexitError("it is not UTF-8 text") from None
     except KeyError as error:
-        raise BpfexitError(f"{_short(error.args[0])} is missing or not known") from None
+        raise BpfexitError(f"{_short(error.args[0])} is missing or unknown") from None
     except (ValueError, TypeError, OverflowError, IndexError, AttributeError) as error:
-        raise BpfexitError(f"it does not parse ({_short(error)})") from None
+        raise BpfexitError(f"it is not valid ({_short(error)})") from None
 
 
 def shortened(name: str) -> str:
-    """Return a name to keep beyond its line; one that is very long ends in an ellipsis."""
+    """Return a name to keep beyond its line; a very long one ends in an ellipsis."""
     return name if len(name) <= KEPT_NAME else f"{name[: KEPT_NAME - 1]}…"
 
 
 Line = str | bytes | bytearray
-"""A line of JSON, its bytes as a file has them."""
+"""A line of JSON, with the bytes of the file."""
 
 
 def as_bytes(line: Line) -> bytes | bytearray:
-    """Return a line as it stands in a file. Raises `ValueError` for what cannot stand there."""
+    """Return a line with the bytes of a file. Raises `ValueError` if it cannot be encoded."""
     return line.encode() if isinstance(line, str) else line
 
 
 def document_of(line: Line, schema: str) -> dict[str, Any] | None:
-    """Parse a line; None when it is of another schema. Raises as JSON does.
+    """Parse a line; None if it is of another schema. Raises as JSON does.
 
-    A line of another schema is not parsed at all, and a long one is refused before.
+    A line of another schema is not parsed, and a long line is refused.
     """
     line = as_bytes(line)
     found = _SCHEMA.search(line)
@@ -128,14 +128,14 @@ def seconds(value: Any) -> float:
     """Return a time in seconds, which is finite and not negative."""
     number = float(value)
     if not 0 <= number < 1e12:
-        raise ValueError(f"{value} is no time")
+        raise ValueError(f"{value} is not a time")
     return number
 
 
 def whole(value: Any, most: int) -> int:
-    """Return a whole number; a boolean is none."""
+    """Return a whole number. Raises `ValueError` for other values, booleans included."""
     if type(value) is not int or not 0 <= value <= most:
-        raise ValueError(f"{value} is no whole number from 0 to {most}")
+        raise ValueError(f"{value} is not a whole number from 0 to {most}")
     return value
 
 
@@ -143,7 +143,7 @@ def wholes(values: list[Any], most: int) -> NDArray[np.uint64]:
     """Return whole numbers, shape (n,), checked as `whole` does."""
     fit = set(map(type, values)) <= {int} and all(0 <= end <= most for end in _ends(values))
     for value in [] if fit else values:
-        whole(value, most)  # raises for the one that is wrong
+        whole(value, most)  # raises for the invalid value
     return np.array(values, np.uint64)
 
 

@@ -1,7 +1,7 @@
 """Documents of the schemas `bpfexit.*/1`, translated: recordings of bpfexit 0.1 stay readable.
 
-Their fields have the meanings that those of `/2` have, under other names. Rows are the
-same as far as they are read.
+Their fields have the meanings of those of `/2`, with other names. The fields of rows that
+are read are the same.
 """
 
 from typing import Any

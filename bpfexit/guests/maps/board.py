@@ -1,4 +1,4 @@
-"""What is known of the guests' memory maps: one thread writes it, another reads it."""
+"""The known memory maps of guests: one thread writes them, another reads them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bpfexit.guests.maps.published import GuestKey, Mapped
 
 
 class Board:
-    """Maps by guest, the failures that last, and notes on new ones.
+    """Maps by guest, the current failures, and notes on new ones.
 
     A change replaces a mapping as a whole, so its reader needs no lock.
     """
@@ -30,19 +30,19 @@ class Board:
             self.maps = {guest: self.maps[guest] for guest in guests if guest in self.maps}
 
     def fail(self, source: Hashable, why: str) -> None:
-        """Keep why a source gives no map; note it, unless that lasts already."""
+        """Keep why a source gives no map; note it, unless the failure is already known."""
         if why not in self.failures.values():
             self.note(why)
         if self.failures.get(source) != why:
             self.failures = {**self.failures, source: why}
 
     def clear(self, source: Hashable) -> None:
-        """Forget the failure of a source: it has answered, or is not asked any more."""
+        """Forget the failure of a source: it has answered, or is no longer queried."""
         if source in self.failures:
             self.failures = {key: why for key, why in self.failures.items() if key != source}
 
     def note(self, text: str) -> None:
-        """Leave a line for the user."""
+        """Add a note for the user."""
         self._notes.append(text)
 
     def take_notes(self) -> list[str]:

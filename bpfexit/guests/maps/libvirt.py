@@ -1,4 +1,4 @@
-"""Asking libvirt for its guests' memory maps: `virsh qemu-monitor-command`, nothing else."""
+"""Guests' memory maps through libvirt: `virsh qemu-monitor-command`, nothing else."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bpfexit.host.bounded_run import bounded_run
 from bpfexit.host.cancel import Cancel
 
 TIMEOUT_S = 3.0
-"""For one call of virsh; libvirt waits for a QEMU that does not answer without an end."""
+"""For one call of virsh; libvirt waits for ever for a QEMU that does not answer."""
 
 FOLDERS = ("/usr/bin", "/usr/local/bin", "/bin")
-"""Where virsh is looked for: bpfexit runs as root, and PATH may lead anywhere."""
+"""The folders of virsh: bpfexit runs as root, so PATH is not trusted."""
 
 MOST_BYTES = 4 << 20
 """Of one call; a memory map has some 100 KB, and a list of 1,000 guests 60 KB."""
@@ -33,14 +33,14 @@ def domains(cancel: Cancel | None = None) -> dict[str, str]:
 
 
 def memory_map(uuid: str, cancel: Cancel | None = None) -> tuple[Region, ...]:
-    """Return what lies where in a guest. Raises `BpfexitError`.
+    """Return a guest's memory map. Raises `BpfexitError`.
 
-    By its UUID, since a name may look like another guest's number, or like an option.
+    The UUID identifies it: a name may look like another guest's number, or like an option.
     """
     text = _virsh(cancel, "qemu-monitor-command", f"--domain={uuid}", "--hmp", COMMAND)
     found = mtree.regions(text)
     if not found:
-        raise BpfexitError(f"--libvirt: the answer to `{COMMAND}` holds no memory map")
+        raise BpfexitError(f"--libvirt: the answer to `{COMMAND}` contains no memory map")
     return found
 
 

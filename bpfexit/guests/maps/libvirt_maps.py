@@ -11,7 +11,7 @@ from bpfexit.guests.maps.board import Board
 from bpfexit.guests.maps.published import GuestKey
 from bpfexit.guests.maps.schedule import Schedule
 from bpfexit.host.cancel import Cancel
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 
 
 @dataclass
@@ -23,7 +23,7 @@ class _Domain:
 
 
 class LibvirtMaps:
-    """Asks for one map at a time, so that a virsh that hangs holds up little else."""
+    """Queries one map at a time, so that a virsh that hangs delays little else."""
 
     def __init__(self, board: Board, clock: Callable[[], float], cancel: Cancel) -> None:
         self._board = board
@@ -48,7 +48,7 @@ class LibvirtMaps:
         return (self._domains[key].schedule.due for key in guests)
 
     def unread(self, guests: Iterable[GuestKey]) -> Iterator[str]:
-        """Yield a sentence on the guests whose maps libvirt was not asked for."""
+        """Yield a sentence on the guests whose maps were not queried."""
         new = [key for key in guests if key not in self._domains or self._is_new(key)]
         if new:
             yield f"--libvirt: no answer for {len(new)} of the guests before the end"
@@ -57,7 +57,7 @@ class LibvirtMaps:
         return self._domains[key].schedule.is_new
 
     def _follow(self, guests: Iterable[GuestKey]) -> None:
-        """Forget the guests that are not asked for any more, and what was wrong with them."""
+        """Forget the guests that are no longer wanted, and their failures."""
         domains = {key: self._domains.get(key) or _Domain() for key in guests}
         for key in self._domains.keys() - domains.keys():
             self._board.clear(key)
@@ -83,10 +83,10 @@ class LibvirtMaps:
         try:
             regions = libvirt.memory_map(domain.uuid, self._cancel)
         except BpfexitError as error:
-            kept = "; its names stay those of the last time" if key in self._board.maps else ""
+            kept = "; its names are those of the last answer" if key in self._board.maps else ""
             self._board.fail(key, f"{error}{kept}")
             domain.uuid = ""  # it may be another domain's by then
         else:
-            self._board.publish(key, (regions, Layer.LIBVIRT))
+            self._board.publish(key, (regions, NameSource.LIBVIRT))
             self._board.clear(key)
         domain.schedule.postpone(self._clock())

@@ -1,4 +1,4 @@
-"""Asking all sources of memory maps, each when it is due. Knows no thread: see `memory_maps`."""
+"""Queries all sources of memory maps when they are due. Has no threads: see `memory_maps`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bpfexit.model.guest import Guest
 class MapReader:
     """Reads the maps of the guests that are running, and publishes each on its board.
 
-    A map is read at first sight, and again now and then: it changes when the guest's
-    firmware places the devices, when the guest is rebooted and when a device is plugged in.
+    A map is read when the guest is first seen, and again from time to time: it changes when the
+    firmware places the devices, when the guest reboots and when a device is plugged in.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class MapReader:
         self._known: frozenset[GuestKey] | None = None
 
     def read(self, guests: Mapping[GuestKey, Guest]) -> float:
-        """Ask what is due, of libvirt one map at most; return how long nothing else is, s."""
+        """Query what is due, of libvirt one map at most; return the time until the next, s."""
         self._follow(guests)
         self._qmp.read(guests)
         for_libvirt = {key: guests[key] for key in guests if self._is_for_libvirt(key)}
@@ -47,7 +47,7 @@ class MapReader:
         return max(0.0, due - self._clock())
 
     def unread(self, guests: Mapping[GuestKey, Guest]) -> list[str]:
-        """Return what has neither been read nor failed, a sentence on each source."""
+        """Return the sources that have neither answered nor failed, a sentence each."""
         for_libvirt = [key for key in guests if self._is_for_libvirt(key)]
         return [*self._qmp.unread(guests), *self._libvirt.unread(for_libvirt)]
 

@@ -1,7 +1,7 @@
 """The guests' own memory maps, through QMP or libvirt, read in a thread of their own.
 
-An interval never waits for a guest's QEMU or for libvirt: it takes what the thread has
-published by then.
+An interval never waits for a guest's QEMU or for libvirt: it takes the maps that the
+thread has published so far.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bpfexit.host.quiet_thread import start_without_signals
 from bpfexit.model.guest import Guest
 
 FIRST_WAIT_S = 1.0
-"""How long the start waits for the first answers, at most: a short run has names, too."""
+"""How long the start waits for the first answers, at most, so that short runs have names."""
 
 LAST_WAIT_S = 2.0
 """How long the end waits for the thread, whose work is cancelled. A thread that still does
@@ -27,9 +27,9 @@ not end, as its virsh sleeps uninterruptibly, does not keep the process."""
 
 
 class MemoryMaps:
-    """Publishes the maps of the guests that it is handed, empty where there is none.
+    """Publishes the maps of the guests that it is given, empty if unknown.
 
-    A failure is told once, in one line, and is among `failures()` as long as it lasts.
+    A failure is printed once, and is among `failures()` as long as it lasts.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class MemoryMaps:
     ) -> None:
         """Start with the guests that are running; `others` are running, too, but not watched.
 
-        A socket that says whose it is waits for that guest.
+        A socket that names its guest waits for that guest.
         """
         self._tell = tell
         self._cancel = Cancel()
@@ -56,7 +56,7 @@ class MemoryMaps:
         self._tell_notes()
 
     def __call__(self, guests: Mapping[GuestKey, Guest], /) -> Mapping[GuestKey, Mapped]:
-        """Hand over the guests that are running; return the maps that are known. Never waits."""
+        """Set the guests that are running; return the known maps. Never waits."""
         before, self._guests = self._guests, guests
         if before.keys() != guests.keys():
             self._changed.set()
@@ -64,11 +64,11 @@ class MemoryMaps:
         return self._reader.board.maps
 
     def failures(self) -> tuple[str, ...]:
-        """Return what keeps maps from being read now, a sentence each."""
+        """Return the current failures, a sentence each."""
         return tuple(dict.fromkeys(self._reader.board.failures.values()))
 
     def close(self) -> None:
-        """Stop reading, whatever it waits for; tell what was too slow for all of the run."""
+        """Stop reading at once; print the sources that were too slow for the whole run."""
         self._cancel.cancel()
         self._changed.set()
         self._thread.join(LAST_WAIT_S)
@@ -77,7 +77,7 @@ class MemoryMaps:
             self._tell(each)
 
     def _read(self) -> None:
-        """Read what is due until it is cancelled; a guest that is new is due at once."""
+        """Read what is due until it is cancelled; a new guest is due at once."""
         try:
             while not self._cancel.cancelled:
                 pause_s = self._reader.read(self._guests)

@@ -1,4 +1,4 @@
-"""What QEMU's `info mtree -f` says lies where in a guest. The text is not to be trusted."""
+"""A guest's memory map from QEMU's `info mtree -f`. The text is not trusted."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bpfexit.events.pio import PIO
 from bpfexit.events.region import Region
 
 MAX_CHARACTERS = 2 << 20
-"""More of the text is not read; a guest with hundreds of devices has some 100 KB."""
+"""Maximum length of the text; that of a guest with hundreds of devices has some 100 KB."""
 
 MAX_REGIONS = 16384
-"""Further ones are left out: what is beyond this is no memory map."""
+"""Maximum number of regions: a text with more is not a memory map."""
 
 MAX_NAME = 64
-"""Characters of a region's name; QEMU's own have up to 40."""
+"""Maximum characters of a region's name; QEMU's own have up to 40."""
 
 _SPACES = {"I/O": PIO, "memory": MMIO}
 _EMULATED = ("i/o", "romd")
@@ -35,8 +35,8 @@ _REGION = re.compile(
 def regions(text: str) -> tuple[Region, ...]:
     """Return the ports and addresses that are emulated, in order of kind and address.
 
-    Memory has none, since its accesses do not exit; nor has the root, which is what
-    is nowhere. Of a region in pieces, one from offset 0x10 on is called `NAME+0x10`.
+    RAM is left out, because its accesses do not exit, and so is the root, which has the
+    unassigned addresses. A piece of a region from offset 0x10 on is named `NAME+0x10`.
     """
     found = {
         (each.kind, each.first): each
@@ -76,7 +76,7 @@ def _region(kind: Kind, root: str, match: re.Match[str]) -> Region | None:
 
 
 def _disjoint(ordered: list[Region]) -> Iterator[Region]:
-    """Leave out what overlaps: a flat view has none such."""
+    """Leave out overlapping ranges: a flat view has none."""
     before: Region | None = None
     for each in ordered:
         if before is None or (before.kind, before.last) < (each.kind, each.first):

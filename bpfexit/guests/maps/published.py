@@ -1,20 +1,20 @@
-"""Memory maps as the interval takes them: something else has read and published them before."""
+"""Memory maps as an interval takes them: read and published elsewhere."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from bpfexit.events.region import Region
 from bpfexit.host.processes import Process
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 
-Mapped = tuple[tuple[Region, ...], Layer | None]
-"""A guest's memory map, and who gave it."""
+Mapped = tuple[tuple[Region, ...], NameSource | None]
+"""A guest's memory map and its source."""
 
 
 class GuestKey(NamedTuple):
-    """Which guest: its PID and its name may both be those of another one after it.
+    """Identifies a guest: a later one may have both its PID and its name.
 
-    `started` and `memory` are those of its `Process`; 0 and () where that is not in sight.
+    `started` and `memory` are those of its `Process`; 0 and () if that is not visible.
     """
 
     pid: int
@@ -24,20 +24,20 @@ class GuestKey(NamedTuple):
 
 
 def guest_key(guest: Guest, process: Process | None) -> GuestKey:
-    """Return what tells a guest from any other; the same wherever both are read."""
+    """Return the key of a guest, the same wherever it is read."""
     if process is None:
         return GuestKey(guest.pid, guest.name)
     return GuestKey(guest.pid, guest.name, process.started, process.memory)
 
 
 class Maps(Protocol):
-    """Memory maps that something else reads meanwhile: asking for them never waits."""
+    """Memory maps that are read elsewhere: taking them never waits."""
 
     def __call__(self, guests: Mapping[GuestKey, Guest], /) -> Mapping[GuestKey, Mapped]:
-        """Hand over the guests that are running; return the maps that are known by now."""
+        """Set the guests that are running; return the known maps."""
 
     def failures(self) -> tuple[str, ...]:
-        """Return what keeps maps from being read now, a sentence each."""
+        """Return the current failures, a sentence each."""
 
     def close(self) -> None:
         """Stop reading."""

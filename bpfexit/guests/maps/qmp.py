@@ -1,8 +1,7 @@
-"""Asking a guest's QEMU for its memory map over QMP, on a Unix socket that the user named.
+"""A guest's memory map over QMP, from a Unix socket that the user named.
 
-QEMU serves one client a socket, and others wait without a word; so a socket is
-held only for the question, and every wait has an end. Nothing that changes
-anything is ever sent.
+QEMU serves one client per socket, and others wait silently; so a socket is held only
+for the query, and every wait is limited. Only commands that change nothing are sent.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ from bpfexit.guests.maps.qmp_socket import Socket
 from bpfexit.host.cancel import Cancel, CancelledError
 
 TIMEOUT_S = 3.0
-"""For all of it: a QEMU that is busy answers in some ms; sockets are asked at the same time."""
+"""For a whole query: a busy QEMU answers within some ms; sockets are queried in parallel."""
 
 LONGEST_LINE = 2 << 20
-"""Bytes of an answer; that with the memory map has some 10 to 100 KB."""
+"""Maximum bytes of an answer; a memory map has some 10 to 100 KB."""
 
 MOST_MESSAGES = 5000
-"""Answers and events, while three are asked for; QEMU sends a handful."""
+"""Maximum answers and events for three commands; QEMU sends a handful."""
 
 COMMAND = "info mtree -f"
 """The human monitor's command for the memory map, flat."""
 
 ONE_CLIENT = (
-    "such a socket serves one client at a time, and another one (libvirt?) may hold it; "
+    "such a socket serves one client at a time, and another one (libvirt?) may use it; "
     "give QEMU a second `-qmp unix:PATH,server=on,wait=off`, or use --libvirt"
 )
 _BUSY = f"no answer within {TIMEOUT_S:.0f} s: {ONE_CLIENT}"
@@ -47,7 +46,7 @@ _PEER = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 @dataclass(frozen=True)
 class Answer:
-    """A guest's memory map; `pid` is the process that made the socket, `name` what QEMU's is."""
+    """A guest's memory map; `pid` made the socket, `name` is QEMU's name of the guest."""
 
     pid: int
     name: str
@@ -55,7 +54,7 @@ class Answer:
 
 
 Outcome = Answer | BpfexitError
-"""What a socket answers, or why it does not."""
+"""The answer of a socket, or why there is none."""
 
 
 def ask(
@@ -63,10 +62,10 @@ def ask(
     cancel: Cancel | None = None,
     take: Callable[[int, Outcome], object] = lambda *_: None,
 ) -> list[Outcome]:
-    """Ask all of them at once; return for each its answer, or why there is none.
+    """Query all sockets in parallel; return their answers, or why there are none.
 
-    `take` is called with the index of a socket and its outcome as soon as that is known: another
-    socket may take its time. Raises `CancelledError` as soon as that is wanted.
+    `take` is called with a socket's index and outcome as soon as it is known: another socket
+    may take longer. Raises `CancelledError` once cancelled.
     """
     if not sockets:
         return []
@@ -86,7 +85,7 @@ async def _ask_all(
         return outcome
 
     loop = asyncio.get_running_loop()
-    # What a server breaks inside the library comes back as its answer; nobody need print it, too.
+    # An error of the library is returned as the answer; asyncio must not print it as well.
     loop.set_exception_handler(lambda *_: None)
     answers = asyncio.gather(*map(asked, range(len(sockets))))
     with cancel.ending(lambda: loop.call_soon_threadsafe(answers.cancel)):
@@ -96,7 +95,7 @@ async def _ask_all(
 async def _ask(path: str) -> Outcome:
     try:
         return await asyncio.wait_for(_asked(path), TIMEOUT_S)
-    except Exception as error:  # whatever a server makes of it is one line
+    except Exception as error:  # one line, whatever the server sent
         return BpfexitError(f"--qmp {path}: {_why(error)}")
 
 
@@ -105,14 +104,14 @@ class _Client(QMPClient):
 
     def __init__(self, readbuflen: int) -> None:
         super().__init__(readbuflen=readbuflen)
-        self.events.event_filter = lambda _: False  # nobody reads them: they would pile up
+        self.events.event_filter = lambda _: False  # not read, they would pile up
         self._received = 0
 
     def _cb_inbound(self, msg: Message) -> Message:
         """Count: while messages are there to be read, asyncio looks at no clock."""
         self._received += 1
         if self._received > MOST_MESSAGES:
-            raise BpfexitError("it talks without end")
+            raise BpfexitError("it sends without end")
         return super()._cb_inbound(msg)
 
 
@@ -131,13 +130,13 @@ async def _asked(path: str) -> Answer:
                 await client.disconnect()
     regions = mtree.regions(text) if isinstance(text, str) else ()
     if not regions:
-        raise BpfexitError(f"the answer to `{COMMAND}` holds no memory map")
+        raise BpfexitError(f"the answer to `{COMMAND}` contains no memory map")
     return Answer(pid, str(name.get("name", "")) if isinstance(name, dict) else "", regions)
 
 
 def _connected(path: str) -> socket.socket:
     if not S_ISSOCK(os.stat(path).st_mode):
-        raise BpfexitError("it is no Unix socket")
+        raise BpfexitError("it is not a Unix socket")
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.setblocking(False)
@@ -149,13 +148,13 @@ def _connected(path: str) -> socket.socket:
 
 
 def _why(error: Exception) -> str:
-    """Say in words what went wrong; never in those of the server."""
+    """Return what went wrong, never in the server's words."""
     cause = error.exc if isinstance(error, ConnectError) else error
     reasons: list[tuple[type[Exception] | tuple[type[Exception], ...], str]] = [
         (BpfexitError, str(cause)),
         ((TimeoutError, BlockingIOError), _BUSY),
-        (FileNotFoundError, "there is no such socket"),
-        (ConnectionRefusedError, "nobody listens there; has its QEMU ended?"),
+        (FileNotFoundError, "no such socket"),
+        (ConnectionRefusedError, "no process listens on it; has its QEMU ended?"),
         (PermissionError, "it belongs to another user: run as root"),
         ((EOFError, ConnectionError, ExecInterruptedError), "it was closed before it answered"),
         (ExecuteError, f"QEMU refuses `{COMMAND}`"),
@@ -163,5 +162,5 @@ def _why(error: Exception) -> str:
     ]
     return next(
         (why for kind, why in reasons if isinstance(cause, kind)),
-        "what answers there does not speak QMP",
+        "the server does not speak QMP",
     )

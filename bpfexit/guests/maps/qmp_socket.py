@@ -1,4 +1,4 @@
-"""What `--qmp` names: a socket, and whose it is. Apart from `qmp`, which is slow to import."""
+"""The value of `--qmp`: a socket and its guest. Apart from `qmp`, which is slow to import."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bpfexit.model.guest import Guest
 
 @dataclass(frozen=True)
 class Socket:
-    """A socket that `--qmp` names, and the guest's name or pid; "" when it says neither."""
+    """A socket of `--qmp`, and its guest's name or PID; "" if not given."""
 
     guest: str
     path: str
 
     @classmethod
     def parse(cls, text: str) -> Socket:
-        """Read `[GUEST=]PATH`. Names and paths may hold `=`, so what exists decides."""
+        """Read `[GUEST=]PATH`. Names and paths may contain `=`: the path that exists decides."""
         parts = text.split("=")
         splits = [cls("=".join(parts[:at]), "=".join(parts[at:])) for at in range(len(parts))]
         existing = (each for each in splits if os.path.exists(each.path))
@@ -25,13 +25,13 @@ class Socket:
         return next(existing, None) or next(absolute, None) or splits[min(1, len(splits) - 1)]
 
     def is_of(self, guest: Guest) -> bool:
-        """Say whether the user means this guest."""
+        """Return whether the user names this guest."""
         return self.guest in (guest.name, str(guest.pid))
 
 
 @dataclass(frozen=True)
 class MapSources:
-    """Whom to ask for the guests' memory maps; nobody, as it is."""
+    """The sources of the guests' memory maps; by default none."""
 
     sockets: tuple[Socket, ...] = ()
     libvirt: bool = False
@@ -40,4 +40,4 @@ class MapSources:
         return bool(self.sockets) or self.libvirt
 
 
-NOBODY = MapSources()
+NO_MAP_SOURCES = MapSources()

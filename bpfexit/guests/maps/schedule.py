@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from math import inf
 
 FIRST_PAUSE_S = 10.0
-"""From the first reading to the second: the firmware has placed the devices by then."""
+"""From the first reading to the second: by then, the firmware has placed the devices."""
 
 LONGEST_PAUSE_S = 640.0
 
 
 @dataclass
 class Schedule:
-    """Due at once, then after 10, 20, 40 … s, and every 640 s from then on.
+    """Due at once, then after 10, 20, 40 … s, and finally every 640 s.
 
-    Each reading stops QEMU's main loop for a millisecond or so, hence the growing pause.
+    Each reading stops QEMU's main loop for about a millisecond, hence the growing pauses.
     """
 
     due: float = -inf
@@ -23,7 +23,7 @@ class Schedule:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing has been read so far."""
+        """Whether there was no reading so far."""
         return self.due == -inf
 
     def postpone(self, now: float) -> None:

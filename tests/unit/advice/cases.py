@@ -9,7 +9,7 @@ from bpfexit.events.mmio import MMIO
 from bpfexit.events.msr import MSR
 from bpfexit.events.pio import PIO
 from bpfexit.events.region import Region
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.names.reasons import Isa
@@ -72,7 +72,7 @@ def seen(
     **facts: Any,
 ) -> Snapshot:
     """Return a snapshot of one guest with its command line, its map and its host."""
-    mapped_by = Layer.QMP if regions else None
+    mapped_by = NameSource.QMP if regions else None
     about = {"vmm": "qemu", **(guest or {})}
     known = Guest(100, "alpha", options=options, regions=regions, mapped_by=mapped_by, **about)
     origin = Origin("host", kernel, backend, backend != PVM, HostFacts(**facts))

@@ -35,13 +35,13 @@ def test_a_recording_is_judged(path: Path) -> None:
 def test_a_recording_that_is_cut_is_judged_and_said_to_be(path: Path) -> None:
     text = path.read_text()
     path.write_text(text + text[:40])
-    assert "is not whole" in run("--input", str(path)).output
+    assert "is incomplete" in run("--input", str(path)).output
 
 
 def test_a_duration_is_not_for_a_recording(path: Path) -> None:
     failed = run("--input", str(path), "-d", "5").exception
     assert isinstance(failed, UsageError)
-    assert "a recording is read whole" in str(failed)
+    assert "reads the whole recording" in str(failed)
 
 
 def test_rules_are_listed_and_explained() -> None:

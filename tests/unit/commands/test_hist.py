@@ -17,7 +17,7 @@ from tests.unit.builders import Exits, pio, snapshot
 SEEN = snapshot(pio(0x70, ns=(100, 200)), Exits("HLT", ns=(10**6,)), Exits("CPUID", no_latency=2))
 BLIND = snapshot(
     pio(0x70, reason=None, isa=Isa.NONE, no_latency=9),
-    origin=Origin("host", "6.18.0", "kvm_pvm", emits_exits=False),
+    origin=Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False),
 )
 
 
@@ -34,10 +34,10 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["-d", "5"], "a recording is read whole"),
+        (["-d", "5"], "reads the whole recording"),
         (["--weight", "time"], "--weight does not apply to the format text"),
         (["-f", "folded", "--buckets", "fine"], "--buckets does not apply to the format folded"),
-        (["-f", "hgrm"], "there are 2: choose with"),
+        (["-f", "hgrm"], "not 2: choose one with"),
     ],
 )
 def test_what_makes_no_sense_is_refused(path: Path, options: list[str], why: str) -> None:

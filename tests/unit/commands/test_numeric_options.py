@@ -98,7 +98,7 @@ def test_rounds_of_more_exits_than_can_be_counted_are_refused() -> None:
     arguments = ("--mix", "cpuid=4294967295", "--rounds", str(largest("rounds")))
     result = CliRunner().invoke(cli, ["testguest", *arguments])
     assert isinstance(result.exception, UsageError)
-    assert "this mix allows 2147483648 rounds" in str(result.exception)
+    assert "this mix allows at most 2147483648 rounds" in str(result.exception)
 
 
 def test_a_run_of_any_number_of_intervals_goes_on() -> None:

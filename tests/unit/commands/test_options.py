@@ -208,15 +208,15 @@ def test_a_recording_is_not_asked_for_names(
     command: str, asked: tuple[str, ...], recording: str
 ) -> None:
     failed = CliRunner().invoke(cli, [*command.split(), recording, *asked]).exception
-    assert str(failed) == "--qmp and --libvirt are for guests of this host, not for --input"
+    assert str(failed) == "--qmp and --libvirt do not apply to --input: they query running guests"
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("record", "--than", "5ms"), "are for --events slow"),
-        (("record", "--rate", "7"), "are for --events slow"),
-        (("slow", "--input", "RECORDING", "-d", "5"), "a recording is read whole"),
+        (("record", "--than", "5ms"), "apply to --events slow only"),
+        (("record", "--rate", "7"), "apply to --events slow only"),
+        (("slow", "--input", "RECORDING", "-d", "5"), "reads the whole recording"),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(

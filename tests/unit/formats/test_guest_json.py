@@ -14,7 +14,7 @@ from bpfexit.events.pio import PIO
 from bpfexit.events.region import Region
 from bpfexit.formats.json import values as json_values
 from bpfexit.formats.json.guest import SCHEMA, decode, encode
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 from tests.unit.builders import guests
 
 WEB = Guest(
@@ -24,7 +24,7 @@ WEB = Guest(
     "qemu",
     (("machine", "pc"), ("no-hpet", "")),
     (Region(PIO, 0x608, 0x60B, "acpi-tmr"), Region(MMIO, 0, 2**64 - 1, "system")),
-    Layer.QMP,
+    NameSource.QMP,
     manager="libvirt",
     cpu_quota=2.5,
 )
@@ -88,7 +88,7 @@ def test_another_line_is_none(line: str) -> None:
     ],
 )
 def test_what_is_no_guest_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(BpfexitError, match=r"does not parse|not known"):
+    with pytest.raises(BpfexitError, match=r"is not valid|unknown"):
         decode(json.dumps(json.loads(encode(WEB)) | wrong))
 
 

@@ -18,7 +18,7 @@ from bpfexit.formats.json import snapshot as lines
 from bpfexit.model.address_names import AddressNames
 from bpfexit.model.diff import compare
 from bpfexit.model.distribution import Distribution, distributions
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query
 from tests.unit.builders import Exits, pio, snapshot
@@ -27,7 +27,7 @@ EVIL = 'a"b\n;\x1b[2J'
 
 
 def seen(name: str = "acpi-tmr") -> Snapshot:
-    own = Guest(100, "alpha", regions=(Region(PIO, 0x608, 0x60B, name),), mapped_by=Layer.QMP)
+    own = Guest(100, "alpha", regions=(Region(PIO, 0x608, 0x60B, name),), mapped_by=NameSource.QMP)
     exits = (pio(0x608, ns=(500,)), pio(0x70, ns=(50,)), Exits("HLT", (5,)))
     return replace(snapshot(*exits), guests=(own,))
 

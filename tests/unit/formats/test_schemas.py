@@ -93,7 +93,7 @@ def test_a_recording_of_version_1_reads_as_it_was_written(path: Path) -> None:
     whole = total(path, Filter()).snapshot
     assert whole.exits == sum(row["count"] for each in old for row in each["rows"])
     assert whole.lost.extra_accesses == sum(each["lost"]["folded"] for each in old)
-    assert whole.origin.emits_exits == old[0]["emits_exits"]
+    assert whole.origin.has_exit_events == old[0]["emits_exits"]
 
 
 def test_a_header_and_slow_exits_of_version_1_are_read() -> None:

@@ -49,7 +49,8 @@ DOCUMENT_FIELDS = [
     "vcpus",
     "rows",
 ]
-LOST_FIELDS = ["map_full", "vcpus_full", "missed", "unpaired", "extra_accesses", "unended"]
+LOST_FIELDS = ["map_full", "vcpus_full", "missed", "unpaired", "extra_accesses"]
+LOST_FIELDS += ["string_io", "unended"]
 VCPU_FIELDS = ["vm", "pid", "tid", "vcpu", "guest_ns"]
 ROW_FIELDS = [
     "vm",
@@ -70,7 +71,7 @@ ROW_FIELDS = [
     "no_latency",
     "hist",
 ]
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 
 
 def small() -> Snapshot:

@@ -15,7 +15,7 @@ from bpfexit.guests import guests
 from bpfexit.guests.guests import Guests
 from bpfexit.guests.maps.published import GuestKey, Mapped, NoMaps
 from bpfexit.model.ended import MOST_ENDED
-from bpfexit.model.guest import Guest, Identity, Layer
+from bpfexit.model.guest import Guest, Identity, NameSource
 from tests.unit.fake_processes import put
 
 PID = 4711
@@ -219,7 +219,7 @@ class Given(NoMaps):
         return self.maps
 
 
-MAPPED: Mapped = ((Region(PIO, 0x608, 0x60B, "acpi-tmr"),), Layer.QMP)
+MAPPED: Mapped = ((Region(PIO, 0x608, 0x60B, "acpi-tmr"),), NameSource.QMP)
 
 
 def test_memory_maps_come_when_they_are_there_and_stay_after_the_end(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_memory_maps_come_when_they_are_there_and_stay_after_the_end(tmp_path: P
     known = Guests(given, tmp_path)
     assert known.update(seen(PID)) == (WEB,)
     given.maps = dict.fromkeys(given.handed, MAPPED)
-    found = replace(WEB, regions=MAPPED[0], mapped_by=Layer.QMP)
+    found = replace(WEB, regions=MAPPED[0], mapped_by=NameSource.QMP)
     assert known.update(seen(PID)) == (found,)
     assert known.update(seen(PID)) is known.update(seen(PID))
     given.maps = {}
@@ -273,11 +273,11 @@ def test_a_process_with_a_guest_holds_it_open(tmp_path: Path) -> None:
     folder = tmp_path / "proc" / str(PID) / "fd"
     folder.mkdir(parents=True)
     (folder / "0").symlink_to("/dev/null")
-    assert guests.doubts([PID], tmp_path) == [
+    assert guests.warnings([PID], tmp_path) == [
         "process 4711 is not running a KVM guest; waiting for one"
     ]
     (folder / "9").symlink_to("anon_inode:kvm-vm")
-    assert guests.doubts([PID], tmp_path) == []
+    assert guests.warnings([PID], tmp_path) == []
 
 
 def kill_says(monkeypatch: pytest.MonkeyPatch, error: type[OSError]) -> None:
@@ -291,13 +291,13 @@ def test_a_process_that_is_not_there_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kill_says(monkeypatch, ProcessLookupError)
-    with pytest.raises(BpfexitError, match=r"no such process: 4711 .*`pgrep -a qemu`"):
-        guests.doubts([PID], tmp_path)
+    with pytest.raises(BpfexitError, match=r"no such process: 4711 .*`bpfexit guests`"):
+        guests.warnings([PID], tmp_path)
 
 
 def test_a_number_beyond_those_of_processes_is_of_none(tmp_path: Path) -> None:
     with pytest.raises(BpfexitError, match="no such process: 4294967295"):
-        guests.doubts([2**32 - 1], tmp_path)
+        guests.warnings([2**32 - 1], tmp_path)
 
 
 def test_a_process_that_proc_hides_may_run_a_guest(
@@ -305,8 +305,8 @@ def test_a_process_that_proc_hides_may_run_a_guest(
 ) -> None:
     kill_says(monkeypatch, PermissionError)
     assert guests.has_guest(PID, tmp_path) is None
-    (doubt,) = guests.doubts([PID], tmp_path)
-    assert doubt.startswith("whether process 4711 runs a KVM guest is unknown without CAP_SYS_PT")
+    (warning,) = guests.warnings([PID], tmp_path)
+    assert warning.startswith("whether process 4711 runs a KVM guest is unknown without CAP_SYS_PT")
 
 
 @pytest.mark.parametrize("function", ["listdir", "readlink"])
@@ -326,7 +326,7 @@ def test_a_process_that_may_not_be_looked_into_may_run_a_guest(
 
     monkeypatch.setattr(os, function, refuse)
     assert guests.has_guest(PID, tmp_path) is None
-    assert "is unknown without CAP_SYS_PTRACE" in guests.doubts([PID], tmp_path)[0]
+    assert "is unknown without CAP_SYS_PTRACE" in guests.warnings([PID], tmp_path)[0]
     assert guests.running(tmp_path) == []
     assert guests.candidates(tmp_path) == [PID]
 
@@ -335,7 +335,7 @@ def test_ids_of_another_namespace_are_not_looked_up(tmp_path: Path) -> None:
     link = tmp_path / "proc" / "self" / "ns" / "pid"
     link.parent.mkdir(parents=True)
     link.symlink_to("pid:[4026532421]")
-    assert guests.doubts([PID], tmp_path) == []
+    assert guests.warnings([PID], tmp_path) == []
 
 
 def test_a_process_that_cannot_be_read_about_has_not_ended(tmp_path: Path) -> None:

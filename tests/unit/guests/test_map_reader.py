@@ -15,7 +15,7 @@ from bpfexit.guests.maps.qmp import Answer
 from bpfexit.guests.maps.qmp_socket import MapSources, Socket
 from bpfexit.guests.maps.schedule import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from bpfexit.host.cancel import Cancel
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 from tests.unit.guests.keyed import key, keyed
 
 A, B = Guest(1, "a"), Guest(2, "b")
@@ -84,8 +84,8 @@ def raised(value: AnswerT | BpfexitError) -> AnswerT:
 
 
 NOTHING: Mapped = ((), None)
-BY_QMP: Mapped = (MAP, Layer.QMP)
-BY_LIBVIRT: Mapped = (MAP, Layer.LIBVIRT)
+BY_QMP: Mapped = (MAP, NameSource.QMP)
+BY_LIBVIRT: Mapped = (MAP, NameSource.LIBVIRT)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_nameless_qemu_is_the_only_guest_or_nobody(world: World) -> None:
     reader = world.reader(Socket("", "q"))
     assert reader.read(A, B) == [NOTHING, NOTHING]
     assert reader.noted == reader.failures
-    assert "2 of the guests" in reader.noted[0]
+    assert "2 of the watched guests" in reader.noted[0]
 
 
 def test_a_nameless_qemu_stays_the_guest_that_it_was(world: World) -> None:
@@ -124,7 +124,7 @@ def test_a_nameless_qemu_stays_the_guest_that_it_was(world: World) -> None:
     reader = world.reader(Socket("", "q"))
     reader.read(A)
     world.qmp["q"] = Answer(77, "", NEW)
-    assert reader.read(A, B, now=11) == [(NEW, Layer.QMP), NOTHING]
+    assert reader.read(A, B, now=11) == [(NEW, NameSource.QMP), NOTHING]
     assert reader.noted == []
 
 
@@ -133,14 +133,14 @@ def test_a_socket_that_another_process_has_made_is_another_guests(world: World) 
     reader = world.reader(Socket("", "q"))
     reader.read(A, B)
     world.qmp["q"] = Answer(2, "", NEW)
-    assert reader.read(A, B, now=11) == [BY_QMP, (NEW, Layer.QMP)]
+    assert reader.read(A, B, now=11) == [BY_QMP, (NEW, NameSource.QMP)]
 
 
 def test_the_map_of_a_guest_that_is_not_watched_is_not_another_ones(world: World) -> None:
     world.qmp["q"] = Answer(2, "", MAP)
     reader = world.reader(Socket("", "q"), others=[2])
     assert reader.read(A) == [NOTHING]
-    assert "none of the guests" in reader.noted[0]
+    assert "none of the watched guests" in reader.noted[0]
 
 
 def test_a_failure_is_noted_once_and_lasts_until_the_source_answers(world: World) -> None:
@@ -187,7 +187,7 @@ def test_a_guest_that_starts_later_is_asked_then(world: World) -> None:
 
 
 def test_a_socket_that_says_nothing_of_its_guest_is_asked_when_one_starts(world: World) -> None:
-    world.qmp["q"] = BpfexitError("--qmp q: there is no such socket")
+    world.qmp["q"] = BpfexitError("--qmp q: no such socket")
     reader = world.reader(Socket("", "q"))
     reader.read()
     world.qmp["q"] = Answer(1, "", MAP)
@@ -231,11 +231,11 @@ def test_what_has_changed_is_seen_and_a_failure_leaves_it_as_it_was(world: World
     reader = world.reader(Socket("", "q"))
     reader.read(A)
     world.qmp["q"] = Answer(1, "a", NEW)
-    assert reader.read(A, now=11) == [(NEW, Layer.QMP)]
+    assert reader.read(A, now=11) == [(NEW, NameSource.QMP)]
     world.qmp["q"] = BpfexitError("gone")
     for second in range(12, 1000):
-        assert reader.read(A, now=second) == [(NEW, Layer.QMP)]
-    assert reader.noted == ["gone; its names stay those of the last time"]
+        assert reader.read(A, now=second) == [(NEW, NameSource.QMP)]
+    assert reader.noted == ["gone; its names are those of the last answer"]
 
 
 def test_libvirt_is_asked_for_the_guests_it_runs(world: World) -> None:
@@ -244,7 +244,7 @@ def test_libvirt_is_asked_for_the_guests_it_runs(world: World) -> None:
     assert reader.read(A, B) == [NOTHING, BY_LIBVIRT]
     assert world.asked == ["virsh list", "U-B"]
     world.maps["U-B"] = NEW
-    assert reader.read(A, B, now=11) == [NOTHING, (NEW, Layer.LIBVIRT)]
+    assert reader.read(A, B, now=11) == [NOTHING, (NEW, NameSource.LIBVIRT)]
 
 
 def test_of_many_guests_each_is_published_as_soon_as_it_has_answered(world: World) -> None:
@@ -262,7 +262,7 @@ def test_a_socket_comes_before_libvirt_and_libvirt_after_a_failure(world: World)
     world.qmp = {"q": Answer(1, "a", MAP), "dead": BpfexitError("dead")}
     world.domains, world.maps = {"a": "U-A", "b": "U-B"}, {"U-B": NEW}
     reader = world.reader(Socket("a", "q"), Socket("b", "dead"), with_libvirt=True)
-    assert reader.read(A, B) == [BY_QMP, (NEW, Layer.LIBVIRT)]
+    assert reader.read(A, B) == [BY_QMP, (NEW, NameSource.LIBVIRT)]
     world.qmp["dead"] = Answer(2, "b", MAP)
     assert reader.read(A, B, now=11) == [BY_QMP, BY_QMP]
     world.asked.clear()

@@ -22,7 +22,7 @@ from bpfexit.guests.maps.qmp import Answer
 from bpfexit.guests.maps.qmp_socket import MapSources, Socket
 from bpfexit.host.bounded_run import bounded_run
 from bpfexit.host.cancel import Cancel, CancelledError
-from bpfexit.model.guest import Guest, Identity, Layer
+from bpfexit.model.guest import Guest, Identity, NameSource
 from tests.unit.fake_processes import put
 from tests.unit.guests.keyed import key, keyed
 
@@ -92,7 +92,7 @@ def test_the_first_answers_are_there_at_the_start(sources: Sources) -> None:
     sources.may_answer.set()
     maps = MemoryMaps(SOCKETS, print, keyed(A))
     try:
-        assert maps(keyed(A)) == {key(A): (MAP, Layer.QMP)}
+        assert maps(keyed(A)) == {key(A): (MAP, NameSource.QMP)}
     finally:
         maps.close()
 
@@ -238,7 +238,7 @@ def until_mapped(known: Guests, pids: Sequence[int], number: int) -> None:
 
 
 def mapped(guests: Sequence[Guest]) -> int:
-    return sum(guest.mapped_by is Layer.LIBVIRT for guest in guests)
+    return sum(guest.mapped_by is NameSource.LIBVIRT for guest in guests)
 
 
 @pytest.mark.usefixtures("impatient")

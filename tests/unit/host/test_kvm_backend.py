@@ -14,16 +14,16 @@ def load(root: Path, *modules: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "isa", "emits_exits"),
+    ("module", "isa", "has_exit_events"),
     [("kvm_intel", Isa.VMX, True), ("kvm_amd", Isa.SVM, True), ("kvm_pvm", Isa.NONE, False)],
 )
 def test_a_back_end_is_known_by_its_module(
-    tmp_path: Path, module: str, isa: Isa, emits_exits: bool
+    tmp_path: Path, module: str, isa: Isa, has_exit_events: bool
 ) -> None:
     load(tmp_path, "kvm", module)
     backend = kvm.backend(tmp_path)
     assert backend
-    assert (backend.module, backend.isa, backend.emits_exits) == (module, isa, emits_exits)
+    assert (backend.module, backend.isa, backend.has_exit_events) == (module, isa, has_exit_events)
 
 
 def test_kvm_alone_is_no_back_end(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bpfexit.host import preflight, tracefs
 from bpfexit.host.check import Check, Status
 from bpfexit.host.kvm import BACKENDS, Backend
 from bpfexit.tracer import plan as programs
+from bpfexit.tracer.exit_fields import from_record
 from tests.unit.fake_machine import EXIT_FORMAT, NO_CAPABILITIES, Machine
 
 
@@ -48,23 +49,23 @@ def test_nothing_is_wrong_with_a_machine_that_has_all(tmp_path: Path, module: st
 
 def test_a_back_end_without_exits_is_warned_of_and_used(pvm: Machine) -> None:
     assert bad(pvm) == {"KVM": Status.WARN}
-    assert "emits no kvm_exit" in check(pvm, "KVM").fact
+    assert "has no kvm_exit" in check(pvm, "KVM").fact
     assert preflight.ready(pvm.root).backend.module == "kvm_pvm"
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_events_looked_for_are_those_attached_to(backend: Backend) -> None:
-    records = {
-        event: dict.fromkeys(fields, 8) for event, fields in programs.record_fields().items()
-    }
-    if backend.emits_exits:
-        plan = programs.plan_with_exits(records, False, 1, 1)
+    fields = from_record("of this test")
+    names = programs.exit_record_fields(programs.DEFAULT_VIEWS, fields)
+    records = {event: dict.fromkeys(fields, 8) for event, fields in names.items()}
+    if backend.has_exit_events:
+        plan = programs.plan_with_exits(records, fields, False, 1, 1)
     else:
         plan = programs.plan_without_exits(records, 0, False, 1, 1)
     # The format of kvm_exit names the reasons, even if none is ever seen.
     attached = {each.event for each in plan.attachments if each.group == "kvm"} | {"kvm_exit"}
     assert set(preflight.needed_events(backend)) == attached
-    assert set(preflight.EXIT_FIELDS) == set(programs.record_fields()["kvm_exit"])
+    assert set(preflight.EXIT_FIELDS) == set(names["kvm_exit"])
 
 
 @pytest.mark.parametrize(
@@ -88,8 +89,8 @@ def test_capabilities(intel: Machine, capabilities: int, missing: str) -> None:
 def test_root_without_capabilities_is_told_of_its_container(intel: Machine) -> None:
     intel.privileges(NO_CAPABILITIES, uid=0)
     assert refusal(intel) == (
-        "this process is root, but lacks CAP_BPF and CAP_PERFMON: give them to its container "
-        "or service, as in `--cap-add BPF --cap-add PERFMON`"
+        "this process is root, but lacks CAP_BPF and CAP_PERFMON: add them to its container "
+        "or service, as with `--cap-add BPF --cap-add PERFMON`"
     )
 
 
@@ -235,7 +236,7 @@ def test_tracefs_that_cannot_be_mounted(intel: Machine, mount_refused: None) -> 
 def test_tracefs_that_is_roots_alone(intel: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracefs, "find", lambda _root: None)
     monkeypatch.setattr(os, "access", lambda place, _mode: place != intel.tracefs)
-    assert refusal(intel).startswith("this process may not look into /sys/kernel/tracing: run")
+    assert refusal(intel).startswith("this process may not read /sys/kernel/tracing: run")
 
 
 @pytest.mark.parametrize("event", preflight.EVENTS)

@@ -12,16 +12,18 @@ from bpfexit.events.region import Region
 from bpfexit.model.address_names import AddressName, address_name, joined_name
 from bpfexit.model.diff import compare
 from bpfexit.model.distribution import distributions
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query, view
 from tests.unit.builders import Exits, pio, snapshot
 
-GUESS = AddressName("acpi-tmr", Layer.PLATFORM, is_guess=True)
+GUESS = AddressName("acpi-tmr", NameSource.PLATFORM, is_guess=True)
 
 
-def guest(pid: int, *regions: Region, layer: Layer = Layer.QMP, name: str = "alpha") -> Guest:
-    return Guest(pid, name, regions=regions, mapped_by=layer)
+def guest(
+    pid: int, *regions: Region, source: NameSource = NameSource.QMP, name: str = "alpha"
+) -> Guest:
+    return Guest(pid, name, regions=regions, mapped_by=source)
 
 
 def port(first: int, name: str, last: int | None = None) -> Region:
@@ -36,22 +38,22 @@ def test_without_a_guest_the_platform_answers_and_it_is_a_guess() -> None:
 
 def test_an_msr_is_what_it_is() -> None:
     found = address_name(MSR, 0x6E0, [Guest(1, "a")])
-    assert found == AddressName("TSC_DEADLINE", Layer.PLATFORM, is_guess=False)
+    assert found == AddressName("TSC_DEADLINE", NameSource.PLATFORM, is_guess=False)
     assert found.marked == "TSC_DEADLINE"
 
 
 def test_the_guests_own_map_wins_and_the_platform_stands_behind_it() -> None:
     own = guest(1, port(0x600, "other", 0x60F))
-    assert address_name(PIO, 0x608, [own]) == AddressName("other", Layer.QMP)
+    assert address_name(PIO, 0x608, [own]) == AddressName("other", NameSource.QMP)
     assert address_name(PIO, 0x40, [own]) == AddressName(
-        "pit channel 0", Layer.PLATFORM, is_guess=True
+        "pit channel 0", NameSource.PLATFORM, is_guess=True
     )
 
 
 def test_a_coarse_region_gets_the_register_and_keeps_its_layer() -> None:
     page = Region(MMIO, 0xFEE00000, 0xFEEFFFFF, "kvm-apic-msi")
-    found = address_name(MMIO, 0xFEE000B0, [guest(1, page, layer=Layer.LIBVIRT)])
-    assert found == AddressName("kvm-apic-msi EOI", Layer.LIBVIRT)
+    found = address_name(MMIO, 0xFEE000B0, [guest(1, page, source=NameSource.LIBVIRT)])
+    assert found == AddressName("kvm-apic-msi EOI", NameSource.LIBVIRT)
 
 
 def test_regions_without_anybody_who_gave_them_are_none() -> None:
@@ -60,8 +62,8 @@ def test_regions_without_anybody_who_gave_them_are_none() -> None:
 
 def test_guests_that_differ_are_all_named_up_to_three() -> None:
     guests = [guest(at, port(0x70, name)) for at, name in enumerate("aabcd")]
-    assert address_name(PIO, 0x70, guests[:4]) == AddressName("a|b|c", Layer.QMP)
-    assert address_name(PIO, 0x70, guests) == AddressName("a|b|c|…", Layer.QMP)
+    assert address_name(PIO, 0x70, guests[:4]) == AddressName("a|b|c", NameSource.QMP)
+    assert address_name(PIO, 0x70, guests) == AddressName("a|b|c|…", NameSource.QMP)
 
 
 def test_one_guest_that_was_not_asked_makes_it_a_guess() -> None:
@@ -135,12 +137,12 @@ def test_a_comparison_names_an_address_as_both_sides_do() -> None:
         for time, name in ((10, "a"), (20, "b"))
     )
     (line,) = compare(before, after, Query(("port",))).lines
-    assert line.name == AddressName("a|b", Layer.QMP)
+    assert line.name == AddressName("a|b", NameSource.QMP)
 
 
 def test_a_distribution_has_the_name_of_its_address() -> None:
     found = distributions(two_guests(), Query(("vm", "port")))
     named = {(each.labels["vm"], each.labels["address"]): each.name for each in found}
-    assert named["alpha", 0x70] == AddressName("a", Layer.QMP)
-    assert named["beta", 0x608] == AddressName("tmr", Layer.QMP)
+    assert named["alpha", 0x70] == AddressName("a", NameSource.QMP)
+    assert named["beta", 0x608] == AddressName("tmr", NameSource.QMP)
     assert named["alpha", None] is None

@@ -17,7 +17,7 @@ from bpfexit.names.reasons import Isa
 from tests.unit.builders import Exits, pio, snapshot, snapshots
 
 BY = st.lists(st.sampled_from(DIMENSIONS), min_size=1, unique=True).map(tuple)
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 
 
 def tops(found: Diff) -> list[Line]:
@@ -146,7 +146,7 @@ def test_without_exits_rates_and_time_in_user_space_are_compared() -> None:
 
     found = compare(row(4, 2500), row(2, 500), Query(("port",)))
     line = only(found)
-    assert found.in_user
+    assert found.userspace
     assert (line.rate_ratio, line.mean_ratio) == (0.5, 0.2)
     assert (line.saved, found.saved) == (9000, 9000)
     assert isnan(line.before.mean)

@@ -177,7 +177,7 @@ def test_a_file_that_is_recorded_to_is_not_opened_and_its_holder_is_named(tmp_pa
         assert holder.stdout
         assert holder.stdin
         assert holder.stdout.readline() == "\n"
-        with pytest.raises(BpfexitError, match=rf": process {holder.pid} records to it; stop that"):
+        with pytest.raises(BpfexitError, match=rf": process {holder.pid} records to it; stop it"):
             opened(path, append=True)
         holder.communicate("\n")
     assert not opened(path, append=True)

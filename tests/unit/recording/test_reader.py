@@ -16,7 +16,7 @@ from bpfexit.recording.reader import RecordingSource
 from tests.unit.builders import Exits, pio, snapshot, tally
 
 NO_FILTER = Filter()
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 
 
 def three() -> list[Snapshot]:
@@ -72,7 +72,7 @@ def test_it_says_how_long_the_next_snapshot_lasted(tmp_path: Path) -> None:
 def test_the_back_end_is_that_of_the_recording(tmp_path: Path, origin: Origin | None) -> None:
     of = snapshot(pio(0x70, no_latency=1, isa=Isa.NONE, reason=None), origin=origin)
     source = RecordingSource(written(tmp_path, lines([of])), NO_FILTER)
-    assert source.emits_exits is (origin is None)
+    assert source.has_exit_events is (origin is None)
 
 
 def test_a_cut_last_line_is_left_out_and_said(tmp_path: Path) -> None:
@@ -113,12 +113,12 @@ def test_a_gzip_that_is_cut_anywhere_gives_what_is_whole(tmp_path: Path) -> None
     ("data", "why"),
     [
         (b"", "contains no complete interval"),
-        (b"\n", "line 1: it does not parse"),
-        (b"# a log\n", "line 1: it does not parse"),
+        (b"\n", "line 1: it is not valid"),
+        (b"# a log\n", "line 1: it is not valid"),
         (b"{}\n", "line 1: it is not of the schema"),
-        (b'{"schema":"bpfexit.snapshot/1"', "line 1: it does not parse"),
+        (b'{"schema":"bpfexit.snapshot/1"', "line 1: it is not valid"),
         (b"\xff\xfe\x00junk\n", "line 1: it is not UTF-8 text"),
-        (b"\0" * 100, "line 1: it does not parse"),
+        (b"\0" * 100, "line 1: it is not valid"),
     ],
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, data: bytes, why: str) -> None:
@@ -252,7 +252,7 @@ def test_a_reason_that_is_not_in_it_is_told_of(tmp_path: Path) -> None:
             Filter(pids=(7,), vcpus=(3,)),
             ["no exit of process 7: it has 100, 200", "no exit of vCPU 3: it has 0, 1"],
         ),
-        (Filter(pids=(200,), vcpus=(1,)), ["no exit that -p, -v and --reason all choose"]),
+        (Filter(pids=(200,), vcpus=(1,)), ["no exit that matches all of -p, -v and --reason"]),
         (Filter(pids=(100,), vcpus=(1,)), []),
     ],
 )

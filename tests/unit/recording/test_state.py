@@ -15,7 +15,7 @@ from bpfexit.formats.json import recording as recording_json
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.formats.json.recording import Header
 from bpfexit.model.filter import Filter
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.recording import state as known
@@ -30,7 +30,7 @@ MORE = ({"kernel.numa_balancing": "1"}, ("avic",), 4096, 1024)
 FACTS = HostFacts("Some CPU", 4, "tsc", "always", {"kvm.halt_poll_ns": "0"}, *MORE)
 HEADER = Header("0.1.0", Origin("host", "6.18.0", "kvm_amd", facts=FACTS), 1.0, 1000.0)
 WEB = Guest(100, "alpha", "qemu", "qemu", (("machine", "pc"),))
-MAPPED = replace(WEB, regions=(Region(PIO, 0x608, 0x60B, "t"),), mapped_by=Layer.QMP)
+MAPPED = replace(WEB, regions=(Region(PIO, 0x608, 0x60B, "t"),), mapped_by=NameSource.QMP)
 DB = Guest(101, "db", "libvirt")
 
 

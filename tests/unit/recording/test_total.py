@@ -1,4 +1,4 @@
-"""A recording as one snapshot: windows miss and share nothing, chunks make no difference."""
+"""A recording as one snapshot: windows miss and share nothing."""
 
 import gzip
 from itertools import pairwise
@@ -12,15 +12,13 @@ from bpfexit.errors import BpfexitError
 from bpfexit.formats.json import recording as recording_json
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.formats.json.recording import Header
-from bpfexit.model import histograms
 from bpfexit.model.filter import Filter
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin, Snapshot, merged
-from bpfexit.recording import total as summing
 from bpfexit.recording.reader import RecordingSource
-from bpfexit.recording.total import Adding, total, within
-from tests.unit.builders import pio, snapshot, snapshots, tally, vcpu_tally
+from bpfexit.recording.total import total, within
+from tests.unit.builders import pio, snapshot, tally
 
 HEADER = Header("0.1.0", Origin("host", "6.18.0", "kvm_amd"), 1.0, 1000.0, (Guest(100, "alpha"),))
 
@@ -126,22 +124,6 @@ def test_an_interval_belongs_where_its_middle_lies(tmp_path: Path) -> None:
     assert (found.intervals, found.snapshot.start) == (2, 1001.0)
     with pytest.raises(BpfexitError, match=r"it lasts 5\.0 s"):
         total(path, Filter(), 7)
-
-
-@given(st.lists(snapshots(), min_size=1, max_size=6), st.integers(1, 100_000), st.integers(1, 1000))
-def test_chunks_make_no_difference(of: list[Snapshot], waiting: int, entries: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(summing, "_LEAST_WAITING", waiting)
-        patch.setattr(histograms, "ENTRIES_AT_ONCE", entries)
-        adding = Adding()
-        for each in of:
-            adding.add(each)
-        found, whole = adding.sum(), merged(of)
-    assert adding.intervals == len(of)
-    assert tally(found) == tally(whole)
-    assert vcpu_tally(found) == vcpu_tally(whole)
-    assert (found.lost, found.in_flight, found.start) == (whole.lost, whole.in_flight, whole.start)
-    assert found.duration_s == pytest.approx(whole.duration_s)
 
 
 @pytest.mark.parametrize("name", ["exits.jsonl", "exits.jsonl.gz"])

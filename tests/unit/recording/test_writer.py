@@ -16,7 +16,7 @@ from bpfexit.formats.json import guest as guest_json
 from bpfexit.formats.json.recording import Header
 from bpfexit.formats.json.snapshot import encode
 from bpfexit.model.filter import Filter
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin
 from bpfexit.recording.reader import RecordingSource
@@ -32,7 +32,7 @@ MORE = ({"kernel.numa_balancing": "1"}, ("avic",), 4096, 1024)
 """Settings, CPU flags, and swap space."""
 
 REGIONS = (Region(PIO, 0x608, 0x60B, "acpi-tmr"), Region(MMIO, 0, 9, "ram"))
-WEB = Guest(100, "alpha", "qemu", "qemu", (("machine", "pc"),), REGIONS, Layer.QMP)
+WEB = Guest(100, "alpha", "qemu", "qemu", (("machine", "pc"),), REGIONS, NameSource.QMP)
 DB = Guest(101, "db", "libvirt")
 
 
@@ -133,7 +133,7 @@ def test_a_full_disk_leaves_whole_intervals(
         return real(fd, data[: left.pop()])
 
     monkeypatch.setattr(os, "write", write)
-    with pytest.raises(BpfexitError, match="No space left on device; it is whole"):
+    with pytest.raises(BpfexitError, match="No space left on device; it is complete"):
         recorder.write(snapshot(pio(2, ns=(2,))))
     assert (tmp_path / name).read_bytes() == whole
 
@@ -150,13 +150,13 @@ def test_a_full_disk_leaves_no_file_without_an_interval(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", write)
-        with pytest.raises(BpfexitError, match="No space left on device; nothing is recorded"):
+        with pytest.raises(BpfexitError, match="No space left on device; nothing was recorded"):
             Recorder(path, header)
     assert not path.exists()
     recorder = Recorder(path, header)
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", write)
-        with pytest.raises(BpfexitError, match="nothing is recorded"):
+        with pytest.raises(BpfexitError, match="nothing was recorded"):
             recorder.write(snapshot(pio(2, ns=(2,))))
         recorder.close()
     assert not path.exists()
@@ -188,7 +188,7 @@ def test_a_file_that_is_emptied_begins_anew(tmp_path: Path, name: str) -> None:
     assert [*iter(source.next, None)]
     assert source.notes() == []
     (note,) = recorder.notes()
-    assert note == f"another process has emptied {path}: the recording begins anew"
+    assert note == f"another process has emptied {path}: the recording starts over"
     assert recorder.notes() == []
 
 
@@ -226,7 +226,7 @@ def test_a_file_that_is_removed_ends_the_recording(tmp_path: Path) -> None:
     recorder = Recorder(path, header)
     recorder.write(snapshot(pio(1, ns=(1,))))
     path.unlink()
-    with pytest.raises(BpfexitError, match="was removed while it was recorded to"):
+    with pytest.raises(BpfexitError, match="was removed during the recording"):
         recorder.write(snapshot(pio(2, ns=(2,))))
     recorder.close()
 
@@ -294,7 +294,7 @@ def test_a_compressed_file_cut_between_two_members_is_told_from_a_whole_one(
         found = total(path, Filter())
         assert found.intervals == intervals
         (note,) = found.notes
-        assert "has no end mark: it is still recorded to, was not closed, or its end" in note
+        assert "has no end mark: it is still being recorded, was not closed, or its end" in note
     recorded(path, 1, append=True)
     assert total(path, Filter()).notes == ()
 

@@ -4,7 +4,6 @@ import io
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -12,50 +11,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bpfexit.formats.json.snapshot import decode
-from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.view import Query
-from bpfexit.recording.total import Adding
 from bpfexit.run.loop import Run, intervals
 from bpfexit.run.signals import Interrupts
 from bpfexit.ui.batch import show_json, show_tables
-from tests.unit.builders import pio, snapshot
+from tests.unit.run.fake_source import FakeSource
 
 INTERVAL = 0.001
-
-
-class FakeSource:
-    """Counts how often it was read: one exit in the first snapshot, two in the second, ..."""
-
-    emits_exits = True
-
-    def __init__(self, lasts: float | None = None, holds: int = 10**6) -> None:
-        self._lasts = lasts
-        self._holds = holds
-        self.calls: list[str] = []
-        self.calls_of_cost: list[str] = []
-
-    def _read(self, call: str) -> Snapshot | None:
-        self.calls.append(call)
-        number = len(self.calls)
-        return snapshot(pio(0x70, ns=(100,) * number)) if number <= self._holds else None
-
-    def next(self) -> Snapshot | None:
-        return self._read("next")
-
-    def notes(self) -> list[str]:
-        return []
-
-    def due(self) -> float | None:
-        return self._lasts
-
-    @contextmanager
-    def measuring_cost(self) -> Iterator[None]:
-        self.calls_of_cost.append("on")
-        yield
-        self.calls_of_cost.append("off")
-
-    def close(self) -> Snapshot | None:
-        return self._read("close") if self._lasts is None else None
 
 
 @pytest.fixture
@@ -173,7 +136,7 @@ def test_json_is_a_line_an_interval(interrupts: Interrupts) -> None:
 
 def shown(run: Run, interrupts: Interrupts) -> str:
     console = Console(file=io.StringIO(), width=120)
-    show_tables(intervals(FakeSource(), run, interrupts), Query(), console, Adding())
+    show_tables(intervals(FakeSource(), run, interrupts), Query(), console, SnapshotSum())
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

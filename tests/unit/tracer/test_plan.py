@@ -7,25 +7,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpfexit.host.btf import Types
 from bpfexit.model.slow import Threshold
 from bpfexit.names.reasons import Isa
+from bpfexit.tracer import choices
 from bpfexit.tracer import plan as programs
+from bpfexit.tracer.exit_fields import ExitFields, exit_fields, from_record, with_events
 from bpfexit.tracer.host_plan import process_macros
 from tests.unit import wire
+from tests.unit.tracer.types_of_kvm import svm_types
 
+VIEWS = programs.DEFAULT_VIEWS
+BY_RECORD = from_record("of this test")
+BY_VMX = ExitFields("backends/exit_vmx.h", "", {"VCPU_ID": 48, "VMX_EXIT_REASON": 96})
+BY_VMCB = exit_fields(Isa.SVM, (6, 1), svm_types())
+EXACT = with_events(BY_VMCB, {"kvm_pio"})
+NAMES = programs.exit_record_fields(VIEWS, BY_RECORD) | programs.access_record_fields(VIEWS)
 RECORDS = {
     event: {field: 8 + 8 * place for place, field in enumerate(fields)}
-    for event, fields in programs.record_fields().items()
+    for event, fields in (NAMES | dict(BY_VMCB.events)).items()
 }
+
+
+def with_exits(fields: ExitFields = BY_RECORD, preempted: bool = False) -> programs.Plan:
+    return programs.plan_with_exits(RECORDS, fields, preempted, 1024, 16)
+
+
 PLANS = {
-    "with exits": programs.plan_with_exits(RECORDS, False, 1024, 16),
-    "with exits, preempted": programs.plan_with_exits(RECORDS, True, 1024, 16),
-    "with exits, real mode": programs.with_real_mode(
-        programs.plan_with_exits(RECORDS, False, 1024, 16), RECORDS, 48
-    ),
-    "with exits, real mode, no types": programs.with_real_mode(
-        programs.plan_with_exits(RECORDS, False, 1024, 16), RECORDS, None
-    ),
+    "with exits": with_exits(),
+    "with exits, preempted": with_exits(preempted=True),
+    "with exits of the VMCB": with_exits(BY_VMCB),
+    "with exits of the VMCB, preempted": with_exits(BY_VMCB, preempted=True),
+    "with exits of the VMCB, exact I/O": with_exits(EXACT),
+    "with exits of VMX": with_exits(BY_VMX),
+    "with exits of VMX, real mode": programs.with_real_mode(with_exits(BY_VMX), RECORDS, 48),
+    "with exits, real mode": programs.with_real_mode(with_exits(), RECORDS, 48),
+    "with exits, real mode, no types": programs.with_real_mode(with_exits(), RECORDS, None),
     "without exits": programs.plan_without_exits(RECORDS, 48, False, 1024, 16),
     "without exits, preempted": programs.plan_without_exits(RECORDS, 48, True, 1024, 16),
 }
@@ -76,7 +93,9 @@ def test_the_text_uses_every_macro_of_its_plan(name: str) -> None:
     plan = PLANS[name]
     text = programs.text(plan.files)
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    used = set(re.findall(r"\b(MAX_\w+|KIND_\w+|\w+_OFFSET|CLASSIC_ACCESSES)\b", code))
+    used = set(
+        re.findall(r"\b(MAX_\w+|KIND_\w+|\w+_OFFSET|CLASSIC_ACCESSES|\w+_FROM_EXIT)\b", code)
+    )
     assert set(plan.macros) <= used
     assert "TRACED(" in text
 
@@ -92,15 +111,17 @@ def test_a_plan_of_classic_programs_misses_no_offset(name: str) -> None:
 
 
 def test_without_types_no_process_is_known_by_its_start() -> None:
-    assert process_macros([]) == {}
+    assert process_macros(Types()) == {}
 
 
 @pytest.mark.parametrize("name", PLANS)
 def test_what_begins_an_exit_is_attached_after_all_that_happens_in_one(name: str) -> None:
     order = [each.event for each in PLANS[name].attachments]
+    assert order[0] == "sched_process_exit"
     last = ["kvm_entry", "kvm_exit"] if name.startswith("with exits") else []
-    last += ["kvm_emulate_insn"] if "VCPU_ID_OFFSET" in PLANS[name].macros else []
-    assert order == ["sched_process_exit", *programs.within_an_exit(), *last]
+    last += ["kvm_emulate_insn"] if "kvm_emulate_insn" in order else []
+    assert order[-len(last) :] == last
+    assert "kvm_fpu" in order[1 : -len(last)]
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -137,8 +158,18 @@ def test_only_addresses_of_values_are_completed() -> None:
     assert programs.INSTRUCTION.itemsize == 8
 
 
-def test_the_map_of_vcpus_holds_the_slot_hints() -> None:
-    assert 2 << wire.defines()["SLOT_HINT_BITS"] == programs.SLOT_HINTS_BYTES
+def test_the_map_of_vcpus_has_the_sizes_of_the_programs() -> None:
+    assert wire.defines()["SLOT_HINT_BITS"] == programs.SLOT_HINT_BITS
+    assert wire.defines()["NEAR_UNITS"] == programs.NEAR_UNITS
+    layout = programs.vcpus_layout(wire.struct("vcpu"), 4)
+    members = re.search(r"^struct vcpus \{\n(.*?)^\};", maps_text(), re.MULTILINE | re.DOTALL)
+    assert members
+    found = re.findall(r"^\t(?:struct )?\w+ (\w+)", members[1], re.MULTILINE)
+    assert found == list(layout.names or ())
+
+
+def maps_text() -> str:
+    return (programs.folder() / "maps.h").read_text()
 
 
 def test_offsets_and_sizes_become_macros() -> None:
@@ -158,7 +189,7 @@ def test_offsets_and_sizes_become_macros() -> None:
 
 
 def test_slow_exits_are_never_those_of_idle_time() -> None:
-    macros = programs.slow_macros(Threshold(10**6, 100), Isa.SVM, [0x78, 0xA6])
+    macros = choices.slow_macros(Threshold(10**6, 100), Isa.SVM, [0x78, 0xA6])
     assert macros.pop("SLOW_NS") == "1000000ULL"
     assert macros.pop("SLOW_RATE") == "100"
     pages = int(macros.pop("SLOW_PAGES"))
@@ -167,12 +198,12 @@ def test_slow_exits_are_never_those_of_idle_time() -> None:
     assert holds(macros, r=0xA6)
     assert not holds(macros, r=0x7B)
     assert not holds(macros, r=0x78 | 1 << 26)  # SVM has no flags
-    assert "SLOW_IDLE(r)" not in programs.slow_macros(Threshold(1, 1), Isa.SVM, [])
+    assert "SLOW_IDLE(r)" not in choices.slow_macros(Threshold(1, 1), Isa.SVM, [])
 
 
 @pytest.mark.parametrize("flag", [0, 26, 27, 31])
 def test_idle_time_on_vmx_is_known_beside_flags(flag: int) -> None:
-    macros = programs.slow_macros(Threshold(10**6, 100), Isa.VMX, [12])
+    macros = choices.slow_macros(Threshold(10**6, 100), Isa.VMX, [12])
     idle = {"SLOW_IDLE(r)": macros["SLOW_IDLE(r)"]}
     assert holds(idle, r=12 | (1 << flag if flag else 0))
     assert not holds(idle, r=30 | (1 << flag if flag else 0))
@@ -199,7 +230,7 @@ def test_vcpus_are_chosen_by_process_and_number(
     pid = data.draw(st.sampled_from(pids) | any_number if pids else any_number)
     vcpu = data.draw(st.sampled_from(vcpus) | any_number if vcpus else any_number)
     wanted = (not pids or pid in pids) and (not vcpus or vcpu in vcpus)
-    assert holds(programs.traced_macro(pids, vcpus), pid=pid, vcpu_id=vcpu) == wanted
+    assert holds(choices.traced_macro(pids, vcpus), pid=pid, vcpu_id=vcpu) == wanted
 
 
 @given(st.lists(st.integers(0, 0xFFFF), max_size=4), st.integers(0, 2**32 - 1), st.booleans())
@@ -207,22 +238,22 @@ def test_vmx_exits_are_chosen_by_16_bits(codes: list[int], reason: int, known: b
     if known and codes:
         reason = reason & ~0xFFFF | codes[0]
     wanted = not codes or reason & 0xFFFF in codes
-    assert holds(programs.reason_macro(Isa.VMX, codes), r=reason) == wanted
+    assert holds(choices.reason_macro(Isa.VMX, codes), r=reason) == wanted
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
 def test_svm_exits_are_chosen_by_all_bits(codes: list[int], reason: int) -> None:
-    macro = programs.reason_macro(Isa.SVM, codes)
+    macro = choices.reason_macro(Isa.SVM, codes)
     assert holds(macro, r=reason) == (reason in codes)
     assert holds(macro, r=codes[-1])
 
 
 def test_the_macros_have_the_names_the_programs_ask_for() -> None:
     text = programs.text(PLANS["with exits"].files)
-    macros = programs.traced_macro((1,), ()) | programs.reason_macro(Isa.VMX, [12])
+    macros = choices.traced_macro((1,), ()) | choices.reason_macro(Isa.VMX, [12])
     for head in macros:
         assert re.search(rf"(?:ifdef|ifndef) {head.split('(')[0]}\b", text)
-    assert programs.traced_macro((), ()) == programs.reason_macro(Isa.SVM, []) == {}
+    assert choices.traced_macro((), ()) == choices.reason_macro(Isa.SVM, []) == {}
 
 
 def test_the_folder_has_the_programs_and_the_stand_in_headers() -> None:

@@ -5,7 +5,7 @@ import pytest
 from bpfexit.tracer.plan import folder
 
 ORDERS = [
-    ("vcpu.h", "new_vcpu(", ["vcpu->task = task;", "barrier();", "vcpu->owner = owner;"]),
+    ("vcpu.h", "new_vcpu(", ["vcpu->task = key;", "barrier();", "vcpu->owner = owner;"]),
     (
         "threads.c",
         "on_sched_process_exit(",

@@ -20,8 +20,8 @@ EXITS = ProgramsCost(
     (ProgramRuns("kvm_entry", 1000, 150_000), ProgramRuns("kvm_exit", 1000, 262_000)),
 )
 SILENT = replace(EXITS, exits=0, programs=(ProgramRuns("kvm_exit", 0, 0),))
-SVM = Origin("host", "6.18.0", "kvm_amd", emits_exits=True)
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+SVM = Origin("host", "6.18.0", "kvm_amd", has_exit_events=True)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 HALF_A_CORE = OwnCost(1.0, 2.0)
 
 
@@ -58,7 +58,7 @@ def test_the_table_has_a_line_for_each_program_and_the_totals() -> None:
     assert leave.split() == ["kvm_exit", "1,000", "262ns", "0.05"]
     assert totals.rstrip() == (
         "per exit, of 1,000 in 0.50 s: 2.00 runs, 412ns; 0.08% of a core, "
-        "100.0% of the vCPUs' time, HLT aside"
+        "100.0% of the vCPUs' time, HLT excluded"
     )
     assert process.rstrip() == (
         "bpfexit itself, reading the counts once: 1.00s of CPU, 50.0% of a core"
@@ -71,7 +71,7 @@ def test_where_the_vcpus_time_is_not_known_no_share_of_it_is_said() -> None:
 
 def test_without_a_guest_it_says_what_to_do() -> None:
     text = rendered(snapshot(cost=HALF_A_CORE), SILENT)
-    assert "no exit in 0.50 s: let a guest run, such as `bpfexit testguest`" in text
+    assert "no exit in 0.50 s: start a guest, for example `bpfexit testguest`" in text
 
 
 @pytest.mark.parametrize(

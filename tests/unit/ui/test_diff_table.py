@@ -20,7 +20,7 @@ from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
 
 WIDTHS = (80, 100, 120, 160)
 NAMES = ("before.jsonl", "after.jsonl")
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 EVIL = "[bold]\x1b[2J[/x]\n\r\u202e:smile:"
 HARMLESS = "[bold]\\x1b[2J[/x]\\n\\r\\u202e:smile:"
 
@@ -64,7 +64,7 @@ def line_of(lines: list[str], start: str) -> list[str]:
 def test_a_table_fits_and_cuts_no_number(by: tuple[str, ...], width: int) -> None:
     lines = shown(BEFORE, AFTER, width, by=by)
     assert all(cell_len(line) <= width for line in lines)
-    numbers = [line[lines[0].index("time a s") :] for line in lines]
+    numbers = [line[lines[0].index("time/s") :] for line in lines]
     assert not any("…" in line for line in numbers)
 
 
@@ -97,7 +97,7 @@ def test_a_limit_says_what_it_hides() -> None:
 
 def test_no_difference_and_nothing_are_said() -> None:
     assert shown(BEFORE, BEFORE) == ["no difference"]
-    assert shown(snapshot(), snapshot()) == ["nothing to compare here"]
+    assert shown(snapshot(), snapshot()) == ["nothing to compare"]
 
 
 def test_the_header_says_where_and_what_was_saved() -> None:
@@ -106,7 +106,7 @@ def test_the_header_says_where_and_what_was_saved() -> None:
     assert lines[1].startswith("after   after.jsonl  ")
     assert "kvm_intel" in lines[0]
     assert lines[2] == "193 → 196 exits/s x1.02"
-    assert lines[3] == "time in exits: 500ms → 100ms a second x0.20  400ms a second saved"
+    assert lines[3] == "time in exits: 500ms → 100ms per second x0.20  400ms per second saved"
     assert lines[4].startswith("in the guest 200ms → 600ms, in user space 400ms → 400ms, idle 300")
     assert len(lines) == 5
 
@@ -135,7 +135,7 @@ def test_without_exits_time_is_that_in_user_space() -> None:
     ]  # fmt: skip
     text = "\n".join(rendered(header(compare(*sides, Query(("port",))), NAMES)))
     assert "4.0 → 4.0 accesses/s" in text
-    assert "time in user space: 10.0µs → 20.0µs a second x2.00  10.0µs a second lost" in text
+    assert "time in user space: 10.0µs → 20.0µs per second x2.00  10.0µs per second lost" in text
     assert "no latencies" in text
 
 

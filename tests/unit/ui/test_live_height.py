@@ -2,25 +2,21 @@
 
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from bpfexit.model.filter import Filter
 from bpfexit.model.guest import Guest
 from bpfexit.model.own_cost import OwnCost
 from bpfexit.model.snapshot import Origin
+from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.view import Query
-from bpfexit.recording.reader import RecordingSource
-from bpfexit.run.loop import Run
 from bpfexit.ui.live import LiveScreen
 from bpfexit.ui.state import first_state
 from tests.unit.builders import pio, snapshot
 
-DEMO = Path(__file__).parents[3] / "bpfexit" / "data" / "svm-demo.jsonl.gz"
 HEIGHT = 24
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 
 
 @pytest.mark.parametrize("notices", [(), ("--qmp q: no answer",) * 9])
@@ -28,8 +24,8 @@ PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
 def test_it_fits(notices: tuple[str, ...], guests: tuple[Guest, ...]) -> None:
     console = Console(file=io.StringIO(), width=100, height=HEIGHT, color_system=None)
     query = Query(("port",))
-    state = first_state(query, 1.0, emits_exits=True, replay=False)
-    screen = LiveScreen(RecordingSource(DEMO, Filter()), Run(1.0), state, console)
+    state = first_state(query, 1.0, has_exit_events=True, replay=False)
+    screen = LiveScreen(state, console, SnapshotSum)
     many = snapshot(*(pio(port) for port in range(100)), origin=PVM)
     cost = OwnCost(cpu_s=0.1, over_s=1.0)
     screen.snapshot = replace(many, notices=notices, guests=guests, cost=cost)

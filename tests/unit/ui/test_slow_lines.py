@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from bpfexit.events.kind import NO_KIND
 from bpfexit.model.address_names import AddressName
-from bpfexit.model.guest import Layer
+from bpfexit.model.guest import NameSource
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.slow import Slow
-from bpfexit.ui.slow import HEADINGS, line, summary, untold
+from bpfexit.ui.slow import HEADINGS, line, summary, unreported
 from tests.unit.builders import SLOW_EXIT
 
 BLIND = replace(SLOW_EXIT, reason=None, rip=None, ns=None)
@@ -22,9 +22,9 @@ def test_everything_known_of_it_is_in_its_line() -> None:
 
 
 def test_the_name_of_its_address_comes_last() -> None:
-    usual = AddressName("acpi-tmr", Layer.PLATFORM, is_guess=True)
+    usual = AddressName("acpi-tmr", NameSource.PLATFORM, is_guess=True)
     assert line(SLOW_EXIT, usual).endswith("0x0608 read acpi-tmr?")
-    assert line(SLOW_EXIT, AddressName("\x1b[1m", Layer.QMP)).isprintable()
+    assert line(SLOW_EXIT, AddressName("\x1b[1m", NameSource.QMP)).isprintable()
 
 
 def test_what_is_not_known_stays_blank() -> None:
@@ -46,8 +46,8 @@ def test_a_name_is_harmless() -> None:
 
 
 def test_what_has_no_line_is_said() -> None:
-    assert untold(Slow(1)) == ""
-    assert "1,000 more slow exits, beyond --rate" in untold(Slow(1, limited=1000))
-    assert "2 more slow exits, for which the buffer was full" in untold(Slow(1, dropped=2))
+    assert unreported(Slow(1)) == ""
+    assert "1,000 more slow exits, beyond --rate" in unreported(Slow(1, limited=1000))
+    assert "2 more slow exits, dropped by a full buffer" in unreported(Slow(1, dropped=2))
     assert summary(1, 1, 10**6) == "1 exit took 1.00ms or longer"
     assert summary(1013, 13, 10**6).endswith("1,000 of them not printed")

@@ -91,7 +91,7 @@ def test_a_view_of_the_users_own_comes_first_and_again() -> None:
 
 
 def test_without_reasons_no_view_is_by_reason() -> None:
-    state = first_state(Query(("port",)), 1.0, emits_exits=False)
+    state = first_state(Query(("port",)), 1.0, has_exit_events=False)
     assert state.views[0] == ("port",)
     assert not any("reason" in view for view in state.views)
     assert ("vcpu",) in state.views

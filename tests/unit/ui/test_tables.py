@@ -16,7 +16,7 @@ from bpfexit.events.msr import MSR
 from bpfexit.events.pio import PIO
 from bpfexit.events.region import Region
 from bpfexit.model.columns import BY_KEY, COLUMNS, SORT_KEYS
-from bpfexit.model.guest import Guest, Layer
+from bpfexit.model.guest import Guest, NameSource
 from bpfexit.model.losses import LOSSES, NOT_COUNTED, Lost
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, view
@@ -25,7 +25,7 @@ from bpfexit.ui.tables import NO_GUESTS, address, header, table
 from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
 
 WIDTHS = (80, 120)
-PVM = Origin("host", "6.18.0", "kvm_pvm", emits_exits=False)
+PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
 EVIL = "[bold]\x1b[2J[/x]\n\r\u202e:smile:"
 LEGENDS = ('"?": ', "named by ")
 HARMLESS = "[bold]\\x1b[2J[/x]\\n\\r\\u202e:smile:"
@@ -150,7 +150,7 @@ def test_a_vcpu_whose_number_is_not_known_is_named_by_its_thread() -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_hostile_name_is_shown_as_text(width: int) -> None:
-    of = snapshot(Exits(EVIL, (5,), vm=EVIL), origin=Origin(EVIL, "6", EVIL, emits_exits=False))
+    of = snapshot(Exits(EVIL, (5,), vm=EVIL), origin=Origin(EVIL, "6", EVIL, has_exit_events=False))
     lines = shown(of, Query(("vm", "reason")), width)
     assert len(lines) == 2
     assert HARMLESS[:8] in lines[1]
@@ -165,7 +165,7 @@ def test_a_hostile_name_is_shown_as_text(width: int) -> None:
 @example("[link=file:///]x[/link]", 80)
 @example("ﷺ\u0301\u200d" * 9, 80)
 def test_no_name_gets_out_of_its_line(name: str, width: int) -> None:
-    of = snapshot(Exits(name, (5,), vm=name), origin=Origin(name, name, name, emits_exits=True))
+    of = snapshot(Exits(name, (5,), vm=name), origin=Origin(name, name, name, has_exit_events=True))
     for lines in (shown(of, Query(("vm", "reason")), width), rendered(header(of, name), width)):
         assert all(line.isprintable() for line in lines)
     assert len(shown(of, Query(("vm", "reason")), width)) == 2
@@ -198,7 +198,7 @@ def test_a_back_end_without_exits_says_so(width: int) -> None:
     lines = rendered(header(pvm()), width)
     assert len(lines) == 5
     assert lines[1].startswith("4.0 accesses/s")
-    assert lines[2] == "time: in user space 2.50µs a second"
+    assert lines[2] == "time: in user space 2.50µs per second"
     assert lines[4].startswith("kvm_pvm has no kvm_exit event")
     assert "…" not in lines[4]
 
@@ -280,7 +280,7 @@ OWN = Guest(
     100,
     "alpha",
     regions=(Region(PIO, 0x70, 0x70, EVIL), Region(PIO, 0x608, 0x60B, "acpi-tmr")),
-    mapped_by=Layer.QMP,
+    mapped_by=NameSource.QMP,
 )
 
 

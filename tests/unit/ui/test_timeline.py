@@ -29,13 +29,13 @@ def seconds(*counts: tuple[int, int], vm: str = "alpha") -> list[Snapshot]:
 
 
 def shown(of: list[Snapshot], query: Query, width: int = 100) -> list[str]:
-    course = Timeline(query)
+    timeline = Timeline(query)
     for each in of:
-        course.add(each)
+        timeline.add(each)
     out = io.StringIO()
     whole = merged(of)
     console = PlainConsole(file=out, width=width)
-    console.print(timeline_table(view(whole, query), course, whole.start, width))
+    console.print(timeline_table(view(whole, query), timeline, whole.start, width))
     return out.getvalue().splitlines()
 
 
@@ -43,14 +43,14 @@ def test_each_line_has_its_course_its_mean_rate_and_its_peak() -> None:
     heading, cpuid, hlt = shown(seconds((1, 8), (9, 8)), Query(("reason",)))
     first, last = (time.strftime("%H:%M:%S", time.localtime(START + at)) for at in (0, 2))
     assert heading.split() == ["reason", first, last, "per", "s", "peak"]
-    name, *course, rate, peak = cpuid.split()
+    name, *timeline, rate, peak = cpuid.split()
     assert (name, rate, peak) == ("CPUID", "5.0", "9.0")
-    assert set("".join(course)) <= BARS
-    low, high = "".join(course)[0], "".join(course)[-1]
+    assert set("".join(timeline)) <= BARS
+    low, high = "".join(timeline)[0], "".join(timeline)[-1]
     assert BARS_IN_ORDER.index(low) < BARS_IN_ORDER.index(high) == len(BARS_IN_ORDER) - 1
-    name, *course, rate, peak = hlt.split()
+    name, *timeline, rate, peak = hlt.split()
     assert (name, rate, peak) == ("HLT", "8.0", "8.0")
-    assert len(set("".join(course))) == 1
+    assert len(set("".join(timeline))) == 1
 
 
 BARS_IN_ORDER = "▁▂▃▄▅▆▇█"

@@ -1,4 +1,4 @@
-"""Keys from the terminal, one at a time, and the terminal as it was afterwards."""
+"""Keys from the terminal, one at a time; afterwards, the terminal is as before."""
 
 import os
 import sys
@@ -26,10 +26,10 @@ _NAMES = {
 
 
 class Keyboard:
-    """A context in which stdin gives keys at once and does not echo them.
+    """A context in which stdin delivers keys at once and does not echo them.
 
-    A terminal that is hung up takes no more settings, and has none to be restored. Settings
-    change at once (TCSANOW): one that is stopped by Ctrl-S would never be drained.
+    A terminal that has hung up accepts no settings and needs none restored. Settings change
+    at once (TCSANOW): the output of a terminal stopped by Ctrl-S would never drain.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Keyboard:
                 termios.tcsetattr(self.fd, termios.TCSANOW, self._before)
 
     def read(self) -> list[str]:
-        """Return the keys that are waiting; `eof` when the terminal has gone."""
+        """Return the pending keys; `eof` if the terminal has gone."""
         try:
             data = os.read(self.fd, 256)
         except OSError:
@@ -66,7 +66,7 @@ class Keyboard:
 
 
 def keys(data: bytes) -> list[str]:
-    """Split what a terminal sent into keys; an unknown escape sequence is one `escape`."""
+    """Split a terminal's input into keys; an unknown escape sequence is one `escape`."""
     found = []
     while data:
         length = _sequence_length(data)
@@ -90,7 +90,7 @@ def _sequence_length(data: bytes) -> int:
 
 
 def _character_length(data: bytes) -> int:
-    """Bytes of a UTF-8 character: as its first one says, as far as they are there."""
+    """Return the bytes of a UTF-8 character, of which the last may be missing."""
     first = data[0]
     length = 1 if first < 0xC0 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
     at = 1

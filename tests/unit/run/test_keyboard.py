@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpfexit.ui.keyboard import keys
+from bpfexit.run.keyboard import keys
 
 NAMES = {"up", "down", "left", "right", "escape", "enter", "backspace"}
 PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]))
