@@ -9,10 +9,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bpfexit.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from bpfexit.recording.opened import Recording
-
-__version__ = "0.1.0"
 
 
 def open_recording(path: str | PathLike[str]) -> Recording:

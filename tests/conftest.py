@@ -7,7 +7,7 @@ import pytest
 
 from bpfexit.errors import BpfexitError
 from bpfexit.host import preflight
-from bpfexit.tracer.binding import binding_version
+from bpfexit.tracer.compiling import bcc_version
 from tests.requirements import demanded, lacking
 
 
@@ -42,7 +42,7 @@ def needs_kvm() -> None:
 def needs_bpf() -> preflight.Ready:
     """Say where to attach, on a machine where bcc and the kernel allow it."""
     try:
-        binding_version()
+        bcc_version()
         return preflight.ready()
     except BpfexitError as error:
         lacking("bpf", str(error))

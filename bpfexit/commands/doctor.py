@@ -17,7 +17,8 @@ from bpfexit.host.check import Check, Status
 from bpfexit.model.filter import Filter
 from bpfexit.run.session import live_source
 from bpfexit.run.signals import Interrupts
-from bpfexit.tracer.binding import binding_version
+from bpfexit.tracer import cache
+from bpfexit.tracer.compiling import bcc_version
 from bpfexit.tracer.host_plan import exit_check
 from bpfexit.tracer.source import KernelSource
 from bpfexit.ui.checks import lines
@@ -81,13 +82,13 @@ def _checks() -> list[Check]:
     binding = _binding()
     exits = not report.failure and report.backend and report.backend.has_exit_events
     way = [exit_check(report.ready())] if exits else []
-    programs = _programs(report, binding)
-    return [*report.checks, *way, bpf_statistics.check(), binding, programs]
+    programs = _programs(report, binding)  # which are then in the cache
+    return [*report.checks, *way, bpf_statistics.check(), binding, programs, cache.check()]
 
 
 def _binding() -> Check:
     try:
-        return Check("bcc", Status.OK, binding_version())
+        return Check("bcc", Status.OK, bcc_version())
     except BpfexitError as error:
         return Check("bcc", Status.FAIL, str(error))
 
@@ -100,7 +101,7 @@ def _programs(report: preflight.Report, binding: Check) -> Check:
     begun = time.monotonic()
     try:
         ready = report.ready()
-        KernelSource(ready.backend, ready.tracefs, Filter(), Guests()).close()
+        KernelSource(ready.backend, ready.tracefs, Filter(), Guests(), anew=True).close()
     except BpfexitError as error:
         return Check(name, Status.FAIL, str(error))
     took = time.monotonic() - begun

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, cast
+from typing import IO
 
 from bpfexit.host.cancel import Cancel, CancelledError
 
@@ -30,28 +30,45 @@ def bounded_run(
     timeout_s: float,
     most: int,
     cancel: Cancel | None = None,
+    *,
+    data: bytes = b"",
+    cwd: str | None = None,
 ) -> Done:
-    """Run a program without input, in a session of its own: Ctrl-C does not reach it.
+    """Run a program in a session of its own: Ctrl-C does not reach it. Its stdin has `data`.
 
     It is killed, with the children that stay in its session, when it is not done in time,
     prints too much or is cancelled. Raises `OSError` when it cannot be run, `TimeoutError`,
     `OverflowError` for more than `most` bytes of either stream, and `CancelledError`.
     """
     end = time.monotonic() + timeout_s
-    with (cancel or Cancel()).readable() as cancelled, _started(command, env) as process:
+    with (
+        (cancel or Cancel()).readable() as cancelled,
+        _input(data) as stdin,
+        _started(command, env, stdin, cwd) as process,
+    ):
         output, errors = _read(process, cancelled, end, most)
         return Done(process.wait(), output, errors)
 
 
 @contextmanager
-def _started(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _input(data: bytes) -> Iterator[int]:
+    """Yield a descriptor to read this from: no /dev/null is needed, and no writer for a pipe."""
+    with os.fdopen(os.memfd_create("stdin"), "w+b") as file:
+        file.write(data)
+        file.seek(0)
+        yield file.fileno()
+
+
+@contextmanager
+def _started(
+    command: Sequence[str], env: Mapping[str, str], stdin: int, cwd: str | None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program; kill it and its children unless it has been waited for."""
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=pipe, env=env, start_new_session=True
+        command, stdin=stdin, stdout=pipe, stderr=pipe, env=env, cwd=cwd, start_new_session=True
     ) as process:
         try:
-            cast(IO[bytes], process.stdin).close()  # a pipe, so that no /dev/null is needed
             yield process
         finally:
             if process.returncode is None:  # so its number is not another one's yet

@@ -48,6 +48,12 @@ def event_format(tracefs: Path, event: str) -> str | None:
         return None
 
 
+def event_id(tracefs: Path, event: str) -> int:
+    """Return the number by which perf knows `group:name`. Raises `OSError`."""
+    group, name = event.split(":")
+    return int((tracefs / "events" / group / name / "id").read_text())
+
+
 def field_offsets(text: str) -> dict[str, int]:
     """Return the offset in bytes of each field in an event's record, by name."""
     return {name: int(offset) for name, offset in _FIELD.findall(text)}

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.model.sample import Difference, Sample, difference, joined_differences
+from bpfexit.tracer import loader
 from bpfexit.tracer.loader import Programs
 from bpfexit.tracer.mmap_rows import copied_changes, copied_vcpus, plain, restart_maxima, windows
 from bpfexit.tracer.slots import FreeList, RowIndex, ended_slots, rows_of
@@ -21,15 +22,16 @@ class Counters:
 
     def __init__(self, programs: Programs, max_rows: int) -> None:
         """Make all rows and slots free. Raises `BpfexitError`."""
-        bpf, library = programs.bpf, programs.library
+        maps = programs.maps
         self._programs = programs
         self._vcpus = programs.vcpus
-        self._rows_fd = bpf["rows"].map_fd
-        self._rows = np.zeros(max_rows, np.dtype(bpf["rows"].Leaf))
-        self._row_index = RowIndex(library, bpf["index_of_key"])
-        self._free_rows = FreeList(library, bpf["free_rows"])
+        self._rows_fd = maps[loader.ROWS].fd
+        self._slots_full = maps[loader.SLOTS_FULL]
+        self._rows = np.zeros(max_rows, programs.row)
+        self._row_index = RowIndex(maps[loader.ROW_INDEX])
+        self._free_rows = FreeList(maps[loader.FREE_ROWS])
         self._free_rows.push(range(max_rows - 1, -1, -1))
-        self._free_slots = FreeList(library, bpf["free_slots"])
+        self._free_slots = FreeList(maps[loader.FREE_SLOTS])
         self._free_slots.push(range(len(self._vcpus) - 1, -1, -1))
         self._rows_used = self._slots_used = 0
 
@@ -56,7 +58,7 @@ class Counters:
         taken = np.flatnonzero(self._vcpus["owner"])
         self._slots_used = max(self._slots_used, int(taken[-1]) + 1 if len(taken) else 0)
         vcpus = copied_vcpus(self._vcpus[: self._slots_used])
-        slots_full = sum(self._programs.bpf["slots_full"][0])
+        slots_full = self._slots_full.sum_over_cpus(0)
         return Sample(time.monotonic_ns(), vcpus, slots_full, self._programs.missed(), slow)
 
     def without_latency(self) -> int:

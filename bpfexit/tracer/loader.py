@@ -1,120 +1,160 @@
 """Programs in the kernel: loaded, attached, detached, and what the kernel counts of them."""
 
-import ctypes
 import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.compiler.bundle import VCPUS, Bundle, MapDefinition
 from bpfexit.errors import BpfexitError
 from bpfexit.host import bpf_statistics
 from bpfexit.model.histogram import UNIT_SHIFT, bucket_of
 from bpfexit.model.own_cost import ProgramRuns
 from bpfexit.tracer import plan as programs
-from bpfexit.tracer.attaching import attach, detach
-from bpfexit.tracer.compiler import compiled, one_line
+from bpfexit.tracer.attaching import attach, kind_of
+from bpfexit.tracer.layouts import NEAR_UNITS, dtype_of, vcpus_dtype
+from bpfexit.tracer.libbpf import Libbpf
+from bpfexit.tracer.locked_memory import unlimited_locked_memory
+from bpfexit.tracer.maps import Map
 from bpfexit.tracer.mmap_rows import mapped_array
+
+ROWS, ROW_INDEX, FREE_ROWS = "rows", "index_of_key", "free_rows"
+FREE_SLOTS, SLOTS_FULL = "free_slots", "slots_full"
+ARRIVALS, SLOW_EXITS = "arrivals", "slow_exits"
+_ALL_ATTACHED = "all_attached"
+"""Maps of maps.h and slow.h."""
+
+OF_ALL_ROWS = (ROWS, ROW_INDEX, FREE_ROWS)
+"""Those that have an entry for each row."""
 
 _ARRAY = 2  # BPF_MAP_TYPE_ARRAY
 _MMAPABLE = 1 << 10  # BPF_F_MMAPABLE
 
 
-_NEAR_NS = np.arange(programs.NEAR_UNITS, dtype=np.uint64) << np.uint64(UNIT_SHIFT)
+_NEAR_NS = np.arange(NEAR_UNITS, dtype=np.uint64) << np.uint64(UNIT_SHIFT)
 
 
 class Programs:
-    """The programs of a plan, compiled when this is made; they count from `attach` to `detach`."""
+    """The programs of a plan, in the kernel; they count from `attach` to `detach`."""
 
-    def __init__(self, bcc: Any, plan: programs.Plan, max_vcpus: int) -> None:
-        """Compile, and make the map of vCPUs. Raises `BpfexitError`."""
+    def __init__(
+        self, library: Libbpf, plan: programs.Plan, bundle: Bundle, tracefs_root: Path
+    ) -> None:
+        """Make the maps and load the programs. Raises `BpfexitError` when the kernel refuses."""
         self.plan = plan
-        self.bpf = compiled(bcc, plan)
-        self.library = bcc.lib
-        self._kinds = {True: bcc.BPF.TRACEPOINT, False: bcc.BPF.RAW_TRACEPOINT}
-        self._vcpus_fd, self.vcpus = self._vcpus_map(max_vcpus)
-        self._fds: list[int] = []
-
-    def load(self) -> None:
-        """Have the kernel verify the programs. Raises `BpfexitError` when it refuses one."""
-        self._fds = [self._loaded(each) for each in self.plan.attachments]
+        self._library, self._tracefs = library, tracefs_root
+        self._links: dict[programs.Attachment, int] = {}
+        _check_complete(bundle, plan)
+        with ExitStack() as stack, unlimited_locked_memory():
+            self.row = dtype_of(bundle.layouts["row"])
+            vcpus = vcpus_dtype(dtype_of(bundle.layouts["vcpu"]), int(plan.macros["MAX_VCPUS"]))
+            self.maps = self._maps(stack, bundle.maps, vcpus.itemsize)
+            self._fds = self._load(stack, bundle)
+            self.vcpus = _prepared(mapped_array(self.maps[VCPUS].fd, vcpus, 1))
+            self._open = stack.pop_all()
 
     def attach(self) -> None:
         """Begin to count. Raises `BpfexitError`."""
         for each in self.plan.attachments:
             try:
-                attach(self.bpf, each)
-            except Exception as error:
+                self._links[each] = attach(self._library, each, self._fds[each], self._tracefs)
+            except OSError as error:
                 raise BpfexitError(
-                    f"cannot attach to {each.full_name} ({one_line(error)}); "
+                    f"cannot attach to {each.full_name} ({error.strerror}); "
                     "`bpfexit doctor` shows what is missing"
                 ) from None
         self._mark_attached(yes=True)
 
-    def stop(self) -> NDArray[Any]:
+    def stop(self) -> NDArray[np.uint64]:
         """Stop counting accesses outside exits; return the field `packed_key` of all vCPUs.
 
         An access from here on may be one of an exit that is not seen.
         """
         self._mark_attached(yes=False)
-        return self.vcpus["packed_key"].copy()
+        keys: NDArray[np.uint64] = self.vcpus["packed_key"].copy()
+        return keys
 
     def detach(self) -> None:
         """Stop counting; the maps stay readable."""
         for each in self.plan.detaching:
-            detach(self.bpf, each)
+            if each in self._links:
+                os.close(self._links.pop(each))
 
     def close(self) -> None:
         """Give up programs and maps."""
-        self.bpf.cleanup()
-        os.close(self._vcpus_fd)
+        self.detach()
+        self._open.close()
 
     def runs(self) -> tuple[ProgramRuns, ...]:
         """Return how often each program ran and how long, while BPF statistics are on."""
-        return tuple(map(_program_runs, self.plan.attachments, self._fds))
+        return tuple(_program_runs(each, fd) for each, fd in self._fds.items())
 
     def missed(self) -> int:
         """Return the program runs that the kernel skipped."""
-        found = (bpf_statistics.counters(fd).get("recursion_misses", 0) for fd in self._fds)
-        return sum(found)
+        counters = map(bpf_statistics.counters, self._fds.values())
+        return sum(each.get("recursion_misses", 0) for each in counters)
 
     def _mark_attached(self, *, yes: bool) -> None:
         """Tell the programs whether all of them are attached: see all_attached in maps.h."""
-        self.bpf["all_attached"][0] = ctypes.c_uint32(yes)
+        self.maps[_ALL_ATTACHED].set(0, yes)
 
-    def _vcpus_map(self, slots: int) -> tuple[int, NDArray[Any]]:
-        """Make the map of struct vcpus; return its descriptor and the vCPUs by slot.
+    def _maps(
+        self, stack: ExitStack, definitions: Mapping[str, MapDefinition], vcpus_size: int
+    ) -> dict[str, Map]:
+        max_rows = int(self.plan.macros["MAX_ROWS"])
+        sized = dict(definitions)
+        for name in OF_ALL_ROWS:
+            sized[name] = replace(sized[name], max_entries=max_rows)
+        sized[VCPUS] = MapDefinition(_ARRAY, 4, vcpus_size, 1, _MMAPABLE)
+        made = {}
+        for name, definition in sized.items():
+            made[name] = Map(self._library, name, definition)
+            stack.callback(made[name].close)
+        return made
 
-        Not BCC: it compiles code to print a table's value, for each element of an
-        array in it anew, and would take half a minute.
-        """
-        layout = programs.vcpus_layout(np.dtype(self.bpf["vcpu_layout"].Leaf), slots)
-        size = layout.itemsize
-        fd = int(self.library.bcc_create_map(_ARRAY, b"vcpus", 4, size, 1, _MMAPABLE))
-        if fd < 0:
-            raise BpfexitError("the kernel refused the map of vCPUs; is it out of memory?")
-        (vcpus,) = mapped_array(fd, layout, 1)
-        vcpus["bucket_of"] = bucket_of(_NEAR_NS)
-        vcpus["generation"] = 1  # of a vCPU that has not looked for its VMCB yet it is 0
-        return fd, vcpus["of_slot"]
+    def _load(self, stack: ExitStack, bundle: Bundle) -> dict[programs.Attachment, int]:
+        """Have the kernel verify the programs. Raises `BpfexitError` when it refuses one."""
+        map_fds = {name: each.fd for name, each in self.maps.items()}
+        fds = {}
+        for each in self.plan.attachments:
+            name = f"on_{each.event}"
+            instructions = bundle.programs[name].linked(map_fds)
+            try:
+                fds[each] = self._library.load_program(name, kind_of(each), instructions)
+            except OSError as error:
+                raise BpfexitError(
+                    f"the kernel refused the program for {each.full_name} ({error.strerror}); "
+                    "`bpfexit doctor` shows what is missing"
+                ) from None
+            stack.callback(os.close, fds[each])
+        return fds
 
-    def _loaded(self, each: programs.Attachment) -> int:
-        programs.point_at_value(self._instructions(f"on_{each.event}"), self._vcpus_fd)
-        try:
-            return int(self.bpf.load_func(f"on_{each.event}", self._kinds[each.classic]).fd)
-        except Exception as error:
-            raise BpfexitError(
-                f"the kernel refused the program for {each.full_name} ({one_line(error)}); "
-                "`bpfexit doctor` shows what is missing"
-            ) from None
 
-    def _instructions(self, function: str) -> NDArray[Any]:
-        """Return the compiled instructions where BCC keeps them, to be changed in place."""
-        module, name = self.bpf.module, function.encode()
-        start = self.library.bpf_function_start(module, name)
-        size = self.library.bpf_function_size(module, name)
-        memory = (ctypes.c_char * size).from_address(ctypes.cast(start, ctypes.c_void_p).value)
-        return np.frombuffer(memory, programs.INSTRUCTION)
+def _check_complete(bundle: Bundle, plan: programs.Plan) -> None:
+    """Raise `BpfexitError` when something is not in a bundle that is taken from it."""
+    needed = {
+        *(f"on_{each.event}" for each in plan.attachments),
+        *OF_ALL_ROWS,
+        *(FREE_SLOTS, SLOTS_FULL, ARRIVALS, _ALL_ATTACHED),
+        *("row", "vcpu"),
+    }
+    missing = needed - bundle.programs.keys() - bundle.maps.keys() - bundle.layouts.keys()
+    if missing or bundle.maps[ROWS].value_size != bundle.layouts["row"].size:
+        raise BpfexitError("the compiled BPF programs are not those of this version of bpfexit")
+
+
+def _prepared(shared: NDArray[Any]) -> NDArray[Any]:
+    """Fill in what the programs find in `struct vcpus`; return the vCPUs in it by slot."""
+    (vcpus,) = shared
+    vcpus["bucket_of"] = bucket_of(_NEAR_NS)
+    vcpus["generation"] = 1  # of a vCPU that has not looked for its VMCB yet it is 0
+    of_slot: NDArray[Any] = vcpus["of_slot"]
+    return of_slot
 
 
 def _program_runs(each: programs.Attachment, fd: int) -> ProgramRuns:

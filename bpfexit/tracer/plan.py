@@ -3,10 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bpfexit.events.kind import Kind
 from bpfexit.events.registry import VIEWS
@@ -87,37 +83,6 @@ class Plan:
     macros: dict[str, str]
     attachments: tuple[Attachment, ...]
     detaching: tuple[Attachment, ...]
-
-
-INSTRUCTION = np.dtype([("code", "u1"), ("registers", "u1"), ("offset", "i2"), ("value", "i4")])
-_LOAD_ADDRESS = 0x18
-_PSEUDO_MAP_VALUE = 2
-
-SLOT_HINT_BITS = 16
-NEAR_UNITS = 4096
-
-
-def vcpus_layout(vcpu: np.dtype[Any], slots: int) -> np.dtype[Any]:
-    """Return the layout of struct vcpus in maps.h, with the layout of a struct vcpu."""
-    return np.dtype(
-        [
-            ("of_slot", vcpu, slots),
-            ("slot_hints", "u2", 1 << SLOT_HINT_BITS),
-            ("bucket_of", "u1", NEAR_UNITS),
-            ("generation", "u8"),
-        ]
-    )
-
-
-def point_at_value(instructions: NDArray[Any], fd: int) -> None:
-    """Complete the instructions that load the address of a map's only value: it is this map's.
-
-    Such an instruction names the map by its descriptor, and BCC puts that only
-    where a map itself is meant.
-    """
-    loads = instructions["code"] == _LOAD_ADDRESS
-    of_value = instructions["registers"] >> 4 == _PSEUDO_MAP_VALUE
-    instructions["value"][loads & of_value] = fd
 
 
 def folder() -> Path:

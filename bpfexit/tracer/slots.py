@@ -5,8 +5,9 @@ the last one put there is taken first, only as many are ever in use as once were
 those in use lie below that number.
 """
 
-import ctypes
+import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from numpy.typing import NDArray
 
 from bpfexit.errors import BpfexitError
 from bpfexit.model.sample import slots_of
+from bpfexit.tracer.maps import Map
+
+_KEY = struct.Struct("<QQ")
+"""`struct row_key` of maps.h."""
 
 _VCPUS_A_CPU = 16
 _LEAST_VCPUS, _MOST_VCPUS = 1 << 10, 1 << 16
@@ -33,37 +38,33 @@ def vcpu_slots(cpus: int) -> int:
 class FreeList:
     """The free indices of an array: a stack in the kernel."""
 
-    def __init__(self, library: Any, table: Any) -> None:
-        self._push = library.bpf_update_elem
-        self._fd = table.map_fd
+    def __init__(self, stack: Map) -> None:
+        self._map = stack
 
     def push(self, indices: Iterable[int]) -> None:
         """Put indices there; the last one is taken first. Raises `BpfexitError`."""
-        index = ctypes.c_uint32()
-        pointer = ctypes.byref(index)
-        for value in indices:
-            index.value = value
-            if self._push(self._fd, None, pointer, 0) != 0:
-                raise BpfexitError(
-                    "the kernel refused to note what room its maps have; is it out of memory?"
-                )
+        try:
+            self._map.push(indices)
+        except OSError as error:
+            raise BpfexitError(
+                f"the kernel refused to note what room its maps have ({error.strerror}); "
+                "is it out of memory?"
+            ) from None
 
 
 class RowIndex:
     """The hash from a key to the index of its row."""
 
-    def __init__(self, library: Any, table: Any) -> None:
-        self._delete = library.bpf_delete_elem
-        self._fd = table.map_fd
+    def __init__(self, index: Map) -> None:
+        self._map = index
 
     def delete(self, rows: NDArray[Any]) -> None:
         """Forget the keys of these rows, struct row each."""
-        key = (ctypes.c_uint64 * 2)()
         for packed_key, target in zip(
             rows["packed_key"].tolist(), rows["target"].tolist(), strict=True
         ):
-            key[:] = [packed_key, target]
-            self._delete(self._fd, ctypes.byref(key))
+            with suppress(FileNotFoundError):  # when the row was taken, the kernel had no memory
+                self._map.delete(_KEY.pack(packed_key, target))
 
 
 def ended_slots(vcpus: NDArray[Any]) -> NDArray[np.intp]:

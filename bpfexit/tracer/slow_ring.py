@@ -1,28 +1,29 @@
 """The ring buffer of slow exits, read at the caller's pace."""
 
-import ctypes
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.model.slow import RECORD
+from bpfexit.tracer.maps import Map, Ring
 
 
 class SlowRing:
     """Takes the records out of the ring buffer `slow_exits` of loaded programs."""
 
-    def __init__(self, bpf: Any) -> None:
-        self._bpf = bpf
+    def __init__(self, buffer: Map) -> None:
+        """Map the buffer. Raises `BpfexitError`."""
         self._taken: list[bytes] = []
-        bpf["slow_exits"].open_ring_buffer(self._take)
+        self._ring = Ring(buffer, self._taken.append)
 
     def read(self) -> NDArray[Any]:
         """Return what has come since the last call, of dtype `RECORD`, shape (n,)."""
-        self._bpf.ring_buffer_consume()
-        taken, self._taken = b"".join(self._taken), []
+        self._ring.consume()
+        taken = b"".join(self._taken)
+        self._taken.clear()
         return np.frombuffer(taken, RECORD)
 
-    def _take(self, context: Any, data: Any, size: int) -> None:
-        del context
-        self._taken.append(ctypes.string_at(data, size))
+    def close(self) -> None:
+        """Unmap the buffer."""
+        self._ring.close()

@@ -2,7 +2,7 @@
 
 import os
 import time
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,10 @@ from bpfexit.model.slow import Threshold
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.names.reasons import BUILT_IN, parse_format
 from bpfexit.tracer.arrivals import Arrivals
-from bpfexit.tracer.binding import import_bcc
-from bpfexit.tracer.compiler import release_compiler
 from bpfexit.tracer.counters import Counters
 from bpfexit.tracer.host_plan import choice_macros, host_plan
-from bpfexit.tracer.loader import Programs
+from bpfexit.tracer.loader import ARRIVALS, SLOW_EXITS
+from bpfexit.tracer.loading import load
 from bpfexit.tracer.own_cost import CostMeter
 from bpfexit.tracer.owners import identities, living
 from bpfexit.tracer.slots import vcpu_slots
@@ -46,9 +45,13 @@ class KernelSource:
         guests: Guests,
         max_rows: int = MAX_ROWS,
         threshold: Threshold | None = None,
+        *,
+        anew: bool = False,
     ) -> None:
-        """Compile, load and attach. Raises `BpfexitError` when the kernel or bcc refuses."""
-        bcc = import_bcc()
+        """Compile, load and attach. Raises `BpfexitError` when the kernel or bcc refuses.
+
+        With `anew`, programs are compiled though the cache has them.
+        """
         self._backend, self._wanted, self._threshold = backend, wanted, threshold
         text = tracefs.event_format(tracefs_root, "kvm:kvm_exit")
         self._reasons = parse_format(text) if text else BUILT_IN
@@ -57,20 +60,21 @@ class KernelSource:
             backend, tracefs_root, max_rows, max_vcpus, wanted, with_rip=threshold is not None
         )
         plan.macros.update(choice_macros(backend, self._reasons, wanted, threshold))
-        self._programs = Programs(bcc, plan, max_vcpus)
-        self._counters = Counters(self._programs, max_rows)
-        self._ring = SlowRing(self._programs.bpf) if threshold else None
         self._guests = guests
         self._origin = origin_of(backend)
-        self._programs.load()
-        self._before = self._counters.sample()
         self._lost = self._lost_of_ended = Lost()
         self._closed = False
-        self._attach()
-        self._arrivals = Arrivals(bcc.lib, self._programs.bpf["arrivals"], guests.notice)
+        self._programs = load(plan, tracefs_root, anew=anew)
+        with ExitStack() as stack:
+            stack.callback(self._programs.close)
+            self._counters = Counters(self._programs, max_rows)
+            self._ring = SlowRing(self._programs.maps[SLOW_EXITS]) if threshold else None
+            self._before = self._counters.sample()
+            self._attach()
+            self._arrivals = Arrivals(self._programs.maps[ARRIVALS], guests.notice)
+            stack.pop_all()
         # Attaching takes its time, and nothing is counted before it is done.
         self._before = replace(self._before, taken_ns=time.monotonic_ns())
-        release_compiler()
         self._cost = CostMeter(self._reading)
 
     @property
@@ -111,6 +115,8 @@ class KernelSource:
         self._arrivals.close()
         with closing(self._guests):
             last = self._next(ended_ns, keys)
+        if self._ring:
+            self._ring.close()
         self._programs.close()
         return last
 

@@ -4,13 +4,14 @@
 """
 
 import signal
+from contextlib import suppress
 
 from bpfexit.host import preflight
 from bpfexit.model.filter import Filter
-from bpfexit.tracer.attaching import attach
-from bpfexit.tracer.binding import import_bcc
-from bpfexit.tracer.compiler import shielded
+from bpfexit.tracer.attaching import attach, kind_of
+from bpfexit.tracer.compiling import compile_text
 from bpfexit.tracer.host_plan import host_plan
+from bpfexit.tracer.libbpf import open_libbpf
 from bpfexit.tracer.plan import Attachment
 
 _ROOM = 1  # rows and vCPUs: there are no maps
@@ -21,15 +22,15 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     ready = preflight.ready()
     plan = host_plan(ready.backend, ready.tracefs, _ROOM, _ROOM, Filter())
-    with shielded():
-        bpf = import_bcc().BPF(text="\n".join(map(_program, plan.attachments)))
+    library = open_libbpf()
+    compiled = compile_text("\n".join(map(_program, plan.attachments))).programs
     for each in plan.attachments:
-        attach(bpf, each)
+        kind, instructions = kind_of(each), compiled[f"on_{each.event}"].instructions
+        program = library.load_program(each.event, kind, instructions)
+        attach(library, each, program, ready.tracefs)
     print("attached", ", ".join(map(_how, plan.attachments)), flush=True)
-    try:
+    with suppress(KeyboardInterrupt):
         signal.pause()
-    except KeyboardInterrupt:
-        bpf.cleanup()
 
 
 def _program(each: Attachment) -> str:

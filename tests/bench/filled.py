@@ -16,6 +16,7 @@ from bpfexit.host import preflight
 from bpfexit.model.filter import Filter
 from bpfexit.model.histogram import BUCKETS, bucket_of
 from bpfexit.model.sample import REASON_SHIFT, SIZE_SHIFT, SLOT_SHIFT
+from bpfexit.tracer.loader import ROWS
 from bpfexit.tracer.mmap_rows import mapped_array
 from bpfexit.tracer.source import KernelSource
 
@@ -62,9 +63,8 @@ class FilledSource(KernelSource):
         ready = preflight.ready()
         rows = len(owners) * keys
         super().__init__(ready.backend, ready.tracefs, Filter(), Guests(), rows)
-        table = self._programs.bpf["rows"]
         self._vcpus = self._programs.vcpus
-        self._shared = mapped_array(table.map_fd, np.dtype(table.Leaf), rows)
+        self._shared = mapped_array(self._programs.maps[ROWS].fd, self._programs.row, rows)
         assert len(owners) <= len(self._vcpus)
         self._take_slots(owners, keys)
         self._take_rows(keys)

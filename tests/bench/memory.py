@@ -35,8 +35,8 @@ def report() -> Report:
         (
             "`bpfexit top -j 1` into a file, `bpfexit record -o run.jsonl.gz`; a guest that reads "
             f"so many MMIO addresses; --max-rows as the rows, {MAX_ROWS:,} at least",
-            "anon, file, shmem: RssAnon, RssFile (libraries, most of them bcc's) and RssShmem of "
-            "/proc/PID/status; peak: VmHWM",
+            "anon, file, shmem: RssAnon, RssFile (libraries, mapped counters) and RssShmem of "
+            "/proc/PID/status; peak: VmHWM, without the child process that compiles",
             "maps: kernel memory of all BPF maps, the sum of `memlock` in /proc/PID/fdinfo",
         ),
     )

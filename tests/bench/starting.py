@@ -10,9 +10,12 @@ _RUNNING = time.monotonic()  # before any import of what it measures
 
 PARTS = {
     "checks of the host": ("bpfexit.run.session.preflight.ready",),
-    "import of bcc": ("bpfexit.tracer.source.import_bcc",),
-    "compiling (clang)": ("bpfexit.tracer.loader.compiled",),
-    "loading (verifier)": ("bpfexit.tracer.loader.Programs.load",),
+    "compiling (bcc and clang, a child process)": ("bpfexit.tracer.loading.compile_text",),
+    "looking into the cache": (
+        "bpfexit.tracer.loading.cache_key",
+        "bpfexit.tracer.loading.cache.load",
+    ),
+    "maps and loading (verifier)": ("bpfexit.tracer.loading.Programs",),
     "attaching": ("bpfexit.tracer.loader.Programs.attach",),
 }
 
@@ -25,8 +28,6 @@ def main() -> None:
     from bpfexit.commands import top  # noqa: F401, PLC0415
     from bpfexit.model.filter import Filter  # noqa: PLC0415
     from bpfexit.run.session import live_source  # noqa: PLC0415
-    from bpfexit.tracer.binding import import_bcc  # noqa: PLC0415
-    from bpfexit.tracer.compiler import shielded  # noqa: PLC0415
 
     imported = time.monotonic()
     from tests.bench.stopwatch import timing  # noqa: PLC0415
@@ -42,10 +43,6 @@ def main() -> None:
     }
     parts["everything else"] = attached - begun - sum(took.values())
     source.close()
-    begun = time.monotonic()
-    with shielded():
-        import_bcc().BPF(text="int nothing(void *ctx) { return 0; }")
-    parts["to compare: compiling an empty program"] = time.monotonic() - begun
     print(json.dumps(parts))
 
 

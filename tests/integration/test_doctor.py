@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -22,11 +23,15 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_all_is_well_where_exits_can_be_counted(needs_bpf: preflight.Ready) -> None:
+def test_all_is_well_where_exits_can_be_counted(
+    needs_bpf: preflight.Ready, needs_root: None
+) -> None:
     done = run(*DOCTOR)
     assert (done.returncode, done.stderr) == (0, "")
     assert "FAIL" not in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("ok    programs ")
+    programs, cached = done.stdout.splitlines()[-2:]
+    assert programs.startswith("ok    programs                compiled, loaded, attached and")
+    assert re.fullmatch(r"ok    cache +/var/cache/bpfexit holds \d+ of 32 compilations", cached)
     for event in preflight.needed_events(needs_bpf.backend):
         assert f"ok    kvm:{event} " in done.stdout
 
@@ -38,7 +43,7 @@ def test_every_line_of_json_is_a_check(needs_bpf: preflight.Ready) -> None:
     fields = {"schema", "name", "status", "fact", "remedy"}
     assert all(set(check) == fields for check in checks)
     assert {check["status"] for check in checks} <= {"ok", "warn"}
-    assert [check["name"] for check in checks[-2:]] == ["bcc", "programs"]
+    assert [check["name"] for check in checks[-3:]] == ["bcc", "programs", "cache"]
 
 
 def test_into_a_pipe_there_is_a_line_a_check_without_colours(needs_bpf: preflight.Ready) -> None:
@@ -57,9 +62,11 @@ def test_nobody_is_told_to_be_root(needs_root: None, needs_bpf: preflight.Ready)
     assert "warn  programs " in done.stdout
 
 
-def test_a_python_without_the_binding_is_told_of_it(needs_bpf: preflight.Ready) -> None:
-    code = "import sys; sys.modules['bcc'] = None; from bpfexit.cli import main; main()"
-    done = run(sys.executable, "-c", code, "doctor")
+def test_a_python_without_the_binding_is_told_of_it(
+    needs_bpf: preflight.Ready, tmp_path: Path
+) -> None:
+    (tmp_path / "bcc.py").write_text("raise ImportError")
+    done = run(*DOCTOR, PYTHONPATH=f"{tmp_path}:{CHECKOUT}")
     assert done.returncode == 1
     assert done.stderr == ""
     assert "python3-bpfcc" in next(line for line in done.stdout.splitlines() if " bcc " in line)

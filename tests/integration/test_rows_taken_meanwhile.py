@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,8 +21,6 @@ class TakingRows(FilledSource):
 
     def __init__(self, owners: list[tuple[int, int]]) -> None:
         super().__init__(owners, KEYS)
-        programs = self._programs
-        programs.plan = replace(programs.plan, detaching=())  # nothing is attached
         self._late = self._shared[LATE].copy()
         self._shared[LATE] = np.zeros((), self._shared.dtype)
         self._vcpus["rows"][GOES_ON] = KEYS - len(self._late)

@@ -2,7 +2,6 @@
 
 import re
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +13,6 @@ from bpfexit.tracer import choices
 from bpfexit.tracer import plan as programs
 from bpfexit.tracer.exit_fields import ExitFields, exit_fields, from_record, with_events
 from bpfexit.tracer.host_plan import process_macros
-from tests.unit import wire
 from tests.unit.tracer.types_of_kvm import svm_types
 
 VIEWS = programs.DEFAULT_VIEWS
@@ -148,28 +146,6 @@ def test_a_vcpu_in_real_mode_is_noticed_by_an_event_that_has_its_number() -> Non
     assert events(without, classic=True) == ("kvm_entry", "kvm_exit")
     assert without.macros["ENTRY_VCPU_ID_OFFSET"] == "8"
     assert "ENTRY_VCPU_ID_OFFSET" not in PLANS["with exits"].macros
-
-
-def test_only_addresses_of_values_are_completed() -> None:
-    lines = [(0x18, 0x21, 0, 0), (0, 0, 0, 0), (0x18, 0x11, 0, -3), (0x18, 0x01, 0, 7)]
-    instructions = np.array(lines, programs.INSTRUCTION)
-    programs.point_at_value(instructions, 42)
-    assert instructions["value"].tolist() == [42, 0, -3, 7]
-    assert programs.INSTRUCTION.itemsize == 8
-
-
-def test_the_map_of_vcpus_has_the_sizes_of_the_programs() -> None:
-    assert wire.defines()["SLOT_HINT_BITS"] == programs.SLOT_HINT_BITS
-    assert wire.defines()["NEAR_UNITS"] == programs.NEAR_UNITS
-    layout = programs.vcpus_layout(wire.struct("vcpu"), 4)
-    members = re.search(r"^struct vcpus \{\n(.*?)^\};", maps_text(), re.MULTILINE | re.DOTALL)
-    assert members
-    found = re.findall(r"^\t(?:struct )?\w+ (\w+)", members[1], re.MULTILINE)
-    assert found == list(layout.names or ())
-
-
-def maps_text() -> str:
-    return (programs.folder() / "maps.h").read_text()
 
 
 def test_offsets_and_sizes_become_macros() -> None:

@@ -14,7 +14,7 @@ BCC_MISSING = (
 def import_bcc() -> Any:
     """Import the binding. Raises `BpfexitError`."""
     try:
-        import bcc  # noqa: PLC0415 - late: it is not there for every command, and slow
+        import bcc  # noqa: PLC0415 - late: a missing one is an error to report
     except ImportError:
         raise BpfexitError(BCC_MISSING) from None
     except OSError as error:  # its library, libbcc, is not there or does not fit
@@ -24,8 +24,3 @@ def import_bcc() -> Any:
     if not hasattr(bcc, "BPF"):
         raise BpfexitError(BCC_MISSING)
     return bcc
-
-
-def binding_version() -> str:
-    """Return the binding's version. Raises `BpfexitError` when there is none."""
-    return str(import_bcc().__version__)

@@ -1,0 +1,143 @@
+"""Compiled programs, kept in a folder that only root may write.
+
+Nothing here fails: a file that cannot be read, trusted or written is like one that is missing,
+which costs a compilation.
+"""
+
+import os
+import stat
+from binascii import crc32
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from bpfexit.compiler.document import LARGEST
+from bpfexit.host.check import Check, Status
+
+FOLDER = Path("/var/cache/bpfexit")
+
+MOST = 32
+"""Entries that are kept: those that were used last."""
+
+ROOT = 0
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_SUFFIX, _PART = ".bpf", ".part"
+_SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # no link is followed, no pipe waited for
+_HEADER_BYTES = 8
+"""A file: the checksum of all that follows, the key's size, both little-endian; key; data."""
+
+
+class UntrustedError(OSError):
+    """A file or folder that others than root may have written."""
+
+
+def load(key: bytes, folder: Path = FOLDER) -> bytes | None:
+    """Return what was stored under a key; None when that is not to be had."""
+    with suppress(OSError), _opened(folder) as directory:
+        fd = os.open(_name(key), os.O_RDONLY | _SAFELY, dir_fd=directory)
+        with open(fd, "rb") as file:
+            _trust(fd, stat.S_IFREG)
+            content = file.read(_HEADER_BYTES + len(key) + LARGEST)
+            head = _head(key, content[_HEADER_BYTES + len(key) :])
+            if content.startswith(head):
+                with suppress(OSError):
+                    os.utime(fd)  # it is used: others are dropped before it
+                return content[len(head) :]
+    return None
+
+
+def store(key: bytes, data: bytes, folder: Path = FOLDER) -> None:
+    """Keep data under a key; make the folder where it is missing."""
+    if os.geteuid() != ROOT:
+        return
+    with suppress(OSError):
+        _make(folder)
+        with _opened(folder) as directory:
+            _write(directory, _name(key), _head(key, data) + data)
+            _drop_oldest(directory)
+
+
+def check(folder: Path = FOLDER) -> Check:
+    """Check whether compilations are kept; call it after one."""
+    name = "cache"
+    try:
+        with _opened(folder) as directory:
+            entries = len(_entries(directory, _SUFFIX))
+            is_writable = os.access(".", os.W_OK, dir_fd=directory)
+    except FileNotFoundError:
+        fact, remedy = f"{folder} is missing", "run bpfexit as root, which makes it"
+    except UntrustedError:
+        fact, remedy = f"others than root may write {folder}", "remove it; bpfexit makes it anew"
+    except OSError as error:
+        fact, remedy = f"{folder} cannot be used ({error.strerror})", "remove what is there"
+    else:
+        if entries or is_writable:
+            return Check(name, Status.OK, f"{folder} holds {entries} of {MOST} compilations")
+        fact, remedy = f"{folder} is empty and cannot be written", "run bpfexit as root"
+    return Check(name, Status.WARN, f"{fact}, so each start compiles the programs", remedy)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """Yield the folder's descriptor. Raises `OSError` when there is no folder of root's alone."""
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | _SAFELY)
+    try:
+        _trust(directory, stat.S_IFDIR)
+        yield directory
+    finally:
+        os.close(directory)
+
+
+def _trust(fd: int, kind: int) -> None:
+    """Raise `UntrustedError` for what is of another kind, or that others may have written."""
+    found = os.fstat(fd)
+    is_roots = found.st_uid == ROOT and not found.st_mode & _OTHERS_MAY_WRITE
+    if stat.S_IFMT(found.st_mode) != kind or not is_roots:
+        raise UntrustedError
+
+
+def _make(folder: Path) -> None:
+    """Make the folder, for all to read; its parent must be there."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o755)
+        folder.chmod(0o755)  # whatever the umask
+
+
+def _write(directory: int, name: str, content: bytes) -> None:
+    """Write a file whole or not at all: a reader finds the old one, the new one or none."""
+    part = f"{name}.{os.getpid()}{_PART}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY
+    try:
+        with open(os.open(part, flags, 0o644, dir_fd=directory), "wb") as file:
+            os.fchmod(file.fileno(), 0o644)
+            file.write(content)
+        os.replace(part, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(part, dir_fd=directory)
+        raise
+
+
+def _drop_oldest(directory: int) -> None:
+    times = {}
+    for name in _entries(directory, _SUFFIX, _PART):
+        with suppress(FileNotFoundError):
+            times[name] = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime
+    for name in sorted(times, key=times.__getitem__)[:-MOST]:
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=directory)
+
+
+def _entries(directory: int, *suffixes: str) -> list[str]:
+    return [name for name in os.listdir(directory) if name.endswith(suffixes)]
+
+
+def _name(key: bytes) -> str:
+    """Return the file of a key. Two keys may share one: they cost each other a compilation."""
+    return f"{crc32(key):08x}{_SUFFIX}"
+
+
+def _head(key: bytes, data: bytes) -> bytes:
+    """Return what comes before the data, which tells that all is whole and of this key."""
+    rest = len(key).to_bytes(4, "little") + key
+    return crc32(rest + data).to_bytes(4, "little") + rest

@@ -1,0 +1,59 @@
+"""A plan's programs in the kernel, from the cache where it has them compiled."""
+
+import importlib.util
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from bpfexit.compiler import document
+from bpfexit.errors import BpfexitError
+from bpfexit.tracer import cache
+from bpfexit.tracer import plan as programs
+from bpfexit.tracer.compiling import compile_text, flags_of
+from bpfexit.tracer.libbpf import open_libbpf
+from bpfexit.tracer.loader import Programs
+from bpfexit.version import __version__
+
+
+def load(plan: programs.Plan, tracefs_root: Path, *, anew: bool = False) -> Programs:
+    """Load the programs; with `anew`, compile them in any case. Raises `BpfexitError`."""
+    library = open_libbpf()
+    text, flags = programs.text(plan.files), flags_of(plan)
+    key = cache_key(text, flags)
+    known = cache.load(key) if key and not anew else None
+    if known:
+        with suppress(document.DocumentError, BpfexitError):
+            return Programs(library, plan, document.decode(known), tracefs_root)
+    bundle = compile_text(text, flags)
+    loaded = Programs(library, plan, bundle, tracefs_root)
+    if key:
+        cache.store(key, document.encode(bundle))
+    return loaded
+
+
+def cache_key(text: str, flags: list[str]) -> bytes | None:
+    """Return all that a compilation depends on; None where there is no bcc."""
+    binding = _binding()
+    if binding is None:
+        return None
+    system = os.uname()
+    headers = [path.read_text() for path in sorted((programs.folder() / "headers").rglob("*.h"))]
+    parts = [
+        *(document.FORMAT, __version__, binding),
+        *(system.release, system.version, system.machine),
+        *(headers, text, flags),
+    ]
+    return json.dumps(parts).encode()
+
+
+def _binding() -> list[str | int] | None:
+    """Return which bcc is installed, without importing it: its place, size and time."""
+    found = importlib.util.find_spec("bcc")
+    if found is None or not found.origin:
+        return None
+    try:
+        state = os.stat(found.origin)
+    except OSError:
+        return None
+    return [found.origin, state.st_size, state.st_mtime_ns]
