@@ -94,7 +94,8 @@ def folder() -> Path:
 
 def text(files: tuple[str, ...]) -> str:
     """Return the files as one text; BCC rewrites only what it compiles as the main file."""
-    return "".join(f'#line 1 "{name}"\n{(folder() / name).read_text()}' for name in files)
+    place = folder()
+    return "".join(f'#line 1 "{name}"\n{(place / name).read_text()}' for name in files)
 
 
 def plan_with_exits(

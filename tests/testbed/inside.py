@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.testbed import diagnoses, exits, intel
+from tests.testbed import diagnoses, exits, intel, starts
 
 TRACEFS = Path("/sys/kernel/tracing")
 
@@ -71,6 +71,7 @@ for each in (
     exits.slow,
     exits.own_cost,
     exits.perf,
+    starts.starts,
 ):
     scenario(each)
 
