@@ -111,7 +111,7 @@ def process_ids(root: Path = Path("/")) -> Check:
 
 
 def locked_memory(root: Path = Path("/")) -> Check:
-    """Check the limit to which Linux before 5.11 charges BPF maps; bcc lifts it if it may."""
+    """Check the limit to which Linux before 5.11 charges BPF maps; the tracer may raise it."""
     name = "locked memory"
     limit = _locked_limit(root)
     if limit is None or limit >= _LOCKED_BYTES or _effective(root) >> _CAP_SYS_RESOURCE & 1:

@@ -65,7 +65,8 @@ def check(folder: Path = FOLDER) -> Check:
             entries = len(_entries(directory, _SUFFIX))
             is_writable = os.access(".", os.W_OK, dir_fd=directory)
     except FileNotFoundError:
-        fact, remedy = f"{folder} is missing", "run bpfexit as root, which makes it"
+        fact = f"{folder} does not exist"
+        remedy = f"make it as root with `mkdir -pm 755 {folder}`"
     except UntrustedError:
         fact, remedy = f"others than root may write {folder}", "remove it; bpfexit makes it anew"
     except OSError as error:
@@ -73,7 +74,8 @@ def check(folder: Path = FOLDER) -> Check:
     else:
         if entries or is_writable:
             return Check(name, Status.OK, f"{folder} holds {entries} of {MOST} compilations")
-        fact, remedy = f"{folder} is empty and cannot be written", "run bpfexit as root"
+        fact = f"{folder} is empty and cannot be written"
+        remedy = "run bpfexit as root once, with the folder writable"
     return Check(name, Status.WARN, f"{fact}, so each start compiles the programs", remedy)
 
 

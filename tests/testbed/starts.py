@@ -14,7 +14,8 @@ from unittest import mock
 from bpfexit.guests.guests import Guests
 from bpfexit.host import preflight
 from bpfexit.model.filter import Filter
-from bpfexit.tracer import cache, loading
+from bpfexit.tracer import cache
+from bpfexit.tracer.compiling import compile_text
 from bpfexit.tracer.source import KernelSource
 from tests.counting import BPFEXIT, started, until_counting
 
@@ -28,7 +29,7 @@ def starts() -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (LITTLE, LITTLE))
     ready = preflight.ready()
     compiled = []
-    with mock.patch.object(loading, "compile_text", wraps=loading.compile_text) as compiling:
+    with mock.patch("bpfexit.tracer.loading.compile_text", wraps=compile_text) as compiling:
         for _ in range(2):
             with closing(KernelSource(ready.backend, ready.tracefs, Filter(), Guests())):
                 compiled.append(compiling.call_count)

@@ -111,7 +111,7 @@ def test_a_pid_namespace_is_warned_of_and_noted(intel: Machine) -> None:
         ("5.10.0-32-amd64", NO_CAPABILITIES, "65536", Status.WARN),
         ("5.10.0-32-amd64", NO_CAPABILITIES, "unlimited", Status.OK),
         ("5.10.0-32-amd64", NO_CAPABILITIES, str(1 << 30), Status.OK),
-        ("5.10.0-32-amd64", f"{1 << 24:016x}", "65536", Status.OK),  # bcc may raise it
+        ("5.10.0-32-amd64", f"{1 << 24:016x}", "65536", Status.OK),  # the tracer may raise it
         ("5.11.0", NO_CAPABILITIES, "65536", None),
     ],
 )

@@ -210,7 +210,7 @@ def test_the_check_says_why_each_start_compiles(folder: Path, tmp_path: Path) ->
     shared.chmod(0o777)
     link.symlink_to(folder)
     for place, says in (
-        (missing, f"{missing} is missing, so each start compiles the programs: run bpfexit as"),
+        (missing, f"{missing} does not exist, so each start compiles the programs: make it as"),
         (shared, f"others than root may write {shared}, so each start compiles the programs: rem"),
         (link, f"{link} cannot be used (Not a directory), so each start"),
     ):
