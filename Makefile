@@ -26,6 +26,7 @@ $(STAMP): pyproject.toml
 	@.ci/packages $(PACKAGES)
 	/usr/bin/python3 -m venv --system-site-packages $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m compileall -q bpfexit  # an editable install leaves that to the first start
 	@touch $@
 
 # The case this tool is for: a guest that reads the ACPI PM timer and the APIC page all the time.
