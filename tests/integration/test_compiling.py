@@ -240,3 +240,25 @@ def test_the_process_that_counts_stays_small_and_never_maps_the_compiler(
     (peak,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     print(f"{int(peak) >> 10} MiB at most")
     assert int(peak) < MOST_MIB << 10
+
+
+WITH_BCC_S_LIBBPF = """
+from contextlib import closing
+from bpfexit.guests.guests import Guests
+from bpfexit.host import preflight
+from bpfexit.model.filter import Filter
+from bpfexit.tracer import libbpf
+from bpfexit.tracer.source import KernelSource
+libbpf.LIBRARIES = ("libnowhere.so.1", "libbcc.so.0")
+ready = preflight.ready()
+with closing(KernelSource(ready.backend, ready.tracefs, Filter(), Guests())) as source:
+    source.next()
+print(*open("/proc/self/maps"))
+"""
+
+
+def test_without_libbpf_that_of_bcc_loads_the_programs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_BCC_S_LIBBPF], check=True, capture_output=True, text=True
+    )
+    assert "libbcc.so.0" in done.stdout
