@@ -48,10 +48,9 @@ def _answer(request: dict[str, Any]) -> tuple[int, bytes]:
 def _compiled(text: str, flags: list[str]) -> bytes:
     bcc = import_bcc()
     try:
-        bpf = bcc.BPF(text=text.encode(), cflags=flags)
+        return encode(bundle_of(bcc, bcc.BPF(text=text.encode(), cflags=flags)))
     except Exception as error:
         raise BpfexitError(f"the BPF programs do not compile: {error}") from None
-    return encode(bundle_of(bcc, bpf))
 
 
 if __name__ == "__main__":

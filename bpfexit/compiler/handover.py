@@ -44,7 +44,7 @@ def bundle_of(bcc: Any, bpf: Any) -> Bundle:
 
 
 def unlinked(instructions: bytes, names: dict[int, str]) -> Program:
-    """Return a program whose maps are known by name; `names` has those of descriptors here."""
+    """Return the program with names for its maps; `names` are those of descriptors here."""
     loads = list(loads_of_maps(instructions))
     maps = {at: VCPUS if of_value else names[fd] for at, of_value, fd in loads}
     return Program(with_values(instructions, dict.fromkeys(maps, 0)), maps)
@@ -61,11 +61,11 @@ def layout(kind: type[ctypes.Structure]) -> Layout:
 
 
 def _map_definition(fd: int) -> MapDefinition:
-    """Return what the kernel tells of a map that bcc has made."""
+    """Return the definition of a map that bcc has made, as the kernel has it."""
     lines = Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
-    told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    values = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
     names = ("map_type", "key_size", "value_size", "max_entries", "map_flags")
-    return MapDefinition(*(int(told[name], 0) for name in names))
+    return MapDefinition(*(int(values[name], 0) for name in names))
 
 
 def _structs(bpf: Any, tables: list[bytes]) -> Iterator[type[ctypes.Structure]]:

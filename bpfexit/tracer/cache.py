@@ -32,7 +32,7 @@ class UntrustedError(OSError):
 
 
 def load(key: bytes, folder: Path = FOLDER) -> bytes | None:
-    """Return what was stored under a key; None when that is not to be had."""
+    """Return the data stored under a key; None where there is none that can be trusted."""
     with suppress(OSError), _opened(folder) as directory:
         fd = os.open(_name(key), os.O_RDONLY | _SAFELY, dir_fd=directory)
         with open(fd, "rb") as file:
@@ -73,7 +73,8 @@ def check(folder: Path = FOLDER) -> Check:
         fact, remedy = f"{folder} cannot be used ({error.strerror})", "remove what is there"
     else:
         if entries or is_writable:
-            return Check(name, Status.OK, f"{folder} holds {entries} of {MOST} compilations")
+            fact = f"in use: {folder} holds {entries} of at most {MOST} compilations"
+            return Check(name, Status.OK, fact)
         fact = f"{folder} is empty and cannot be written"
         remedy = "run bpfexit as root once, with the folder writable"
     return Check(name, Status.WARN, f"{fact}, so each start compiles the programs", remedy)
@@ -91,10 +92,10 @@ def _opened(folder: Path) -> Iterator[int]:
 
 
 def _trust(fd: int, kind: int) -> None:
-    """Raise `UntrustedError` for what is of another kind, or that others may have written."""
-    found = os.fstat(fd)
-    is_roots = found.st_uid == ROOT and not found.st_mode & _OTHERS_MAY_WRITE
-    if stat.S_IFMT(found.st_mode) != kind or not is_roots:
+    """Raise `UntrustedError` unless it is of this kind, and root alone may have written it."""
+    status = os.fstat(fd)
+    is_roots = status.st_uid == ROOT and not status.st_mode & _OTHERS_MAY_WRITE
+    if stat.S_IFMT(status.st_mode) != kind or not is_roots:
         raise UntrustedError
 
 
@@ -140,6 +141,6 @@ def _name(key: bytes) -> str:
 
 
 def _head(key: bytes, data: bytes) -> bytes:
-    """Return what comes before the data, which tells that all is whole and of this key."""
+    """Return what comes before the data: a checksum of key and data, and the key."""
     rest = len(key).to_bytes(4, "little") + key
     return crc32(rest + data).to_bytes(4, "little") + rest

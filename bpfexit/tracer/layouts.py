@@ -17,10 +17,10 @@ def dtype_of(layout: Layout) -> np.dtype[Any]:
         {
             "names": list(layout.fields),
             "formats": [
-                (each.format, (each.count,)) if each.count > 1 else each.format
-                for each in layout.fields.values()
+                (field.format, (field.count,)) if field.count > 1 else field.format
+                for field in layout.fields.values()
             ],
-            "offsets": [each.offset for each in layout.fields.values()],
+            "offsets": [field.offset for field in layout.fields.values()],
             "itemsize": layout.size,
         },
         align=True,

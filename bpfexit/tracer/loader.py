@@ -96,8 +96,8 @@ class Programs:
 
     def missed(self) -> int:
         """Return the program runs that the kernel skipped."""
-        counters = map(bpf_statistics.counters, self._fds.values())
-        return sum(each.get("recursion_misses", 0) for each in counters)
+        statistics = map(bpf_statistics.counters, self._fds.values())
+        return sum(counters.get("recursion_misses", 0) for counters in statistics)
 
     def _mark_attached(self, *, yes: bool) -> None:
         """Tell the programs whether all of them are attached: see all_attached in maps.h."""
@@ -119,7 +119,7 @@ class Programs:
 
     def _load(self, stack: ExitStack, bundle: Bundle) -> dict[programs.Attachment, int]:
         """Have the kernel verify the programs. Raises `BpfexitError` when it refuses one."""
-        map_fds = {name: each.fd for name, each in self.maps.items()}
+        map_fds = {name: table.fd for name, table in self.maps.items()}
         fds = {}
         for each in self.plan.attachments:
             name = f"on_{each.event}"
@@ -136,7 +136,7 @@ class Programs:
 
 
 def _check_complete(bundle: Bundle, plan: programs.Plan) -> None:
-    """Raise `BpfexitError` when something is not in a bundle that is taken from it."""
+    """Raise `BpfexitError` when the bundle lacks anything that this module takes from it."""
     needed = {
         *(f"on_{each.event}" for each in plan.attachments),
         *OF_ALL_ROWS,

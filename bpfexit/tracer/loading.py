@@ -21,10 +21,10 @@ def load(plan: programs.Plan, tracefs_root: Path, *, anew: bool = False) -> Prog
     library = open_libbpf()
     text, flags = programs.text(plan.files), flags_of(plan)
     key = cache_key(text, flags)
-    known = cache.load(key) if key and not anew else None
-    if known:
+    cached = cache.load(key) if key and not anew else None
+    if cached:
         with suppress(document.DocumentError, BpfexitError):
-            return Programs(library, plan, document.decode(known), tracefs_root)
+            return Programs(library, plan, document.decode(cached), tracefs_root)
     bundle = compile_text(text, flags)
     loaded = Programs(library, plan, bundle, tracefs_root)
     if key:
@@ -49,11 +49,11 @@ def cache_key(text: str, flags: list[str]) -> bytes | None:
 
 def _binding() -> list[str | int] | None:
     """Return which bcc is installed, without importing it: its place, size and time."""
-    found = importlib.util.find_spec("bcc")
-    if found is None or not found.origin:
+    spec = importlib.util.find_spec("bcc")
+    if spec is None or not spec.origin:
         return None
     try:
-        state = os.stat(found.origin)
+        status = os.stat(spec.origin)
     except OSError:
         return None
-    return [found.origin, state.st_size, state.st_mtime_ns]
+    return [spec.origin, status.st_size, status.st_mtime_ns]

@@ -201,7 +201,10 @@ def test_what_a_process_left_half_written_goes_with_time(folder: Path) -> None:
 
 def test_the_check_counts_what_is_there(folder: Path) -> None:
     found = cache.check(folder)
-    assert (found.status, found.fact) == (Status.OK, f"{folder} holds 1 of 32 compilations")
+    assert (found.status, found.fact) == (
+        Status.OK,
+        f"in use: {folder} holds 1 of at most 32 compilations",
+    )
 
 
 def test_the_check_says_why_each_start_compiles(folder: Path, tmp_path: Path) -> None:
