@@ -9,7 +9,7 @@ import pytest
 from bpfexit.tracer import plan as programs
 from bpfexit.tracer.compiling import flags_of
 from bpfexit.tracer.loading import cache_key
-from tests.unit.tracer.test_plan import RECORDS
+from tests.unit.tracer.test_plan import BY_RECORD, RECORDS
 
 TEXT, FLAGS = "int on_kvm_exit(void *ctx) { return 1; }", ["-DMAX_VCPUS=16"]
 SYSTEM = ("Linux", "host", "6.1.0-40-amd64", "#1 SMP Debian 6.1.153-1", "x86_64")
@@ -75,6 +75,8 @@ def test_another_bcc_has_another_key_and_none_has_none(bcc: Path) -> None:
 
 
 def test_the_number_of_rows_is_none_of_the_compilers_business() -> None:
-    few, many = (programs.plan_with_exits(RECORDS, False, rows, 16) for rows in (10, 1 << 20))
+    few, many = (
+        programs.plan_with_exits(RECORDS, BY_RECORD, False, rows, 16) for rows in (10, 1 << 20)
+    )
     assert flags_of(few) == flags_of(many)
     assert "-DMAX_VCPUS=16" in flags_of(few)
