@@ -116,7 +116,7 @@ def test_a_duration_belongs_to_the_overhead() -> None:
         [*BPFEXIT, "doctor", "-d", "1"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "-d is for --overhead" in done.stderr
+    assert "-d applies to --overhead only" in done.stderr
 
 
 def test_without_the_capability_it_counts_on_and_says_what_is_missing(

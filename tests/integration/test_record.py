@@ -196,7 +196,7 @@ def test_an_existing_file_is_only_appended_to(tmp_path: Path) -> None:
     before = path.read_bytes()
     refused = run(*command)
     assert refused.returncode == 1
-    assert "exists: give another name, or --append" in refused.stderr.splitlines()[-1]
+    assert "exists: give another name, or append with --append" in refused.stderr.splitlines()[-1]
     assert path.read_bytes() == before
     assert run(*command, "--append").returncode == 0
     assert path.read_bytes().startswith(before)

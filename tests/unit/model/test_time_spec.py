@@ -43,7 +43,7 @@ def test_an_offset_counts() -> None:
     "text", ["", "x", "-1", "nan", "inf", "25:00", "1:60", "1:2", "2026-13-01", "9" * 400]
 )
 def test_what_is_no_moment_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="expected a time"):
+    with pytest.raises(ValueError, match=r"expected a time|is not a"):
         parse_moment(text)
 
 
