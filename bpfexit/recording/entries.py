@@ -67,9 +67,7 @@ class Entries:
 
     def _decoded(self, fd: int) -> Generator[Entry, None, None]:
         self._lines = Lines(partial(os.read, fd), self._path.suffix == ".gz")
-        for line in self._lines:
-            self.line += 1
-            entry = self._entry(line)
+        for entry in map(self._entry, self._lines):  # so that no variable keeps a line
             if entry is not None:
                 self._found = True
                 yield entry
@@ -85,6 +83,7 @@ class Entries:
 
     def _entry(self, line: Line) -> Entry | None:
         """Decode a line, or the complete one that begins within it; note skipped bytes."""
+        self.line += 1
         try:
             if line.too_long:
                 raise TooLargeError(

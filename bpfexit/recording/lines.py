@@ -5,6 +5,7 @@ line arrives: the last line of a broken member is not taken for a complete one, 
 recorder's members end with their interval. Lines before it are counted (`unverified`).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -44,20 +45,21 @@ class Lines:
 
     def __iter__(self) -> Iterator[Line]:
         lines = _Splitter()
-        held: Line | None = None
+        # No variable here has a line: it would keep 100 MB while the next one is read.
+        held: deque[Line] = deque()
         given = 0  # lines of this member
         for piece in self._pieces():
             if isinstance(piece, bytes):
-                for line in lines.split(piece):
-                    if held:
+                for _ in map(held.append, lines.split(piece)):
+                    if len(held) > 1:
                         given += 1
-                        yield held
-                    held = line
+                        yield held.popleft()
                 continue
             if held and piece is not End.BROKEN:
-                yield held
+                yield held.popleft()
             self._end_member(piece, given)
-            held, given = None, 0
+            held.clear()
+            given = 0
             if piece is not End.WHOLE:
                 lines = _Splitter()
         if rest := lines.rest():

@@ -172,7 +172,7 @@ def decode(line: Line) -> Snapshot:
     """Read a line back. Raises `BpfexitError` if it is not such a line."""
     with decode_errors():
         lists = _Lists()
-        document = translated(json_lists.parse(as_bytes(line), lists.takers))
+        document = translated(json_lists.parse(as_bytes(line), lists.takers()))
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise BpfexitError(f"it is not of the schema {SCHEMA}")
         lists.check_places(document)
@@ -188,11 +188,10 @@ class _Lists:
         self._rows: list[Rows] = []
         self._vcpus = [np.zeros(0, VCPU_FIELDS)]
         self.slow: list[SlowExit] = []
-        self.takers: dict[str, json_lists.Take] = {
-            "rows": self._take_rows,
-            "vcpus": self._take_vcpus,
-            "exits": self._take_slow,
-        }
+
+    def takers(self) -> dict[str, json_lists.Take]:
+        """Return what takes each list. Kept here, it would be a circle that keeps all of them."""
+        return {"rows": self._take_rows, "vcpus": self._take_vcpus, "exits": self._take_slow}
 
     def check_places(self, document: dict[str, Any]) -> None:
         """Refuse a list at a wrong position, where its entries belong to another list."""
