@@ -15,6 +15,7 @@ COMMANDS = {
     "diagnose": "Report what makes guests slow, what to change and what to expect.",
     "diff": "Compare two recordings: what a change saved or cost.",
     "doctor": "Report what this host offers and what is missing.",
+    "export": "Export metrics of all guests for Prometheus.",
     "guests": "List the KVM guests that are running.",
     "hist": "Print latency histograms that other tools read.",
     "record": "Record to a file, for hours or while a command runs.",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.rule import Rule, threshold
+from bpfexit.exporting.metrics import METRICS
 from bpfexit.formats.hist.registry import FORMATS
 from bpfexit.formats.json.schemas import SCHEMAS
 from bpfexit.model.columns import COLUMNS
@@ -46,7 +47,7 @@ def _rule(rule: Rule) -> Iterator[str]:
 
 def reference() -> Iterator[str]:
     """Yield the lines on columns, losses and histogram formats."""
-    yield from (_NOTE, "# Columns, losses and formats", "", "## Columns", "")
+    yield from (_NOTE, "# Columns, losses, formats and metrics", "", "## Columns", "")
     yield from ("| `--sort` | heading | JSON | unit | meaning |", "|---|---|---|---|---|")
     for column in COLUMNS:
         yield (
@@ -60,6 +61,11 @@ def reference() -> Iterator[str]:
     yield from ("", "## Formats of `bpfexit hist`", "", "| format | content |", "|---|---|")
     for form in FORMATS.values():
         yield f"| `{form.name}` | {form.help} |"
+    yield from ("", "## Metrics", "", "| metric of `bpfexit export` | type | labels | meaning |")
+    yield "|---|---|---|---|"
+    for metric in METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        yield f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |"
 
 
 def files() -> Iterator[tuple[Path, str]]:

@@ -1,6 +1,7 @@
 """Fixtures that every kind of test may ask for."""
 
 import os
+import shutil
 import signal
 
 import pytest
@@ -46,3 +47,20 @@ def needs_bpf() -> preflight.Ready:
         return preflight.ready()
     except BpfexitError as error:
         lacking("bpf", str(error))
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    return _program("promtool")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> str:
+    return _program("prometheus")
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        lacking("prometheus", f"{name} is not installed (Debian: prometheus)")
+    return found

@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 VARIABLE = "BPFEXIT_REQUIRE"
-KNOWN = frozenset({"root", "kvm", "bpf", "testbed", "vmx"})
+KNOWN = frozenset({"root", "kvm", "bpf", "testbed", "vmx", "prometheus"})
 
 
 def demanded() -> frozenset[str]:

@@ -9,6 +9,7 @@ import click
 
 from bpfexit.commands.values import column, dimensions, names, nanoseconds, numbers
 from bpfexit.errors import UsageError
+from bpfexit.exporting.config import read_config
 from bpfexit.guests.maps.qmp_socket import MapSources, Socket
 from bpfexit.model.columns import SORT_KEYS
 from bpfexit.model.view import DIMENSIONS
@@ -128,6 +129,29 @@ def check_input(recording: Path | None, duration: float | None, maps: MapSources
     if recording and maps:
         raise UsageError("--qmp and --libvirt do not apply to --input: they query running guests")
 
+
+def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
+    """Make what a file says the defaults of the options; the command line goes first."""
+    if path is None:
+        return
+    names = {
+        option.removeprefix("--"): str(other.name)
+        for other in ctx.command.params
+        for option in other.opts
+        if option.startswith("--") and other is not param
+    }
+    given = read_config(path, names)
+    ctx.default_map = {names[option]: value for option, value in given.items()}
+
+
+config_option = click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="Read options from a TOML file, by their long names; those given here go first.",
+)
 
 _BY = click.option(
     "--by",

@@ -1,10 +1,12 @@
 """How the values of options are read: lists, times, groupings, columns."""
 
+import re
 from typing import Any
 
 import click
 
 from bpfexit.commands.suggest import unknown
+from bpfexit.exporting.address import Address
 from bpfexit.model.columns import COLUMNS, SORT_KEYS, sort_key
 from bpfexit.model.durations import parse_duration
 from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
@@ -12,6 +14,11 @@ from bpfexit.model.view import DIMENSIONS
 
 ALIASES = {"guest": "vm"}
 """Aliases of groupings."""
+
+_ADDRESS = re.compile(
+    r"(?:(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^:\[\]]*)):)?(?P<port>[0-9]{1,5})"
+)
+_MOST_PORT = 65535
 
 _HOUR_NS = 3600 * 10**9
 
@@ -66,6 +73,19 @@ def column(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 
 def _headings() -> list[str]:
     return [column.title for column in COLUMNS if column.title not in SORT_KEYS]
+
+
+def listen_address(ctx: click.Context, param: click.Parameter, value: str | None) -> Address | None:
+    """Read `PORT`, `HOST:PORT` or `[IPV6]:PORT`; without a host, loopback. None: not given."""
+    del ctx, param
+    if value is None:
+        return None
+    match = _ADDRESS.fullmatch(value)
+    if match is None or int(match["port"]) > _MOST_PORT:
+        raise click.BadParameter(
+            f"{value!r} is not an address such as 127.0.0.1:25863 or [::1]:25863"
+        )
+    return Address(match["six"] or match["host"] or "127.0.0.1", int(match["port"]))
 
 
 class Seconds(click.FloatRange):

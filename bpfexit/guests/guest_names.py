@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from bpfexit.host.processes import Process, command_line, process, program_name
 
@@ -97,21 +98,36 @@ def _unescaped(unit: str) -> str:
     return raw.decode(errors="replace")
 
 
+class Launcher(NamedTuple):
+    """The process of KubeVirt that a guest was started by."""
+
+    pid: int
+    arguments: tuple[str, ...]
+
+
+def kubevirt_launcher(pid: int, root: Path) -> Launcher | None:
+    """Find the KubeVirt launcher above a process; None where there is none in sight."""
+    for _ in range(_ANCESTORS):
+        arguments = command_line(pid, root)
+        if any(program_name((argument,)) in _KUBEVIRT for argument in arguments):
+            return Launcher(pid, arguments)
+        about = _in_sight(pid, root)
+        if about is None or about.parent <= 1:
+            return None
+        pid = about.parent
+    return None
+
+
 def kubevirt_name(pid: int, root: Path) -> str:
     """Read `--namespace` and `--name` of the KubeVirt launcher above: `namespace_name`.
 
     That is the domain's name in KubeVirt's own libvirt, too.
     """
-    for _ in range(_ANCESTORS):
-        arguments = command_line(pid, root)
-        if any(program_name((argument,)) in _KUBEVIRT for argument in arguments):
-            names = [_option(arguments, option) for option in ("--namespace", "--name")]
-            return "_".join(names) if all(names) else ""
-        about = _in_sight(pid, root)
-        if about is None or about.parent <= 1:
-            return ""
-        pid = about.parent
-    return ""
+    launcher = kubevirt_launcher(pid, root)
+    if launcher is None:
+        return ""
+    names = [_option(launcher.arguments, option) for option in ("--namespace", "--name")]
+    return "_".join(names) if all(names) else ""
 
 
 def _in_sight(pid: int, root: Path) -> Process | None:

@@ -94,8 +94,19 @@ def command_line(pid: int, root: Path = Path("/")) -> tuple[str, ...]:
 
     Bytes that are not UTF-8 become U+FFFD.
     """
+    return _texts(root / "proc" / str(pid) / "cmdline")
+
+
+def environment(pid: int, root: Path = Path("/")) -> dict[str, str]:
+    """Return the variables a process was started with; none when it may not be looked into."""
+    pairs = (each.partition("=") for each in _texts(root / "proc" / str(pid) / "environ"))
+    return {name: value for name, _, value in pairs}
+
+
+def _texts(path: Path) -> tuple[str, ...]:
+    """Return the texts of a file that ends each with a zero byte; none where it is not readable."""
     try:
-        with (root / "proc" / str(pid) / "cmdline").open("rb") as file:
+        with path.open("rb") as file:
             raw = file.read(COMMAND_LIMIT)
     except OSError:
         return ()

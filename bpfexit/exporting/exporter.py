@@ -1,0 +1,47 @@
+"""The exporter: a clock of its own that reads and adds up, and what was added up, for any thread.
+
+Scrapes read nothing from the kernel, so they neither delay readings nor change what they find.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+
+from prometheus_client import CollectorRegistry
+
+from bpfexit.exporting.accumulator import Accumulator, Describe
+from bpfexit.exporting.collector import registry_of
+from bpfexit.exporting.detail import Detail
+from bpfexit.exporting.family import Family
+from bpfexit.run.loop import Run, intervals
+from bpfexit.run.signals import Interrupts
+from bpfexit.run.source import Source
+
+
+class Exporter:
+    """Adds up what a source counts. Its registry may be scraped from any thread, at any time."""
+
+    def __init__(self, describe: Describe, detail: Detail) -> None:
+        self._accumulator = Accumulator(describe, detail)
+        self._lock = Lock()
+        self.registry: CollectorRegistry = registry_of(self._families)
+
+    def run(
+        self,
+        source: Source,
+        run: Run,
+        interrupts: Interrupts,
+        note: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Add up interval after interval until a signal; `note` is called after each."""
+        for snapshot in intervals(source, run, interrupts, measure_cost=True):
+            with self._lock:
+                self._accumulator.add(snapshot, time.monotonic())
+            note()
+
+    def _families(self) -> tuple[Family, ...]:
+        """Return the series as they were after one and the same reading."""
+        with self._lock:
+            return self._accumulator.families()

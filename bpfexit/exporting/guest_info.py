@@ -1,0 +1,10 @@
+"""The labels that join a guest with what other exporters report of it."""
+
+from bpfexit.guests.identity import guest_identity
+from bpfexit.model.guest import Guest
+from bpfexit.model.text import clean
+
+
+def guest_info(guest: Guest) -> tuple[str, ...]:
+    """Return the values of the labels of `GUEST_INFO` after the guest's, harmless."""
+    return (str(guest.pid), *map(clean, guest_identity(guest)), guest.vmm)
