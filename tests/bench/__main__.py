@@ -5,7 +5,16 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from tests.bench import instructions, kernels, memory, reading, recordings, startup, throughput
+from tests.bench import (
+    instructions,
+    kernels,
+    memory,
+    reading,
+    recordings,
+    scraping,
+    startup,
+    throughput,
+)
 from tests.bench.report import Report, machine_line, show
 
 TABLES: dict[str, Callable[[], Report]] = {
@@ -16,6 +25,7 @@ TABLES: dict[str, Callable[[], Report]] = {
     "reading": reading.report,
     "top": reading.top_report,
     "recordings": recordings.report,
+    "scrape": scraping.report,
     "start": startup.report,
     "memory": memory.report,
 }

@@ -1,0 +1,45 @@
+"""What a scrape and a reading cost the exporter."""
+
+import gc
+import time
+from collections.abc import Callable
+
+from prometheus_client import generate_latest
+
+from bpfexit.exporting.accumulator import Accumulator
+from bpfexit.exporting.collector import registry_of
+from tests.bench.report import Report
+from tests.unit.exporting.crowd import crowd
+
+_TIMES = 9
+
+
+def report() -> Report:
+    """Return the CPU time of a reading and a scrape, by the number of guests."""
+    return Report(
+        "`bpfexit export`: CPU time of a scrape and of adding up a reading",
+        ("guests", "series", "kB", "scrape, ms", "reading, ms"),
+        [_row(guests) for guests in (1, 10, 50, 60, 200)],
+        ("ten reasons and 60 addresses per guest; the best of nine; without compression",),
+    )
+
+
+def _row(guests: int) -> tuple[str, ...]:
+    accumulator = Accumulator(lambda _: ("1", "", "", "", "", "qemu"))
+    snapshot = crowd(guests)
+    reading = _cpu_ms(lambda: accumulator.add(snapshot, 0.0))
+    registry = registry_of(accumulator.families)
+    text = generate_latest(registry)
+    series = sum(not line.startswith(b"#") for line in text.splitlines())
+    scrape = _cpu_ms(lambda: generate_latest(registry))
+    return f"{guests}", f"{series:,}", f"{len(text) / 1e3:,.0f}", f"{scrape:.0f}", f"{reading:.0f}"
+
+
+def _cpu_ms(work: Callable[[], object]) -> float:
+    def once() -> float:
+        begun = time.process_time_ns()
+        work()
+        return (time.process_time_ns() - begun) / 1e6
+
+    gc.collect()
+    return min(once() for _ in range(_TIMES))
