@@ -1,5 +1,6 @@
 """`bpfexit export`."""
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bpfexit.exporting.address import DEFAULT_ADDRESS, Address
 from bpfexit.exporting.detail import MOST_ADDRESSES, Detail
 from bpfexit.exporting.exporter import Exporter
 from bpfexit.exporting.guest_info import guest_info
+from bpfexit.exporting.package_data import package_data
 from bpfexit.exporting.server import Listener
 from bpfexit.exporting.textfile import TextFile
 from bpfexit.guests.maps.qmp_socket import MapSources
@@ -28,7 +30,27 @@ Examples:
                                            through node_exporter
   bpfexit export --config /etc/bpfexit/export.toml
                                            with options from a file
+  bpfexit export --print-rules > /etc/prometheus/bpfexit.rules.yml
 """
+
+
+def _printing(name: str, what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add --print-NAME, which prints a file of the package and ends."""
+
+    def show(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        del param
+        if value:
+            click.echo(package_data(name), nl=False)
+            ctx.exit()
+
+    return click.option(
+        f"--print-{name}",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help=f"Print {what}, and exit.",
+    )
 
 
 @click.command(epilog=EPILOG)
@@ -67,6 +89,9 @@ Examples:
     help="Export the time of at most N vCPUs per guest singly; the rest are `other`.",
 )
 @click.option("--fine-buckets", is_flag=True, help="Export histograms with all powers of two.")
+@_printing("rules", "recording and alerting rules for Prometheus")
+@_printing("dashboard", "a dashboard for Grafana")
+@_printing("unit", "a systemd unit")
 @thread_options
 @memory_map_options
 @max_rows_option

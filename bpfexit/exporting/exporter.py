@@ -15,6 +15,7 @@ from bpfexit.exporting.accumulator import Accumulator, Describe
 from bpfexit.exporting.collector import registry_of
 from bpfexit.exporting.detail import Detail
 from bpfexit.exporting.family import Family
+from bpfexit.model.snapshot import Snapshot
 from bpfexit.run.loop import Run, intervals
 from bpfexit.run.signals import Interrupts
 from bpfexit.run.source import Source
@@ -37,9 +38,13 @@ class Exporter:
     ) -> None:
         """Add up interval after interval until a signal; `note` is called after each."""
         for snapshot in intervals(source, run, interrupts, measure_cost=True):
-            with self._lock:
-                self._accumulator.add(snapshot, time.monotonic())
+            self.add(snapshot, time.monotonic())
             note()
+
+    def add(self, snapshot: Snapshot, now: float) -> None:
+        """Add an interval that ended `now`, s by a clock that never goes back."""
+        with self._lock:
+            self._accumulator.add(snapshot, now)
 
     def _families(self) -> tuple[Family, ...]:
         """Return the series as they were after one and the same reading."""

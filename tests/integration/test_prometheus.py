@@ -1,0 +1,110 @@
+"""What a real Prometheus makes of the metrics, the rules and the dashboard."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from bpfexit.exporting.address import Address
+from bpfexit.exporting.detail import Detail
+from bpfexit.exporting.exporter import Exporter
+from bpfexit.exporting.guest_info import guest_info
+from bpfexit.exporting.package_data import package_data
+from bpfexit.exporting.server import Listener
+from bpfexit.model.guest import Guest
+from bpfexit.model.snapshot import Snapshot, merged
+from tests.integration.exporting import exporter
+from tests.integration.prometheus_server import Prometheus, scraping
+from tests.integration.test_export import READS, WRITES, eventually, guest
+from tests.unit.builders import pio, snapshot
+from tests.unit.exporting.crowd import crowd
+
+TESTS = Path(__file__).resolve().parents[1]
+NOT_MEASURED = "wait_share"
+"""The panel of what no kernel measures yet."""
+
+
+def test_promtool_accepts_the_rules_and_they_fire_for_what_they_are_about(
+    promtool: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bpfexit.rules.yml").write_text(package_data("rules"))
+    shutil.copy(TESTS / "data" / "bpfexit.rules.test.yml", tmp_path)
+    for what, file in (("check", "bpfexit.rules.yml"), ("test", "bpfexit.rules.test.yml")):
+        command = [promtool, what, "rules", file]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("needs_bpf", "needs_kvm")
+def test_sums_in_promql_are_the_prime_numbers_of_the_guest(prometheus: str, tmp_path: Path) -> None:
+    with (
+        exporter() as first,
+        exporter() as second,
+        scraping(prometheus, [first, second], tmp_path) as server,
+    ):
+        guest("prime")
+        everything = 'sum by (instance) (bpfexit_access_total{guest="prime"})'
+        eventually(lambda: server.values(everything) == [READS + WRITES + 1] * 2)
+        places = 'bpfexit_access_total{guest="prime", address="%s"}'
+        assert server.values(places % "0x0608") == [READS] * 2
+        assert server.values(places % "0x0021") == [WRITES] * 2
+        assert server.values('bpfexit_userspace_exits_total{guest="prime"}') == [READS] * 2
+
+
+@pytest.fixture(scope="module")
+def busy(prometheus: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Run Prometheus over an exporter of guests with exits of every class, which go on."""
+    counted = Exporter(guest_info, Detail())
+    end = Event()
+
+    def count() -> None:
+        now = 0.0
+        while not end.wait(0.3):
+            now += 60.0
+            counted.add(_minute(), now)
+
+    thread = Thread(target=count)
+    with (
+        closing(Listener(Address("127.0.0.1", 0))) as listener,
+        listener.serving(counted.registry),
+    ):
+        thread.start()
+        url = f"http://{listener.address}/metrics"
+        with scraping(prometheus, [url], tmp_path_factory.mktemp("prometheus")) as server:
+            yield server
+        end.set()
+        thread.join()
+
+
+def _minute() -> Snapshot:
+    """Return a minute of a few guests, one of which reads the PM timer all the time."""
+    timer = pio(0x608, ns=(80_000,), user_ns=(60_000,), vm="slow", pid=99)
+    slow = snapshot(timer, guests=(Guest(99, "slow"),), duration_s=60.0)
+    slow.rows.fields[["count", "timed", "total_ns"]] = 600_000, 600_000, 48 * 10**9
+    both = merged([replace(crowd(3), duration_s=0.0), slow])
+    return replace(both, guests=(*crowd(3).guests, *slow.guests))
+
+
+def queries() -> list[str]:
+    """Return those of the dashboard, for all hosts and guests."""
+    panels = json.loads(package_data("dashboard"))["panels"]
+    found = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    return [re.sub(r"\$(instance|guest)", ".*", each) for each in found]
+
+
+@pytest.mark.parametrize("query", queries())
+def test_every_query_of_the_dashboard_has_data(busy: Prometheus, query: str) -> None:
+    def has_data() -> bool:
+        return bool(busy.query(query.replace("$__rate_interval", "1m")))
+
+    if NOT_MEASURED in query:
+        assert not has_data()
+    else:
+        eventually(has_data)
