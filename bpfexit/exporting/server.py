@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from socketserver import ThreadingMixIn
-from threading import BoundedSemaphore, Thread
+from threading import Lock, Thread
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -20,7 +20,7 @@ CLIENT_S = 10.0
 """How long a client may take to send its request, or to read the next part of the answer."""
 
 MOST_CLIENTS = 16
-"""Clients that are served at a time; more are refused."""
+"""Clients that are served at a time."""
 
 
 class _Handler(WSGIRequestHandler):
@@ -43,7 +43,8 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def __init__(self, family: socket.AddressFamily, address: Address) -> None:
         self.address_family = family
-        self._free = BoundedSemaphore(MOST_CLIENTS)
+        self._lock = Lock()
+        self._clients: list[socket.socket] = []  # those that are being answered, in order
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -53,21 +54,27 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Start a thread for a client, or refuse it when too many are there."""
-        if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+        """Start a thread for a client; where too many are there, the first of them gives way."""
+        with self._lock:
+            if len(self._clients) >= MOST_CLIENTS:
+                _hang_up(self._clients.pop(0))
+            self._clients.append(request)
         super().process_request(request, client_address)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer a client, in its own thread."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
+    def shutdown_request(self, request: Any) -> None:
+        """Note that a client has been answered, and hang up."""
+        with self._lock, suppress(ValueError):
+            self._clients.remove(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a client that went away."""
+
+
+def _hang_up(client: socket.socket) -> None:
+    """End what a client's thread waits for; that thread closes the socket."""
+    with suppress(OSError):
+        client.shutdown(socket.SHUT_RDWR)
 
 
 class Listener:

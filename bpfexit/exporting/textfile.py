@@ -6,6 +6,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, write_to_textfile
 
 from bpfexit.errors import BpfexitError, UsageError
+from bpfexit.run.session import tell
 
 SUFFIX = ".prom"
 
@@ -21,15 +22,27 @@ class TextFile:
         if path.suffix != SUFFIX:
             raise UsageError(f"{path} must end in {SUFFIX}: node_exporter reads no other files")
         self._path = path
+        self._written = False
+        self._failure = ""
 
     def write(self, registry: CollectorRegistry) -> None:
-        """Replace the file. Raises `BpfexitError`."""
+        """Replace the file. Raises `BpfexitError` where that fails the first time.
+
+        Later failures, of a disk that is full, are reported once, and the exporter goes on.
+        """
         try:
             write_to_textfile(str(self._path), registry)
         except OSError as error:
-            raise BpfexitError(
-                f"cannot write {self._path}: {error.strerror}; --textfile names the file"
-            ) from None
+            self._fail(f"cannot write {self._path}: {error.strerror}")
+        else:
+            self._written, self._failure = True, ""
+
+    def _fail(self, failure: str) -> None:
+        if not self._written:
+            raise BpfexitError(f"{failure}; --textfile names the file")
+        if failure != self._failure:
+            tell(f"{failure}; it is tried again at each reading")
+        self._failure = failure
 
     def close(self) -> None:
         """Take the file away, if it is there."""

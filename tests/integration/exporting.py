@@ -2,7 +2,8 @@
 
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.request import urlopen
 
@@ -14,12 +15,12 @@ ENOUGH_S = 120.0
 
 
 @contextmanager
-def exporter(*arguments: str) -> Iterator[str]:
+def exporter(*arguments: str, under: Sequence[str] = ()) -> Iterator[str]:
     """Run `bpfexit export` on a free port; yield its URL when it is counting.
 
-    Its end by Ctrl-C must be clean.
+    Its end by Ctrl-C must be clean. `under` is a command that starts it.
     """
-    command = [*BPFEXIT, "export", "--listen", "0", "-i", "0.2", *arguments]
+    command = [*under, *BPFEXIT, "export", "--listen", "0", "-i", "0.2", *arguments]
     with started(command, stderr=subprocess.PIPE) as process:
         try:
             yield _url(process)
@@ -44,6 +45,14 @@ def total(text: str, name: str, **labels: str) -> float:
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
     )
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + ENOUGH_S
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def _url(process: subprocess.Popen[str]) -> str:

@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from bpfexit.model.losses import NOT_COUNTED
 from tests.counting import BPFEXIT, started
-from tests.integration.exporting import ENOUGH_S, exporter, scraped, total
+from tests.integration.exporting import ENOUGH_S, eventually, exporter, scraped, total
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 
@@ -22,14 +21,6 @@ def guest(name: str, mix: str = MIX) -> None:
     """Run a guest to its end."""
     command = [*BPFEXIT, "testguest", "--name", name, "--rounds", "1", "--json", "--mix", mix]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=ENOUGH_S)
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + ENOUGH_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def ended(url: str, name: str) -> Callable[[], bool]:

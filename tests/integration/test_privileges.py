@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,23 +10,30 @@ from pathlib import Path
 
 import pytest
 
+from bpfexit.exporting.package_data import package_data
 from tests.counting import next_line, started, write
+from tests.integration.exporting import eventually, exporter, scraped, total
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_root", "needs_kvm")
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BPFEXIT = (sys.executable, "-m", "bpfexit")
 SMALLEST = ("bpf", "perfmon", "dac_read_search")
-NO_MAP_SOURCES = "65534"
+NOBODY = "65534"
+
+
+def as_nobody(capabilities: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a command that starts another as nobody, with these capabilities and no more."""
+    sets = ",".join(["-all", *(f"+{each}" for each in capabilities)])
+    user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    given = (f"--inh-caps={sets}", f"--ambient-caps={sets}", f"--bounding-set={sets}")
+    return (*user, *given, "--no-new-privs")
 
 
 def run(*arguments: str, capabilities: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Run bpfexit as nobody with these capabilities."""
-    sets = ",".join(["-all", *(f"+{each}" for each in capabilities)])
-    user = ("setpriv", f"--reuid={NO_MAP_SOURCES}", f"--regid={NO_MAP_SOURCES}", "--clear-groups")
-    given = (f"--inh-caps={sets}", f"--ambient-caps={sets}")
     return subprocess.run(
-        [*user, *given, *BPFEXIT, *arguments],
+        [*as_nobody(capabilities), *BPFEXIT, *arguments],
         cwd="/",
         env=os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -55,6 +63,13 @@ def test_the_smallest_set_counts_and_says_what_it_costs(guest: int) -> None:
     assert done.returncode == 0, done.stderr
     assert f"whether process {guest} runs a KVM guest is unknown without CAP_SYS_PT" in done.stderr
     assert sum(row["count"] for row in json.loads(done.stdout)["rows"]) > 0
+
+
+def test_the_set_of_the_unit_exports_and_is_the_smallest(guest: int) -> None:
+    (granted,) = re.findall(r"^AmbientCapabilities=(.*)$", package_data("unit"), re.MULTILINE)
+    assert {f"CAP_{each.upper()}" for each in SMALLEST} == set(granted.split())
+    with exporter("-p", str(guest), under=as_nobody(SMALLEST)) as url:
+        eventually(lambda: total(scraped(url), "bpfexit_access_total") > 0)
 
 
 def test_with_the_right_to_look_nothing_is_doubted(guest: int) -> None:

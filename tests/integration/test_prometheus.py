@@ -20,9 +20,9 @@ from bpfexit.exporting.package_data import package_data
 from bpfexit.exporting.server import Listener
 from bpfexit.model.guest import Guest
 from bpfexit.model.snapshot import Snapshot, merged
-from tests.integration.exporting import exporter
+from tests.integration.exporting import eventually, exporter
 from tests.integration.prometheus_server import Prometheus, scraping
-from tests.integration.test_export import READS, WRITES, eventually, guest
+from tests.integration.test_export import READS, WRITES, guest
 from tests.unit.builders import pio, snapshot
 from tests.unit.exporting.crowd import crowd
 

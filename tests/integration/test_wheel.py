@@ -35,6 +35,7 @@ def test_it_carries_every_program_and_stand_in_header(wheel: Path) -> None:
 def test_it_carries_the_recording_of_the_demo_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "bpfexit/data/svm-demo.jsonl.gz" in names
+    assert "bpfexit/exporting/data/dashboard.json" in names
     assert not [name for name in names if name.startswith("tests")]
 
 

@@ -34,3 +34,16 @@ def test_a_name_that_node_exporter_would_not_read_is_refused(tmp_path: Path) -> 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BpfexitError, match="No such file"):
         TextFile(tmp_path / "none" / "bpfexit.prom").write(REGISTRY)
+
+
+def test_a_failure_later_is_reported_once_and_ends_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = TextFile(folder / "bpfexit.prom")
+    file.write(REGISTRY)
+    folder.rename(tmp_path / "elsewhere")
+    file.write(REGISTRY)
+    file.write(REGISTRY)
+    assert capfd.readouterr().err.count("No such file or directory; it is tried again") == 1
