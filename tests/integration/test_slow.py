@@ -11,7 +11,7 @@ from bpfexit.guests.guests import Guests
 from bpfexit.host.preflight import Ready
 from bpfexit.model.filter import Filter
 from bpfexit.model.slow import Slow, Threshold
-from bpfexit.tracer import plan as programs
+from bpfexit.tracer import choices
 from bpfexit.tracer.source import KernelSource
 from tests.counting import BPFEXIT
 from tests.slow_guest import DELAY_US, record_slow_guest, waiting_guest
@@ -89,7 +89,7 @@ def test_what_is_beyond_the_rate_is_counted(needs_bpf: Ready) -> None:
 def test_what_finds_no_room_in_the_buffer_is_counted(
     needs_bpf: Ready, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(programs, "SLOW_PAGES", 1)
+    monkeypatch.setattr(choices, "SLOW_PAGES", 1)
     slow = slow_reads(needs_bpf, rate=10**6)
     assert slow.dropped > 0
     assert slow.limited == 0
