@@ -15,6 +15,8 @@ BPFEXIT = (sys.executable, "-m", "bpfexit")
 ENOUGH_S = 60.0
 
 _F_SETPIPE_SZ = 1031
+_PSELECT6 = "270"
+"""The number of the system call on x86-64."""
 
 
 def until(done: Callable[[], object]) -> None:
@@ -30,6 +32,12 @@ def catches(pid: int, number: signal.Signals) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+def waits_for_a_reader(pid: int) -> bool:
+    """Say whether a process waits in select() until its standard output takes more."""
+    # `running`, or a number and arguments: select() looks at descriptors below the first one.
+    return Path(f"/proc/{pid}/syscall").read_text().split()[:2] == [_PSELECT6, "0x2"]
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from tests.ending import (
     ignoring,
     small_pipe,
     until,
+    waits_for_a_reader,
 )
 
 DEMO = str(Path(__file__).parents[2] / "bpfexit" / "data" / "svm-demo.jsonl.gz")
@@ -133,7 +134,7 @@ def test_a_signal_ends_a_write_to_a_stopped_terminal() -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    until(lambda: catches(process.pid, signal.SIGTERM))
+    until(lambda: waits_for_a_reader(process.pid))
     process.send_signal(signal.SIGTERM)
     code, said = ended(process)
     os.close(master)
