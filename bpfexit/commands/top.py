@@ -79,8 +79,6 @@ def top(
     """
     if interval is not None and interval_option is not None:
         raise UsageError("give the interval once: as the first argument or with -i")
-    if batch and as_json:
-        raise UsageError("--batch and --json exclude each other")
     check_input(recording, None, maps)  # -d also ends a replay
     run = Run(interval or interval_option or 1.0, count, duration)
     wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()), exact_io)

@@ -172,7 +172,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("arguments", [("1", "-i", "2"), ("-b", "-j"), BAD[0]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("1", "-i", "2"), BAD[0]], ids=" ".join)
 def test_usage_errors_exit_with_2_and_say_why(arguments: tuple[str, ...], recording: str) -> None:
     found = run("top", "--replay", recording, *arguments)
     assert found.returncode == 2
@@ -187,6 +187,11 @@ def test_a_broken_recording_exits_with_1(tmp_path: Path) -> None:
     found = run("top", "--replay", str(path))
     assert found.returncode == 1
     assert found.stderr.startswith(f"bpfexit: {path} is not a bpfexit recording, line 1: ")
+
+
+def test_json_is_json_in_batch_mode_too(recording: str) -> None:
+    both = run("top", "-j", "-b", "--replay", recording)
+    assert (both.returncode, both.stdout) == (0, run("top", "-j", "--replay", recording).stdout)
 
 
 def test_a_recording_is_replayed_as_it_was(recording: str) -> None:
