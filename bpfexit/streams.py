@@ -10,6 +10,7 @@ import os
 import select
 import sys
 import time
+from collections.abc import Iterable
 from errno import EIO, EPIPE
 from math import inf
 from typing import Any, BinaryIO, cast
@@ -93,7 +94,13 @@ class Talk(io.FileIO):
 
 def write_line(text: str) -> None:
     """Write a line of data at once, even if standard output is buffered."""
-    sys.stdout.write(text + "\n")
+    write_pieces([text, "\n"])
+
+
+def write_pieces(pieces: Iterable[str]) -> None:
+    """Write data at once that comes in pieces: as a whole, it may take much memory."""
+    for piece in pieces:
+        sys.stdout.write(piece)
     sys.stdout.flush()
 
 

@@ -11,7 +11,8 @@ from rich.terminal_theme import DIMMED_MONOKAI
 from bpfexit.model.filter import Filter
 from bpfexit.model.view import Query, view
 from bpfexit.recording.total import total
-from bpfexit.ui.tables import header, table
+from bpfexit.ui.header import header
+from bpfexit.ui.tables import table
 
 WIDTH = 124
 _FONTS_END = ".{unique_id}-matrix"

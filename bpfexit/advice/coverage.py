@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.events.kind import NO_KIND
 from bpfexit.model.grouping import ADDRESS_FIELDS
+from bpfexit.model.lines import Line
 from bpfexit.model.rows import NO_VCPU, Rows
-from bpfexit.model.view import Line
 
 MOST_UNEXPLAINED = 0.05
 """From this share of a vCPU's time on, what is unexplained is a finding."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from math import isnan, nan
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -17,19 +17,13 @@ from bpfexit.events.access import Access
 from bpfexit.events.kind import NO_KIND, Kind
 from bpfexit.events.registry import KINDS
 from bpfexit.model.address_names import AddressName, address_name
-from bpfexit.model.grouping import (
-    ADDRESS_FIELDS,
-    group_key,
-    measures,
-    with_names,
-    without_idle_time,
-)
+from bpfexit.model.grouping import ADDRESS_FIELDS, measures, without_idle_time
 from bpfexit.model.guest import Guest, known_guests
 from bpfexit.model.host_facts import HostFacts
+from bpfexit.model.lines import Groups, Line, listed
 from bpfexit.model.platform import described, platform, region_at
 from bpfexit.model.rows import Rows, grouped
 from bpfexit.model.snapshot import Snapshot, idle_rows
-from bpfexit.model.view import Line
 
 Mask = NDArray[np.bool_]
 SEV_ES = "vmgexit"
@@ -236,30 +230,18 @@ class Evidence:
         """Return the exits where the mask is true."""
         return self.exits.take(mask)
 
-    def lines(self, exits: Exits) -> tuple[Line, ...]:
+    def lines(self, exits: Exits) -> Sequence[Line]:
         """Return exits by reason and address, those that cost most first."""
-        fields = ("isa", "reason", *ADDRESS_FIELDS)
-        sums, _ = exits.rows.summed_by(fields)
+        by = ("isa", "reason", *ADDRESS_FIELDS)
+        sums, _ = exits.rows.summed_by(by)
         numbers = measures(sums, self.seconds)
-        found = [
-            Line(
-                **vars(group_key(row, fields, 0, (), self.reasons)),
-                numbers={name: float(column[at]) for name, column in numbers.items()},
-            )
-            for at, row in enumerate(sums.fields)
-        ]
-        return tuple(sorted(with_names(found, self._name), key=_weight, reverse=True))
+        return listed(Groups(sums.fields, numbers, by, (), self.reasons, self._name), "time")
 
     def _name(
         self, kind: Kind, address: int, vm: str | None, pid: int | None
     ) -> AddressName | None:
         del vm, pid
         return address_name(kind, address, (self.guest,))
-
-
-def _weight(line: Line) -> tuple[float, float]:
-    time = line.numbers["time"]
-    return (-1.0 if isnan(time) else time, line.numbers["count"])
 
 
 def gather(snapshot: Snapshot) -> Iterable[Evidence]:

@@ -1,5 +1,6 @@
 """What a rule says of a guest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -7,7 +8,7 @@ from math import nan
 
 from bpfexit.advice.coverage import busiest
 from bpfexit.advice.evidence import Exits
-from bpfexit.model.view import Line
+from bpfexit.model.lines import Line
 
 
 class Confidence(StrEnum):
@@ -117,7 +118,7 @@ class Finding:
     why: str
     references: tuple[str, ...]
     exits: Exits
-    lines: tuple[Line, ...]
+    lines: Sequence[Line]
     is_idle: bool = False
     is_first: bool = False
 

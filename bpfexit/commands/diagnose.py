@@ -20,6 +20,7 @@ from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import clean
 from bpfexit.run.loop import Run
 from bpfexit.run.session import counted, max_rows_option, recorded
+from bpfexit.streams import write_pieces
 from bpfexit.ui import diagnosis as findings
 from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.countdown import Countdown
@@ -77,8 +78,7 @@ def diagnose(
     snapshot = _read(recording, wanted) if recording else _counted(wanted, duration, max_rows, maps)
     found = advice.diagnose(snapshot)
     if as_json:
-        for line in diagnosis_json.encode(found):
-            click.echo(line)
+        write_pieces(diagnosis_json.encode(found))
         return
     console.print(findings.diagnosis(found))
 

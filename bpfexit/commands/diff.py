@@ -64,4 +64,5 @@ def diff(
         return
     console = PlainConsole()
     console.print(diff_table.header(found, (str(before), str(after))))
-    console.print(diff_table.table(found, console.width))
+    for part in diff_table.table(found, console.width):
+        console.print(part)

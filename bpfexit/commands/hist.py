@@ -1,6 +1,6 @@
 """`bpfexit hist`."""
 
-import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -18,7 +18,7 @@ from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.formats.hist.registry import FORMATS, help_lines
 from bpfexit.guests.maps.qmp_socket import MapSources
 from bpfexit.host import preflight
-from bpfexit.model.distribution import Distribution, distributions
+from bpfexit.model.distribution import Distributions, distributions
 from bpfexit.model.filter import Filter
 from bpfexit.model.histogram import POWERS_OF_TWO_NS
 from bpfexit.model.losses import LOSSES, NOT_COUNTED
@@ -26,6 +26,7 @@ from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, default_dimensions, kinds_of
 from bpfexit.run.loop import Run
 from bpfexit.run.session import counted, max_rows_option, recorded, tell
+from bpfexit.streams import write_pieces
 
 READ_EVERY_S = 1.0
 """The interval after which the rows of guests that ended are free again."""
@@ -114,8 +115,7 @@ def hist(
         snapshot = _counted(wanted, duration, max_rows, maps, needs_latencies)
     _say_lost(snapshot)
     found = distributions(snapshot, Query(by or _default_by(chosen, snapshot.origin)))
-    sys.stdout.write(_encoded(_cut(found, limit), chosen, choice))
-    sys.stdout.flush()
+    write_pieces(_encoded(_cut(found, limit), chosen, choice))
 
 
 def _check(form: Format, choice: Choice) -> None:
@@ -156,26 +156,25 @@ def _default_by(form: Format, origin: Origin) -> tuple[str, ...]:
     return (*groups, *default_dimensions(has_exit_events=False))
 
 
-def _cut(found: list[Distribution], limit: int) -> list[Distribution]:
-    """Return the first `limit`; report how many are left out and how many have no latency."""
-    kept = found[: limit or len(found)]
+def _cut(found: Distributions, limit: int) -> Distributions:
+    """Return the first `limit`; report how many are left out."""
+    kept = found[: limit or None]
     if left := len(found) - len(kept):
         tell(f"{left} more not shown (-n 0 shows all)")
     return kept
 
 
-def _encoded(found: list[Distribution], form: Format, choice: Choice) -> str:
+def _encoded(found: Distributions, form: Format, choice: Choice) -> Iterable[str]:
     if form.needs_latencies(choice):
         _report_no_latency(found)
-        found = [each for each in found if each.count]
+        found = found.timed()
     if form.is_coarse(choice):
-        found = [each.rebucketed(POWERS_OF_TWO_NS) for each in found]
+        found = found.rebucketed(POWERS_OF_TWO_NS)
     return form.encode(found, choice)
 
 
-def _report_no_latency(found: list[Distribution]) -> None:
-    no_latency = sum(each.exits - each.count for each in found)
-    if not any(each.count for each in found):
+def _report_no_latency(found: Distributions) -> None:
+    if not found.timed_exits:
         tell("no exit has a latency")
-    elif no_latency:
-        tell(f"{no_latency} exits have no latency: idle time, or the entry was not seen")
+    elif number := found.all_exits - found.timed_exits:
+        tell(f"{number} exits have no latency: idle time, or the entry was not seen")

@@ -15,7 +15,7 @@ from bpfexit.recording.total import total_of
 from bpfexit.run.session import tell
 from bpfexit.ui.batch import show
 from bpfexit.ui.console import PlainConsole
-from bpfexit.ui.tables import header
+from bpfexit.ui.header import header
 from bpfexit.ui.timeline import timeline_table
 
 EPILOG = """\b

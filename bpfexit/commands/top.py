@@ -22,7 +22,7 @@ from bpfexit.run.loop import Run, intervals, run_screen, sum_for
 from bpfexit.run.session import max_rows_option, opened, tell
 from bpfexit.run.signals import Interrupts
 from bpfexit.run.source import Source
-from bpfexit.streams import write_line
+from bpfexit.streams import write_pieces
 from bpfexit.ui.batch import show, show_json, show_tables
 from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.live import LiveScreen
@@ -102,7 +102,7 @@ def _show(
     as_json: bool,
 ) -> None:
     if as_json:
-        show_json(intervals(source, run, interrupts, measure_cost=True), write_line)
+        show_json(intervals(source, run, interrupts, measure_cost=True), write_pieces)
         return
     console = PlainConsole()
     if batch or not console.is_screen:

@@ -1,7 +1,7 @@
 """How guests, vCPUs, reasons and addresses are written; names are not trusted."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bpfexit.events.registry import KIND_OF_NAME
 from bpfexit.model.address_names import AddressName
@@ -24,20 +24,26 @@ def named(name: AddressName | None) -> dict[str, str | None]:
     return {"name": name.text, "named_by": name.source.value}
 
 
-def paths(distributions: Sequence[Distribution]) -> list[Path]:
-    """Return each group's path; guests or vCPUs that share a name get a distinguishing number."""
-    groups = [each.labels for each in distributions]
-    vms = Counter(vm for vm, _ in {(each.get("vm"), each.get("pid")) for each in groups})
-    vcpus = Counter(key[:3] for key in {_vcpu_key(each) for each in groups})
-    return _unique([_path(each, vms, vcpus) for each in distributions])
+def with_paths(distributions: Sequence[Distribution]) -> Iterator[tuple[Path, Distribution]]:
+    """Yield each with its path; guests or vCPUs that share a name get a distinguishing number."""
+    keys = {_vcpu_key(each.labels) for each in distributions}
+    vms = Counter(vm for vm, _ in {key[:2] for key in keys})
+    vcpus = Counter(key[:3] for key in keys)
+    seen: Counter[Path] = Counter()
+    for each in distributions:
+        path = _path(each, vms, vcpus)
+        seen[path] += 1
+        yield _unique(path, seen[path]), each
 
 
-def _vcpu_key(labels: Labels) -> tuple[object, ...]:
+def _vcpu_key(labels: Labels) -> tuple[str | int | None, ...]:
     return tuple(labels.get(name) for name in ("vm", "pid", "vcpu", "tid"))
 
 
 def _path(
-    each: Distribution, vms: Counter[str | int | None], vcpus: Counter[tuple[object, ...]]
+    each: Distribution,
+    vms: Counter[str | int | None],
+    vcpus: Counter[tuple[str | int | None, ...]],
 ) -> Path:
     labels = each.labels
     words = []
@@ -63,11 +69,6 @@ def _access(labels: Labels) -> str:
     return f"{KIND_OF_NAME[kind].written(number)} {labels['access']}"
 
 
-def _unique(found: list[Path]) -> list[Path]:
-    """Add numbers to paths that are still equal: names can imitate others."""
-    seen: Counter[Path] = Counter()
-    unique = []
-    for path in found:
-        seen[path] += 1
-        unique.append((*path[:-1], f"{path[-1]} #{seen[path]}") if seen[path] > 1 else path)
-    return unique
+def _unique(path: Path, number: int) -> Path:
+    """Add a number to a path that was there before: names can imitate others."""
+    return path if number == 1 else (*path[:-1], f"{path[-1]} #{number}")

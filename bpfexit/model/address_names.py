@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import starmap
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bpfexit.events.kind import Kind
 from bpfexit.events.registry import VIEWS
@@ -94,26 +98,42 @@ class AddressNames:
     def __init__(self, snapshot: Snapshot) -> None:
         self._guest = known_guests(snapshot.guests)
         self._vms = snapshot.vms
-        fields = snapshot.rows.fields
-        order, fresh = grouped(fields, PLACE)
-        self._users: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-        self._users_in: dict[tuple[int, int, int], list[tuple[int, int]]] = defaultdict(list)
-        for kind, address, vm, pid in fields[order[fresh]][list(PLACE)].tolist():
-            self._users[kind, address].append((vm, pid))
-            self._users_in[kind, address, pid].append((vm, pid))
+        self._fields = snapshot.rows.fields
 
     def name(
         self, kind: Kind, address: int, vm: str | None = None, pid: int | None = None
     ) -> AddressName | None:
-        """Name an address for all guests that were there, or for those of that name, or process."""
-        known = (
-            self._users.get((kind, address), ())
-            if pid is None
-            else self._users_in.get((kind, address, pid), ())
-        )
+        """Name an address for all guests that were there, or for those of that name.
+
+        With a process, it is named for that guest, which must have been there.
+        """
+        if vm is not None and pid is not None:
+            return address_name(kind, address, [self._guest(pid, vm)])
         users = [
             (user_pid, self._vms[user_vm])
-            for user_vm, user_pid in known
+            for user_vm, user_pid in self._users(kind, address)
             if vm in (None, self._vms[user_vm])
         ]
         return address_name(kind, address, starmap(self._guest, users)) if users else None
+
+    def _users(self, kind: Kind, address: int) -> list[list[int]]:
+        """Return those who were at an address, `vm` and process each."""
+        of_kind = self._places.get(int(kind))
+        if of_kind is None:
+            return []
+        addresses, users = of_kind
+        first, end = (np.searchsorted(addresses, np.uint64(address), s) for s in _SIDES)
+        found: list[list[int]] = users[first:end].tolist()
+        return found
+
+    @cached_property
+    def _places(self) -> dict[int, tuple[NDArray[np.uint64], NDArray[np.uint32]]]:
+        """Return for each kind all addresses, ascending, and who was there, shape (n, 2)."""
+        order, fresh = grouped(self._fields, PLACE)
+        kinds, addresses, *users = (self._fields[name][order[fresh]] for name in PLACE)
+        who = np.stack(users, axis=1)
+        each = ((kind, kinds == kind) for kind in np.unique(kinds).tolist())
+        return {kind: (addresses[mask], who[mask]) for kind, mask in each}
+
+
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")

@@ -8,29 +8,21 @@ differently long. Guests without a name count as one; so do namesakes.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
-from math import isnan, nan
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.events.kind import Kind
 from bpfexit.model.address_names import AddressName, AddressNames, joined_name
-from bpfexit.model.grouping import (
-    ADDRESS_FIELDS,
-    GroupKey,
-    Naming,
-    fields_of,
-    group_key,
-    measures,
-    with_names,
-)
-from bpfexit.model.rank_test import FEWEST, Verdict, rank_sum, verdict
-from bpfexit.model.rows import Rows, joined, no_rows
-from bpfexit.model.snapshot import Snapshot, idle_rows, times, with_common_names
+from bpfexit.model.grouping import ADDRESS_FIELDS, Naming, fields_of
+from bpfexit.model.histograms import no_histograms
+from bpfexit.model.matched import Line, Matched
+from bpfexit.model.on_demand import OnDemand
+from bpfexit.model.rows import Rows
+from bpfexit.model.snapshot import Snapshot, times, with_common_names
 from bpfexit.model.view import Query, wanted_rows
 
 NAMELESS = "pid:*"
@@ -39,69 +31,6 @@ NAMELESS = "pid:*"
 _PROCESS = re.compile(r"pid:[0-9]+(?:#[0-9]+)?")
 _FLEETING = ("pid", "tid", "isa")
 """What does not last from one run to the next, or follows from the rest."""
-
-
-_NUMBERS = ("rate", "time", "mean", "p50", "p99", "user", "user_mean")
-"""The numbers of `Side`, in its order."""
-
-
-class Status(Enum):
-    """What became of a line."""
-
-    APPEARED = "appeared"
-    VANISHED = "vanished"
-    CHANGED = "changed"
-    SAME = "same"
-
-
-@dataclass(frozen=True)
-class Side:
-    """One line before, or after; nan: not known. A line that is not there has rate and time 0.
-
-    rate: exits/s; time: ns a second, from exit to entry (in user space, where
-    the comparison is one of that); mean, p50, p99: latency of an exit, ns; user:
-    share of the exits that went to user space; user_mean: how long those were
-    there, ns.
-    """
-
-    count: int
-    rate: float
-    time: float
-    mean: float
-    p50: float
-    p99: float
-    user: float
-    user_mean: float
-
-
-@dataclass(frozen=True)
-class Latency:
-    """What the rank test says: `larger` is the probability that an exit after takes longer.
-
-    `p` is that of this line alone; `Verdict` has the number of lines in it.
-    """
-
-    verdict: Verdict
-    larger: float
-    p: float
-
-
-@dataclass(frozen=True)
-class Line(GroupKey):
-    """One line of a comparison.
-
-    `saved` is the time, ns a second, that it takes less after (negative: more).
-    The ratios are after to before: of the rates, and of the means (those in user
-    space, where the comparison is one of that).
-    """
-
-    status: Status
-    before: Side
-    after: Side
-    saved: float
-    rate_ratio: float
-    mean_ratio: float
-    latency: Latency
 
 
 @dataclass(frozen=True)
@@ -115,7 +44,7 @@ class Diff:
     before: Snapshot
     after: Snapshot
     userspace: bool
-    lines: list[Line]
+    lines: Sequence[Line]
     hidden: int
     is_same: bool  # no line, hidden ones neither, differs in anything
 
@@ -157,15 +86,12 @@ def compare(before: Snapshot, after: Snapshot, query: Query) -> Diff:
     stands where the largest of its lines would.
     """
     userspace = not (before.origin.has_exit_events and after.origin.has_exit_events)
-    named = with_common_names([_lasting(before), _lasting(after)])
-    parts = _parts(named[0], named[1], query, userspace)
-    tests = sum(part.tests for part in parts)
-    lines = _ordered([line for part in parts for line in part.lines(tests)])
-    limit = query.limit or len(lines)
-    hidden = max(0, len(lines) - limit)
-    is_same = all(line.status is Status.SAME for line in lines)
-    shown = with_names(lines[:limit], _naming(*named))
-    return Diff(query, before, after, userspace, shown, hidden, is_same)
+    sides = with_common_names([_lasting(before), _lasting(after)])
+    parts = _parts((sides[0], sides[1]), query, userspace)
+    lines = _lines(parts, _naming(*sides))
+    shown = lines[: query.limit or None]
+    is_same = all(part.is_same for part in parts)
+    return Diff(query, before, after, userspace, shown, len(lines) - len(shown), is_same)
 
 
 def _naming(before: Snapshot, after: Snapshot) -> Naming:
@@ -184,164 +110,57 @@ def _lasting(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, vms=tuple(vms))
 
 
-def _parts(before: Snapshot, after: Snapshot, query: Query, userspace: bool) -> list[_Part]:
+def _parts(sides: tuple[Snapshot, Snapshot], query: Query, userspace: bool) -> list[Matched]:
     """Return the groups, and the addresses in them, of both sides; whichever are asked for."""
-    fields = tuple(name for name in fields_of(query.groups) if name not in _FLEETING)
-    rows = wanted_rows(before, query), wanted_rows(after, query)
+    by = tuple(name for name in fields_of(query.groups) if name not in _FLEETING)
+    rows = wanted_rows(sides[0], query), wanted_rows(sides[1], query)
     parts = []
     if query.groups:
-        parts.append(_Part.of(before, after, rows, fields, 0, userspace))
+        parts.append(Matched.of(sides, rows, by, 0, userspace))
     if query.kinds:
-        rows_there = _of_kinds(rows[0], query), _of_kinds(rows[1], query)
+        there = _of_kinds(rows[0], query), _of_kinds(rows[1], query)
         depth = 1 if query.groups else 0
-        names = (*fields, *ADDRESS_FIELDS)
-        parts.append(_Part.of(before, after, rows_there, names, depth, userspace))
+        parts.append(Matched.of(sides, there, (*by, *ADDRESS_FIELDS), depth, userspace))
     return parts
 
 
 def _of_kinds(rows: Rows, query: Query) -> Rows:
-    return rows.take(rows.of_kinds(query.kinds))
+    return rows.chosen(rows.of_kinds(query.kinds))
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Sums of both sides by the same fields, place by place; one without exits is zeros."""
+def _lines(parts: Sequence[Matched], naming: Naming) -> OnDemand[Line]:
+    """Return the lines, what matters most first, and each address below its group."""
+    tests = sum(part.tests for part in parts)
+    groups, below = parts[0], parts[-1]
 
-    about: list[GroupKey]
-    before: Rows
-    after: Rows
-    idle: NDArray[np.bool_]
-    seconds: tuple[float, float]
-    userspace: bool
+    def line(at: int) -> Line:
+        part, place = (groups, at) if at < len(groups) else (below, at - len(groups))
+        return part.line(place, tests, naming)
 
-    @classmethod
-    def of(
-        cls,
-        before: Snapshot,
-        after: Snapshot,
-        rows: tuple[Rows, Rows],
-        fields: Sequence[str],
-        depth: int,
-        userspace: bool,
-    ) -> _Part:
-        """Add up and match the rows of two snapshots that have common names."""
-        sums = [side.summed_by(fields)[0] for side in rows]
-        both, place = joined(sums).summed_by(fields)
-        cut = len(sums[0])
-        vms, reasons = before.vms, before.reasons
-        idle = idle_rows(both, reasons) if "reason" in fields else np.zeros(len(both), bool)
-        return cls(
-            about=[group_key(row, fields, depth, vms, reasons) for row in both.fields],
-            before=_placed(sums[0], place[:cut], len(both)),
-            after=_placed(sums[1], place[cut:], len(both)),
-            idle=idle,
-            seconds=(before.duration_s, after.duration_s),
-            userspace=userspace,
-        )
-
-    @property
-    def tests(self) -> int:
-        """Of how many lines the latencies can be compared."""
-        enough = np.minimum(self.before["timed"], self.after["timed"]) >= FEWEST
-        return int((enough & ~self.idle).sum())
-
-    def lines(self, tests: int) -> Iterable[Line]:
-        """Yield the lines, of `tests` comparisons in all."""
-        sides = zip(
-            _sides(self.before, self.seconds[0], self.idle, self.userspace),
-            _sides(self.after, self.seconds[1], self.idle, self.userspace),
-            self._latencies(tests),
-            strict=True,
-        )
-        for about, (before, after, latency) in zip(self.about, sides, strict=True):
-            yield self._line(about, before, after, latency)
-
-    def _line(self, about: GroupKey, before: Side, after: Side, latency: Latency) -> Line:
-        mean = "user_mean" if self.userspace else "mean"
-        return Line(
-            **vars(about),
-            status=_status(before, after),
-            before=before,
-            after=after,
-            saved=before.time - after.time,
-            rate_ratio=_ratio(before.rate, after.rate),
-            mean_ratio=_ratio(getattr(before, mean), getattr(after, mean)),
-            latency=latency,
-        )
-
-    def _latencies(self, tests: int) -> Iterable[Latency]:
-        larger: list[float] = []
-        p: list[float] = []
-        for before, after in zip(self.before.blocks(), self.after.blocks(), strict=True):
-            columns = rank_sum(before.hist.dense(), after.hist.dense())
-            larger += columns[0].tolist()
-            p += columns[1].tolist()
-        timed = [np.where(self.idle, 0, rows["timed"]) for rows in (self.before, self.after)]
-        for at, counts in enumerate(zip(*(column.tolist() for column in timed), strict=True)):
-            means = (_mean(rows, at) for rows in (self.before, self.after))
-            outcome = verdict(counts, larger[at], p[at], _ratio(*means), tests)
-            known = outcome is not Verdict.UNKNOWN
-            yield Latency(outcome, larger[at] if known else nan, p[at] if known else nan)
+    order = _order(groups.weights) if len(parts) == 1 else _tree_order(groups, below)
+    return OnDemand.keeping(order, line)
 
 
-def _mean(sums: Rows, at: int) -> float:
-    """Return the mean latency of one sum, ns, which is exact."""
-    timed = int(sums["timed"][at])
-    return int(sums["total_ns"][at]) / timed if timed else nan
+def _tree_order(groups: Matched, below: Matched) -> NDArray[np.intp]:
+    """Return the order of the lines, those of `below` being places after those of all groups."""
+    group_of = _group_of(groups, below)
+    own = [np.concatenate(pair) for pair in zip(groups.weights, below.weights, strict=True)]
+    in_group = np.concatenate([np.arange(len(groups)), group_of])
+    # A group weighs as much as the line of it that weighs most.
+    by_weight = np.lexsort([-own[1], -own[0], in_group])
+    heaviest = by_weight[np.flatnonzero(np.diff(in_group[by_weight], prepend=-1))]
+    rank = np.empty(len(groups), np.intp)
+    rank[_order([weight[heaviest] for weight in own])] = np.arange(len(groups))
+    is_below = np.arange(len(in_group)) >= len(groups)
+    return np.lexsort([-own[1], -own[0], is_below, rank[in_group]])
 
 
-def _placed(sums: Rows, place: NDArray[np.intp], n: int) -> Rows:
-    fields = no_rows(n).fields
-    fields[place] = sums.fields
-    return Rows(fields, sums.hist.summed(place, n))
+def _order(weights: Sequence[NDArray[np.float64]]) -> NDArray[np.intp]:
+    return np.lexsort([-weights[1], -weights[0]])
 
 
-def _sides(sums: Rows, seconds: float, idle: NDArray[np.bool_], userspace: bool) -> Iterable[Side]:
-    """Yield each line's numbers; of idle time only the rate."""
-    numbers = measures(sums, seconds)
-    time = sums["user_ns"].astype(float) if userspace else numbers["time"]
-    with np.errstate(over="ignore"):
-        numbers["time"] = np.where(sums["count"] > 0, time, 0.0) / (seconds or nan)
-    for name in ("time", "mean", "p50", "p99", "user", "user_mean"):
-        numbers[name] = np.where(idle, nan, numbers[name])
-    columns = [numbers[name].tolist() for name in _NUMBERS]
-    for count, *values in zip(sums["count"].tolist(), *columns, strict=True):
-        yield Side(count, *values)
-
-
-def _status(before: Side, after: Side) -> Status:
-    if not before.count:
-        return Status.APPEARED
-    if not after.count:
-        return Status.VANISHED
-    pairs = zip(vars(before).values(), vars(after).values(), strict=True)
-    same = all(x == y or (isnan(x) and isnan(y)) for x, y in pairs)
-    return Status.SAME if same else Status.CHANGED
-
-
-def _ratio(before: float, after: float) -> float:
-    """Return after to before; nan where there is nothing to compare with, or nothing known."""
-    return after / before if before else nan
-
-
-def _weight(line: Line) -> tuple[float, float]:
-    """Return what a line is ordered by: time saved or lost, then how much the rate changed."""
-    rates = abs(line.before.rate - line.after.rate)
-    return (-1.0 if isnan(line.saved) else abs(line.saved), 0.0 if isnan(rates) else rates)
-
-
-def _ordered(lines: list[Line]) -> list[Line]:
-    """Put each address below its group, and what matters most first."""
-    below: dict[object, list[Line]] = defaultdict(list)
-    for line in lines:
-        if line.depth:
-            below[_group(line)].append(line)
-    for each in below.values():
-        each.sort(key=_weight, reverse=True)
-    tops = [(line, below[_group(line)]) for line in lines if not line.depth]
-    tops.sort(key=lambda top: max(map(_weight, [top[0], *top[1]])), reverse=True)
-    return [line for top, under in tops for line in (top, *under)]
-
-
-def _group(line: Line) -> object:
-    return (line.vm, line.vcpu, line.reason)
+def _group_of(groups: Matched, below: Matched) -> NDArray[np.intp]:
+    """Return for each of `below` the place of its group, shape (n,)."""
+    every = np.concatenate([groups.rows, below.rows])
+    _, place = Rows(every, no_histograms(len(every))).summed_by(groups.by)
+    return place[len(groups) :]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,26 +45,8 @@ class GroupKey:
     name: AddressName | None = field(compare=False)
 
 
-AboutT = TypeVar("AboutT", bound=GroupKey)
 Naming = Callable[[Kind, int, str | None, int | None], AddressName | None]
 """Gives the name of an address, by kind and number, in the guests of a name and process if any."""
-
-
-def with_names(lines: Iterable[AboutT], naming: Naming) -> list[AboutT]:
-    """Name the addresses of lines; those under a group are of the group's guest."""
-    named, group = [], None
-    for line in lines:
-        group = line if not line.depth or group is None else group
-        known = name_of(line, naming, group)
-        named.append(replace(line, name=known) if known else line)
-    return named
-
-
-def name_of(line: GroupKey, naming: Naming, group: GroupKey) -> AddressName | None:
-    """Name the address of a line under a group, which may be itself."""
-    if line.address is None:
-        return None
-    return naming(line.kind, line.address, group.vm, group.pid)
 
 
 def fields_of(groups: Sequence[str]) -> tuple[str, ...]:
@@ -73,22 +55,33 @@ def fields_of(groups: Sequence[str]) -> tuple[str, ...]:
 
 
 def group_key(
-    row: Any, fields: Sequence[str], depth: int, vms: tuple[str, ...], reasons: tuple[str, ...]
+    row: Any,
+    fields: Sequence[str],
+    depth: int,
+    vms: tuple[str, ...],
+    reasons: tuple[str, ...],
+    naming: Naming,
 ) -> GroupKey:
-    """Return what a sum of rows by these fields is about; `row` is one of `Rows.fields`."""
+    """Return what a sum of rows by these fields is about; `row` is one of `Rows.fields`.
+
+    An address has the name that it has in the guest, where that is one of the fields.
+    """
     reason = int(row["reason"])
+    vm = vms[row["vm"]] if "vm" in fields else None
+    pid = int(row["pid"]) if "pid" in fields else None
     addressed = "address" in fields and row["kind"] != NO_KIND
+    kind, address = KINDS[int(row["kind"])] if addressed else NO_KIND, int(row["address"])
     return GroupKey(
         depth=depth,
-        vm=vms[row["vm"]] if "vm" in fields else None,
-        pid=int(row["pid"]) if "pid" in fields else None,
+        vm=vm,
+        pid=pid,
         vcpu=int(row["vcpu"]) if "vcpu" in fields else None,
         tid=int(row["tid"]) if "tid" in fields else None,
         reason=reasons[reason] if "reason" in fields and reason != NO_REASON else None,
-        kind=KINDS[int(row["kind"])] if addressed else NO_KIND,
+        kind=kind,
         access=Access(row["access"]) if addressed else Access.NONE,
-        address=int(row["address"]) if addressed else None,
-        name=None,
+        address=address if addressed else None,
+        name=naming(kind, address, vm, pid) if addressed else None,
     )
 
 

@@ -95,5 +95,5 @@ def newcomers(guests: tuple[Guest, ...], before: tuple[Guest, ...]) -> list[Gues
     """Return the guests that are not the same objects as before: nearly always none, or few."""
     if guests is before:
         return []
-    known = set(map(id, before))
-    return [guest for guest in guests if id(guest) not in known]
+    by_id = dict(zip(map(id, guests), guests, strict=True))
+    return [by_id[each] for each in by_id.keys() - set(map(id, before))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,6 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.model.histogram import BUCKETS, LOWER_NS, OVERFLOW, Counts
+from bpfexit.model.room import room
+
+BLOCK = 4096
+
+A_BUCKET_IN_USE = 13
+"""Bytes that one takes: its row, its number and its count."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,15 @@ class Histograms:
         row = self.row[low:high] - np.uint32(first)
         return Histograms(end - first, row, self.bucket[low:high], self.count[low:high])
 
+    def blocks(self) -> Iterator[Histograms]:
+        """Yield them some at a time, few enough for all their buckets: a kilobyte each."""
+        for first in range(0, self.n, BLOCK):
+            yield self.part(first, min(first + BLOCK, self.n))
+
+    def at(self, places: NDArray[np.intp], n: int) -> Histograms:
+        """Return `n`: these at their places, which must ascend, and empty ones elsewhere."""
+        return Histograms(n, places[self.row].astype(np.uint32), self.bucket, self.count)
+
     def take(self, at: NDArray[Any]) -> Histograms:
         """Return those at these places, in that order, or where this mask is true."""
         places = np.flatnonzero(at) if at.dtype == bool else at
@@ -131,17 +146,35 @@ def no_histograms(n: int = 0) -> Histograms:
     return Histograms(n, none.astype(np.uint32), none, none)
 
 
+class JoinedHistograms:
+    """Histograms that come part by part, with up to `most` buckets in use in all of them.
+
+    Room for all is made at once; the system gives memory to what is filled alone.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._n = self._used = 0
+        self._row, self._bucket, self._count = (room(most, name) for name in ("u4", "u1", "u8"))
+
+    def add(self, part: Histograms) -> None:
+        """Put histograms behind those that are there."""
+        place = slice(self._used, self._used + len(part.row))
+        np.add(part.row, np.uint32(self._n), out=self._row[place])
+        self._bucket[place], self._count[place] = part.bucket, part.count
+        self._n, self._used = self._n + len(part), place.stop
+
+    def all(self) -> Histograms:
+        """Return all of them."""
+        used = slice(self._used)
+        return Histograms(self._n, self._row[used], self._bucket[used], self._count[used])
+
+
 def joined_histograms(parts: Sequence[Histograms]) -> Histograms:
     """Return the histograms of all parts, one after another."""
-    parts = [no_histograms(), *parts]
-    firsts = np.cumsum([0, *(len(part) for part in parts)])
-    rows = [part.row + np.uint32(first) for part, first in zip(parts, firsts[:-1], strict=True)]
-    return Histograms(
-        int(firsts[-1]),
-        np.concatenate(rows),
-        np.concatenate([part.bucket for part in parts]),
-        np.concatenate([part.count for part in parts]),
-    )
+    joined = JoinedHistograms(sum(len(part.row) for part in parts))
+    for part in parts:
+        joined.add(part)
+    return joined.all()
 
 
 ENTRIES_AT_ONCE = 1 << 19
@@ -153,15 +186,17 @@ def summed_histograms(parts: Sequence[Histograms], place: NDArray[np.intp], n: i
 
     Many are added up some sums at a time, which takes less memory than they do.
     """
-    steps = 1 + sum(len(part.row) for part in parts) // ENTRIES_AT_ONCE
+    entries = sum(len(part.row) for part in parts)
+    steps = 1 + entries // ENTRIES_AT_ONCE
     if steps == 1:
         return joined_histograms(parts).summed(place, n)
     ends = np.cumsum([len(part) for part in parts])
     places = np.split(place, ends[:-1])
     edges = np.linspace(0, n, steps + 1).astype(int).tolist()
-    return joined_histograms(
-        [_summed_between(parts, places, first, end) for first, end in pairwise(edges)]
-    )
+    joined = JoinedHistograms(entries)
+    for first, end in pairwise(edges):
+        joined.add(_summed_between(parts, places, first, end))
+    return joined.all()
 
 
 def _summed_between(

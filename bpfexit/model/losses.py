@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 
 
 def _loss(meaning: str, *, undercounts: bool = False) -> int:
@@ -25,14 +25,16 @@ class Lost:
     unended: int = _loss("exits in which their vCPU ended")
 
     def __add__(self, other: Lost) -> Lost:
-        return Lost(*map(operator.add, astuple(self), astuple(other)))
+        return Lost(*map(operator.add, _numbers(self), _numbers(other)))
 
     def __sub__(self, other: Lost) -> Lost:
-        return Lost(*map(operator.sub, astuple(self), astuple(other)))
+        return Lost(*map(operator.sub, _numbers(self), _numbers(other)))
 
 
 LOSSES: dict[str, str] = {each.name: each.metadata["meaning"] for each in fields(Lost)}
 """The meaning of each loss, by name."""
+
+_numbers = operator.attrgetter(*LOSSES)
 
 NOT_COUNTED: tuple[str, ...] = tuple(
     each.name for each in fields(Lost) if each.metadata["undercounts"]

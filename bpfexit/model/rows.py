@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from bpfexit.events.kind import Kind
 from bpfexit.events.registry import KINDS
 from bpfexit.model.histograms import (
+    BLOCK,
     Histograms,
+    JoinedHistograms,
     joined_histograms,
     no_histograms,
     summed_histograms,
 )
+from bpfexit.model.room import room
 
 NO_REASON = -1
 NO_VCPU = -1
@@ -54,9 +57,6 @@ FIELDS = np.dtype(
 )
 
 
-_BLOCK = 4096
-
-
 @dataclass(frozen=True)
 class Rows:
     """`fields`: structured, dtype `FIELDS`, shape (n,); `hist`: as many histograms."""
@@ -88,6 +88,10 @@ class Rows:
         """Return the rows at these places, in that order, or where this mask is true."""
         return Rows(self.fields[at], self.hist.take(at))
 
+    def chosen(self, mask: NDArray[np.bool_]) -> Rows:
+        """Return the rows where the mask is true; where it always is, these and no copy."""
+        return self if mask.all() else self.take(mask)
+
     def part(self, first: int, end: int) -> Rows:
         """Return the rows from `first` to before `end`, or the last."""
         end = min(end, len(self))
@@ -95,8 +99,8 @@ class Rows:
 
     def blocks(self) -> Iterator[Rows]:
         """Yield the rows some at a time, few enough for all their buckets: a kilobyte each."""
-        for first in range(0, len(self), _BLOCK):
-            yield self.part(first, first + _BLOCK)
+        for first in range(0, len(self), BLOCK):
+            yield self.part(first, first + BLOCK)
 
     def summed_by(self, names: Sequence[str]) -> tuple[Rows, NDArray[np.intp]]:
         """Add up the rows that agree in the named fields.
@@ -140,12 +144,34 @@ def no_rows(n: int = 0) -> Rows:
 
 def joined(parts: Sequence[Rows]) -> Rows:
     """Return the rows of all parts, one after another."""
-    if not parts:
-        return no_rows()
+    if len(parts) < 2:
+        return parts[0] if parts else no_rows()
     return Rows(
         np.concatenate([part.fields for part in parts]),
         joined_histograms([part.hist for part in parts]),
     )
+
+
+class JoinedRows:
+    """Rows that come part by part, up to `most`, with up to `most_used` buckets in use.
+
+    In a list, all of them would be there twice once they are joined.
+    """
+
+    def __init__(self, most: int, most_used: int) -> None:
+        self._n = 0
+        self._fields = room(most, FIELDS)
+        self._hist = JoinedHistograms(most_used)
+
+    def add(self, part: Rows) -> None:
+        """Put rows behind those that are there."""
+        self._fields[self._n : self._n + len(part)] = part.fields
+        self._hist.add(part.hist)
+        self._n += len(part)
+
+    def all(self) -> Rows:
+        """Return all of them."""
+        return Rows(self._fields[: self._n], self._hist.all())
 
 
 def summed(parts: Sequence[Rows], names: Sequence[str]) -> Rows:

@@ -204,12 +204,19 @@ def _places(names: tuple[str, ...], known: dict[str, int]) -> NDArray[np.int64]:
     return np.array([known[name] for name in names] + [NO_REASON], np.int64)
 
 
+def _stay(places: NDArray[np.int64]) -> bool:
+    """Say whether each name is known by the place that it has already."""
+    return np.array_equal(places[:-1], np.arange(len(places) - 1))
+
+
 def _placed(snapshot: Snapshot, vm_at: dict[str, int], reason_at: dict[str, int]) -> Snapshot:
     """Return the snapshot whose rows and vCPUs have the places that names have in these."""
+    vm_places, reason_places = _places(snapshot.vms, vm_at), _places(snapshot.reasons, reason_at)
+    if _stay(vm_places) and _stay(reason_places):
+        return snapshot
     fields, vcpus = snapshot.rows.fields.copy(), snapshot.vcpus.copy()
-    vm_places = _places(snapshot.vms, vm_at)
     fields["vm"] = vm_places[fields["vm"]]
-    fields["reason"] = _places(snapshot.reasons, reason_at)[fields["reason"]]
+    fields["reason"] = reason_places[fields["reason"]]
     vcpus["vm"] = vm_places[vcpus["vm"]]
     return replace(snapshot, rows=Rows(fields, snapshot.rows.hist), vcpus=vcpus)
 

@@ -35,10 +35,10 @@ class SnapshotSum:
         self.intervals += 1
         size = snapshot.size + guests_size(newcomers(snapshot.guests, self._guests))
         self._guests = snapshot.guests
-        if self._waiting and self._waiting_size + size > max(_LEAST_WAITING, self._sum_size // 2):
-            self.sum()
         self._waiting.append(snapshot)
         self._waiting_size += size
+        if self._waiting_size > max(_LEAST_WAITING, self._sum_size // 2):
+            self.sum()
 
     def sum(self) -> Snapshot:
         """Return everything so far as one snapshot; something must have been added."""

@@ -6,36 +6,31 @@ one. So neither the length of a recording nor its intervals need be known before
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.errors import BpfexitError
 from bpfexit.model.grouping import GroupKey
+from bpfexit.model.lines import Line
 from bpfexit.model.snapshot import Snapshot
-from bpfexit.model.view import Line, Query, view
+from bpfexit.model.view import Query, view
 
 BINS = 256
 """More than a terminal has columns to show; even."""
+
+MOST_LINES = 16384
+"""Lines of a timeline; each takes some three kilobytes."""
 
 _SHORTEST_S = 1e-3
 
 Floats = NDArray[np.float64]
 
 
-Place = tuple[GroupKey, GroupKey]
-"""What the group is about that a line is in, and what the line itself is: that alone may be in
-several groups, as an address is in those of two guests."""
-
-
-def placed(lines: Iterable[Line]) -> Iterator[tuple[Place, Line]]:
-    """Yield the lines of a view, each with its place, which is the same in every interval."""
-    group: GroupKey | None = None
-    for line in lines:
-        about = GroupKey(*(getattr(line, field.name) for field in fields(GroupKey)))
-        group = about if not line.depth or group is None else group
-        yield (group, about), line
+def about(line: Line) -> GroupKey:
+    """Return what a line is about, which is the same in every interval."""
+    return GroupKey(*(getattr(line, field.name) for field in fields(GroupKey)))
 
 
 class Timeline:
@@ -46,7 +41,7 @@ class Timeline:
         self._start = 0.0
         self._width_s = 0.0
         self._covered = np.zeros(BINS)  # seconds of a bin that intervals lie in
-        self._counts: dict[Place, Floats] = {}
+        self._counts: dict[GroupKey, Floats] = {}
         self._end_s = 0.0
 
     @property
@@ -55,7 +50,10 @@ class Timeline:
         return self._end_s
 
     def add(self, snapshot: Snapshot) -> None:
-        """Spread an interval's exits over the bins that it lies in."""
+        """Spread an interval's exits over the bins that it lies in.
+
+        Raises `BpfexitError` when the lines become more than `MOST_LINES`.
+        """
         if not snapshot.duration_s:
             return
         if not self._width_s:
@@ -69,13 +67,24 @@ class Timeline:
         edges = np.arange(BINS + 1) * self._width_s
         inside = np.clip(np.minimum(end, edges[1:]) - np.maximum(begin, edges[:-1]), 0, None)
         self._covered += inside
-        for place, line in placed(view(snapshot, self._query).lines):
-            counts = self._counts.setdefault(place, np.zeros(BINS))
+        for line in view(snapshot, self._query).lines:
+            counts = self._counts_of(about(line))
             counts += inside * (line.numbers["count"] / snapshot.duration_s)
 
-    def rates(self, place: Place, columns: int) -> Floats:
+    def _counts_of(self, line: GroupKey) -> Floats:
+        counts = self._counts.get(line)
+        if counts is None:
+            if len(self._counts) >= MOST_LINES:
+                raise BpfexitError(
+                    f"a timeline has at most {MOST_LINES:,} lines, and here are more: choose some "
+                    "of the guests or exits with -p, -v or --reason, or group by less with --by"
+                )
+            counts = self._counts[line] = np.zeros(BINS)
+        return counts
+
+    def rates(self, line: GroupKey, columns: int) -> Floats:
         """Return exits/s of a line in so many equal parts of the time; nan where nobody looked."""
-        counts = self._counts.get(place, np.zeros(BINS))
+        counts = self._counts.get(line, np.zeros(BINS))
         with np.errstate(invalid="ignore", divide="ignore"):
             found: Floats = self._parts(counts, columns) / self._parts(self._covered, columns)
         found[~np.isfinite(found)] = np.nan

@@ -21,8 +21,13 @@ def check_totals(parts: Sequence[Rows], vcpus: NDArray[Any], advice: str = "") -
     columns = {name: [part[name] for part in parts] for name in SUMS}
     columns["guest_ns"] = [vcpus["guest_ns"]]
     for name, values in columns.items():
-        if sum(map(exact_sum, values)) > MAX_TOTAL:
+        if sum(map(rough_sum, values)) > MAX_TOTAL / 2 and sum(map(exact_sum, values)) > MAX_TOTAL:
             raise BpfexitError(f"the sum of {name} exceeds 64 bits{advice}")
+
+
+def rough_sum(values: NDArray[np.uint64]) -> float:
+    """Return the sum of any size, roughly, in a third of the time that the exact one takes."""
+    return float(values.sum(dtype=np.float64))
 
 
 def exact_sum(values: NDArray[np.uint64]) -> int:

@@ -73,6 +73,7 @@ class Entries:
                 yield entry
             elif not self._found and self._skipped_bytes > LONGEST:
                 break
+            del entry  # before the next one is read: an interval may take 100 MB
         members = self._lines.members
         if members and members.begins_marked and not members.ends_marked:
             self._is_unmarked = not self._lines.is_cut

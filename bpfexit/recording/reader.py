@@ -98,6 +98,7 @@ class RecordingSource:
                 self._add(entry)
             else:
                 yield self._known.put_into(entry)
+            del entry  # before the next one is read
 
     def _add(self, guest: Guest) -> None:
         try:

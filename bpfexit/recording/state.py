@@ -4,7 +4,10 @@ A snapshot has the guests that a live one would have: the living ones, and those
 its line reports. Guests that ended long before are in none, or each would cost all of them.
 """
 
+from collections import OrderedDict
 from dataclasses import replace
+from itertools import chain
+from operator import attrgetter, methodcaller
 
 from bpfexit.events.region import Region
 from bpfexit.formats.json.values import TooLargeError, shortened
@@ -18,6 +21,9 @@ LIMIT = 64 << 20
 MOST_NAMES = 16384
 """Maximum names of processes that are kept for lines which report only their end."""
 
+_PID, _VALUES = attrgetter("pid"), methodcaller("values")
+"""Called for each guest of each interval."""
+
 
 class Known:
     """Grows with the lines of a recording; each header begins a new one."""
@@ -26,7 +32,7 @@ class Known:
         self._facts = facts or HostFacts()
         self._of: dict[int, dict[str, Guest]] = {}  # by process and name
         self._new: set[int] = set()  # processes without a snapshot since their line
-        self._names: dict[int, str] = {}
+        self._names: OrderedDict[int, str] = OrderedDict()
         self._maps: dict[tuple[Region, ...], tuple[Region, ...]] = {}
         self._size = 0
         self._guests: tuple[Guest, ...] = ()
@@ -50,16 +56,16 @@ class Known:
     def put_into(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot with its host's facts and the guests of its time."""
         self._name(snapshot)
-        ended = frozenset(guest.pid for guest in snapshot.guests)
+        ended = frozenset(map(_PID, snapshot.guests))
         if self._new or ended != self._ended:
-            known = self._ended - self._new
-            for guest in snapshot.guests:
-                if guest.pid not in known:
+            news = ended - (self._ended - self._new)
+            for guest in snapshot.guests if news else ():
+                if guest.pid in news:
                     self._end(guest)
             self._forget(ended | self._new)
             self._ended, self._new = ended, set()
         if self._changed:
-            self._guests = tuple(guest for had in self._of.values() for guest in had.values())
+            self._guests = tuple(chain.from_iterable(map(_VALUES, self._of.values())))
             self._changed = False
         origin = replace(snapshot.origin, facts=self._facts)
         return replace(snapshot, origin=origin, guests=self._guests)
@@ -69,8 +75,8 @@ class Known:
         pids, vms = (snapshot.vcpus[name].tolist() for name in ("pid", "vm"))
         names = [*map(shortened, snapshot.vms)]
         self._names.update((pid, names[vm]) for pid, vm in zip(pids, vms, strict=True))
-        for pid in [*self._names][: max(0, len(self._names) - MOST_NAMES)]:
-            del self._names[pid]
+        while len(self._names) > MOST_NAMES:
+            self._names.popitem(last=False)
 
     def _end(self, guest: Guest) -> None:
         """Mark all guests of a process as ended."""
@@ -84,8 +90,8 @@ class Known:
 
     def _forget(self, reported: frozenset[int]) -> None:
         """Forget processes that are not reported any more and whose guests have all ended."""
-        for pid in [*self._of]:
-            if pid not in reported and all(guest.ended for guest in self._of[pid].values()):
+        for pid in self._of.keys() - reported:
+            if all(guest.ended for guest in self._of[pid].values()):
                 del self._of[pid]
                 self._changed = True
 

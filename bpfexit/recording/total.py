@@ -50,6 +50,7 @@ def total_of(
         for snapshot in within(source, begin_s, end_s):
             window_sum.add(snapshot)
             note(snapshot)
+            del snapshot  # before the next one is read
     if not window_sum.intervals:
         raise BpfexitError(f"{source.path} has no interval in this window: {_covers(source)}")
     return Total(window_sum.sum(), source.cut, window_sum.intervals, tuple(source.notes()))
@@ -68,6 +69,7 @@ def within(
     while snapshot := source.next():
         if first <= snapshot.start + snapshot.duration_s / 2 - source.start < last:
             yield snapshot
+        del snapshot  # before the next one is read
 
 
 def _covers(source: RecordingSource) -> str:

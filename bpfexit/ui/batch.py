@@ -1,6 +1,7 @@
 """Snapshots in a pipe: one table after another, or a line of JSON each."""
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 from rich.console import Console
 
@@ -9,13 +10,14 @@ from bpfexit.model.address_names import AddressNames
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.view import Query, view
-from bpfexit.ui.tables import header, table
+from bpfexit.ui.header import header
+from bpfexit.ui.tables import table_parts
 
 
-def show_json(snapshots: Iterable[Snapshot], write: Callable[[str], object]) -> None:
+def show_json(snapshots: Iterable[Snapshot], write: Callable[[Iterable[str]], object]) -> None:
     """Write a line of JSON per interval, at once, with the names of addresses."""
     for snapshot in snapshots:
-        write(snapshot_json.encode(snapshot, AddressNames(snapshot).name))
+        write(chain(snapshot_json.pieces(snapshot, AddressNames(snapshot).name), ["\n"]))
 
 
 def show_tables(
@@ -25,6 +27,7 @@ def show_tables(
     for snapshot in snapshots:
         total.add(snapshot)
         show(snapshot, query, console)
+        del snapshot  # before the next one is read
     if total.intervals > 1:
         show(total.sum(), query, console, f"all {total.intervals} intervals")
 
@@ -32,5 +35,6 @@ def show_tables(
 def show(snapshot: Snapshot, query: Query, console: Console, title: str = "") -> None:
     """Print one table with its header."""
     console.print(header(snapshot, title))
-    console.print(table(view(snapshot, query), console.width))
+    for part in table_parts(view(snapshot, query), console.width):
+        console.print(part)
     console.print()

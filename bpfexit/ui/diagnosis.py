@@ -16,18 +16,12 @@ from bpfexit.advice.finding import Advice, Change, Confidence, CostOf, Finding
 from bpfexit.advice.vmm import is_known, is_qemu
 from bpfexit.model import numbers
 from bpfexit.model.guest import Guest
+from bpfexit.model.lines import Line
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.text import clean
-from bpfexit.model.view import Line
+from bpfexit.ui.header import lost, origin_line, totals_line, without_exits
+from bpfexit.ui.labels import named_by, reason_or_address
 from bpfexit.ui.paragraph import Paragraph
-from bpfexit.ui.tables import (
-    lost,
-    named_by,
-    origin_line,
-    reason_or_address,
-    totals_line,
-    without_exits,
-)
 
 MOST_LINES = 4
 """Reasons and addresses of a finding that are shown; JSON has all."""

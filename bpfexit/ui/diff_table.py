@@ -4,7 +4,7 @@ Every text that comes from a guest or a file goes through `clean` into a `Text`.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from math import isnan
 
@@ -13,12 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from bpfexit.model import numbers
-from bpfexit.model.diff import Diff, Line, Status, per_second, times_per_second
+from bpfexit.model.diff import Diff, per_second, times_per_second
 from bpfexit.model.losses import NOT_COUNTED
+from bpfexit.model.matched import Line, Status
 from bpfexit.model.rank_test import Verdict
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import clean
-from bpfexit.ui.tables import add_labels, footnotes, labels
+from bpfexit.ui.labels import add_labels, labels, longest
+from bpfexit.ui.tables import BLOCK, footnotes, new_table
 
 _VERDICTS = {
     Verdict.UNKNOWN: ("", ""),
@@ -48,28 +50,48 @@ def header(diff: Diff, names: tuple[str, str]) -> RenderableType:
     return Group(*lines)
 
 
-def table(diff: Diff, width: int) -> RenderableType:
-    """Return the lines as a table, with a footnote on hidden lines."""
+def table(diff: Diff, width: int) -> Iterator[RenderableType]:
+    """Yield the lines as a table in parts, with a footnote on hidden lines.
+
+    The parts are one table when one is printed below another.
+    """
     if not diff.lines:
-        return Text("nothing to compare", style="dim")
-    if diff.is_same:
-        return Text("no difference", style="bold")
-    wanted = labels(diff)
-    columns = [column for column in _columns(diff.userspace) if width >= column[2]]
-    grid = Table(
-        box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="reverse", expand=True
-    )
-    add_labels(grid, wanted, diff.lines)
-    for above, title, _, _ in columns:
-        grid.add_column(f"{above}\n{title}", justify="right", no_wrap=True, min_width=6)
-    grid.add_column("\nlatency", no_wrap=True, min_width=8)
-    is_tree = any(line.depth for line in diff.lines)
-    for line in diff.lines:
-        cells = [label(line) for _, label in wanted]
-        values = [Text(cell(line)) for *_, cell in columns]
-        style = "bold" if is_tree and not line.depth else ""
-        grid.add_row(*cells, *values, _verdict(line), style=style)
-    return Group(grid, *footnotes(diff))
+        yield Text("nothing to compare", style="dim")
+    elif diff.is_same:
+        yield Text("no difference", style="bold")
+    else:
+        layout = _Layout(diff, width)
+        for first in range(0, len(diff.lines), BLOCK):
+            yield layout.grid(diff.lines[first : first + BLOCK], has_header=not first)
+        yield from footnotes(diff)
+
+
+class _Layout:
+    """The columns of a comparison's table, which are as wide as all of its lines need."""
+
+    def __init__(self, diff: Diff, width: int) -> None:
+        self._labels = labels(diff)
+        self._sizes = longest(self._labels, diff.lines)
+        self._columns = [column for column in _columns(diff.userspace) if width >= column[2]]
+        self._is_tree = bool(diff.query.groups and diff.query.kinds)
+        self._widths = [max(6, len(above), len(title)) for above, title, *_ in self._columns]
+        for line in diff.lines:
+            cells = (cell(line) for *_, cell in self._columns)
+            self._widths = [*map(max, self._widths, map(len, cells))]
+
+    def grid(self, lines: Sequence[Line], has_header: bool) -> Table:
+        """Return a table of some lines."""
+        grid = new_table(has_header)
+        add_labels(grid, self._labels, self._sizes)
+        for (above, title, *_), width in zip(self._columns, self._widths, strict=True):
+            grid.add_column(f"{above}\n{title}", justify="right", no_wrap=True, width=width)
+        grid.add_column("\nlatency", no_wrap=True, width=8)
+        for line in lines:
+            cells = [label(line) for _, label in self._labels]
+            values = [Text(cell(line)) for *_, cell in self._columns]
+            style = "bold" if self._is_tree and not line.depth else ""
+            grid.add_row(*cells, *values, _verdict(line), style=style)
+        return grid
 
 
 def _columns(userspace: bool) -> Sequence[Column]:

@@ -14,8 +14,9 @@ from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.text import clean
 from bpfexit.model.view import view
+from bpfexit.ui.header import header
 from bpfexit.ui.state import State, help_of, press
-from bpfexit.ui.tables import NO_EXITS, NO_GUESTS, header, table
+from bpfexit.ui.tables import NO_EXITS, NO_GUESTS, table
 
 _CHROME = 10
 """Screen lines outside the table: 6 of header, headings, hidden lines, name sources, keys.

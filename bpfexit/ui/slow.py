@@ -8,7 +8,7 @@ from bpfexit.model.address_names import AddressName
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.slow import Slow, SlowExit
 from bpfexit.model.text import clean
-from bpfexit.ui.tables import address
+from bpfexit.ui.labels import address
 
 HEADINGS = (
     f"{'ended':15} {'took':>7} {'in user':>7}  {'vCPU':>4} {'guest':16} {'rip':18} reason, address"

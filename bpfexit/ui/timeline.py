@@ -8,10 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bpfexit.model import numbers
-from bpfexit.model.timeline import Timeline, placed
+from bpfexit.model.timeline import Timeline, about
 from bpfexit.model.view import View
+from bpfexit.ui.labels import labels, longest
 from bpfexit.ui.sparkline import sparkline
-from bpfexit.ui.tables import footnotes, labels
+from bpfexit.ui.tables import footnotes
 
 _NARROWEST = 8
 _LABEL_LIMIT = 32
@@ -23,10 +24,7 @@ _NUMBERS_WIDTH = 18
 def timeline_table(view: View, timeline: Timeline, start: float, width: int) -> RenderableType:
     """Return the table for a terminal of `width` columns; `start` is unix time, s."""
     wanted = labels(view, view.ended)
-    sizes = [
-        min(_LABEL_LIMIT, max([len(title), *(label(line).cell_len for line in view.lines)]))
-        for title, label in wanted
-    ]
+    sizes = [min(_LABEL_LIMIT, size) for size in longest(wanted, view.lines)]
     room = width - _NUMBERS_WIDTH - len(sizes) - 1
     sizes = _fitted(sizes, room - _NARROWEST)
     columns = max(_NARROWEST, room - sum(sizes))
@@ -36,8 +34,8 @@ def timeline_table(view: View, timeline: Timeline, start: float, width: int) -> 
     grid.add_column(_axis(start, timeline.length_s, columns), no_wrap=True, width=columns)
     grid.add_column("per s", justify="right", no_wrap=True, min_width=8)
     grid.add_column("peak", justify="right", no_wrap=True, min_width=8)
-    for place, line in placed(view.lines):
-        rates = timeline.rates(place, columns)
+    for line in view.lines:
+        rates = timeline.rates(about(line), columns)
         known = rates[~np.isnan(rates)]
         peak = float(known.max()) if len(known) else float("nan")
         cells = [label(line) for _, label in wanted]

@@ -14,7 +14,8 @@ from rich.console import Console
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.model.address_names import AddressNames
 from bpfexit.model.view import default_query, view
-from bpfexit.ui.tables import header, table
+from bpfexit.ui.header import header
+from bpfexit.ui.tables import table
 from tests.bench.filled import EXITS_A_ROW, FilledSource, threads
 from tests.bench.report import Report
 from tests.bench.stopwatch import timing

@@ -5,27 +5,31 @@ several parts has commas between them.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bpfexit.formats.hist.format import Choice, Format
-from bpfexit.formats.names import paths
+from bpfexit.formats.names import with_paths
 from bpfexit.model.distribution import Bucket, Distribution
 
 MAP = "@exit_ns"
 
 
-def encode(distributions: Sequence[Distribution]) -> str:
-    """Return the one line."""
-    named = zip(paths(distributions), distributions, strict=True)
-    data = {",".join(path): [_bucket(each) for each in item.span] for path, item in named}
-    return json.dumps({"type": "hist", "data": {MAP: data}}) + "\n"
+def encode(distributions: Sequence[Distribution]) -> Iterator[str]:
+    """Yield the one line."""
+    yield f'{{"type": "hist", "data": {{"{MAP}": {{'
+    between = ""
+    for path, each in with_paths(distributions):
+        buckets = [*map(_bucket, each.span)]
+        yield f"{between}{json.dumps(','.join(path))}: {json.dumps(buckets)}"
+        between = ", "
+    yield "}}}\n"
 
 
 def _bucket(bucket: Bucket) -> dict[str, int]:
     return {"min": bucket.lower, "max": bucket.upper - 1, "count": bucket.exits}
 
 
-def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> Iterator[str]:
     del choice
     return encode(distributions)
 

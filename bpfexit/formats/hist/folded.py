@@ -5,19 +5,21 @@ become a colon and an underscore; other control characters are escaped.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bpfexit.formats.hist.format import Choice, Format
-from bpfexit.formats.names import paths
+from bpfexit.formats.names import with_paths
 from bpfexit.model.distribution import Distribution
 
 
-def encode(distributions: Sequence[Distribution], weight: Callable[[Distribution], int]) -> str:
-    """Return a line per stack with a weight above 0; equal stacks are merged."""
+def encode(
+    distributions: Sequence[Distribution], weight: Callable[[Distribution], int]
+) -> Iterator[str]:
+    """Yield a line per stack with a weight above 0; equal stacks are merged."""
     stacks: Counter[str] = Counter()
-    for path, each in zip(paths(distributions), distributions, strict=True):
+    for path, each in with_paths(distributions):
         stacks[";".join(map(_frame, path))] += weight(each)
-    return "".join(f"{stack} {number}\n" for stack, number in stacks.items() if number)
+    yield from (f"{stack} {number}\n" for stack, number in stacks.items() if number)
 
 
 def by_count(each: Distribution) -> int:
@@ -34,7 +36,7 @@ def _frame(name: str) -> str:
     return name.replace(";", ":").replace(" ", "_")
 
 
-def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> Iterator[str]:
     return encode(distributions, by_time if choice.weight == "time" else by_count)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bpfexit.model.distribution import Distribution
@@ -25,15 +25,16 @@ def _always(choice: Choice) -> bool:
 class Format:
     """One format of `bpfexit hist`.
 
-    `help` describes it in the command's help. `takes` names the fields of `Choice`
-    that apply to it, and `needs_latencies` whether it is useless without latencies.
+    `help` describes it in the command's help. `encode` yields the text in pieces: as a
+    whole, it may take much memory. `takes` names the fields of `Choice` that apply to it,
+    and `needs_latencies` whether it is useless without latencies.
     `log2` selects one bucket per power of two unless `--buckets fine` is given.
     `groups` are the dimensions before the addresses, if `--by` is not given.
     """
 
     name: str
     help: str
-    encode: Callable[[Sequence[Distribution], Choice], str]
+    encode: Callable[[Sequence[Distribution], Choice], Iterable[str]]
     takes: tuple[str, ...] = ("buckets",)
     needs_latencies: Callable[[Choice], bool] = _always
     log2: bool = False

@@ -59,7 +59,7 @@ def _deviation(each: Distribution, mean: float) -> float:
     return sqrt(squares / each.count)
 
 
-def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> Iterator[str]:
     """Encode the only histogram. Raises `BpfexitError` for none, `UsageError` for several."""
     del choice
     if not distributions:
@@ -69,7 +69,7 @@ def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
             f"the format hgrm takes one histogram, not {len(distributions)}: "
             "choose one with --by and --reason, or take the first with -n 1"
         )
-    return encode(distributions[0])
+    yield encode(distributions[0])
 
 
 FORMAT = Format(

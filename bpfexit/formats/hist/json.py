@@ -5,7 +5,7 @@ Each has the labels of the grouping, null if unknown, and `buckets`:
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.formats.names import named
@@ -14,9 +14,9 @@ from bpfexit.model.distribution import Distribution
 SCHEMA = "bpfexit.hist/2"
 
 
-def encode(distributions: Sequence[Distribution]) -> str:
-    """Return the lines."""
-    return "".join(_line(each) for each in distributions)
+def encode(distributions: Sequence[Distribution]) -> Iterator[str]:
+    """Yield the lines."""
+    return map(_line, distributions)
 
 
 def _line(each: Distribution) -> str:
@@ -33,7 +33,7 @@ def _line(each: Distribution) -> str:
     return json.dumps(document, separators=(",", ":"), allow_nan=False) + "\n"
 
 
-def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> Iterator[str]:
     del choice
     return encode(distributions)
 

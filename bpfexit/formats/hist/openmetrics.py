@@ -21,9 +21,12 @@ _HEAD = f"""\
 """
 
 
-def encode(distributions: Sequence[Distribution]) -> str:
-    """Return the whole exposition, `# EOF` included."""
-    return _HEAD + "".join(line for each in distributions for line in _series(each)) + "# EOF\n"
+def encode(distributions: Sequence[Distribution]) -> Iterator[str]:
+    """Yield the whole exposition, `# EOF` included."""
+    yield _HEAD
+    for each in distributions:
+        yield from _series(each)
+    yield "# EOF\n"
 
 
 def _series(each: Distribution) -> Iterator[str]:
@@ -57,7 +60,7 @@ def _seconds(ns: int) -> str:
     return repr(ns / 1e9)
 
 
-def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> Iterator[str]:
     del choice
     return encode(distributions)
 

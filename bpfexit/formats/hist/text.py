@@ -4,10 +4,10 @@ Edges have three digits; a bucket includes its lower edge and excludes its upper
 which is the next bucket's lower edge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bpfexit.formats.hist.format import Choice, Format
-from bpfexit.formats.names import Path, paths
+from bpfexit.formats.names import Path, with_paths
 from bpfexit.model.distribution import Distribution
 
 WIDTH = 80
@@ -15,10 +15,13 @@ _STARS = 40
 _UNITS = ((10**9, "s"), (10**6, "ms"), (10**3, "us"))
 
 
-def encode(distributions: Sequence[Distribution]) -> str:
-    """Return a title and the rows of each histogram that is not empty, a blank line between."""
-    named = zip(paths(distributions), distributions, strict=True)
-    return "\n".join(_histogram(path, each) for path, each in named if each.count)
+def encode(distributions: Sequence[Distribution]) -> Iterator[str]:
+    """Yield a title and the rows of each histogram that is not empty, a blank line between."""
+    between = ""
+    for path, each in with_paths(distributions):
+        if each.count:
+            yield between + _histogram(path, each)
+            between = "\n"
 
 
 def _histogram(path: Path, each: Distribution) -> str:
@@ -49,7 +52,7 @@ def _time(ns: float) -> str:
     return f"{ns:.0f}ns"
 
 
-def _encode(distributions: Sequence[Distribution], choice: Choice) -> str:
+def _encode(distributions: Sequence[Distribution], choice: Choice) -> Iterator[str]:
     del choice
     return encode(distributions)
 

@@ -19,31 +19,39 @@ from bpfexit.events.access import Access
 from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.names import named
 from bpfexit.model.columns import COLUMNS
+from bpfexit.model.lines import Line
 from bpfexit.model.rows import NO_VCPU
-from bpfexit.model.view import Line
 
 SCHEMA = "bpfexit.diagnosis/2"
 
 
 def encode(found: Diagnosis) -> Iterator[str]:
-    """Yield the lines, without newlines."""
-    for document in _documents(found):
-        yield json.dumps({"schema": SCHEMA, **document}, separators=(",", ":"), allow_nan=False)
-
-
-def _documents(found: Diagnosis) -> Iterator[dict[str, Any]]:
-    yield _whole(found)
+    """Yield the lines in pieces: the evidence of a finding may be 200,000 addresses."""
+    yield _json(_whole(found)) + "\n"
     for guest in found.guests:
-        yield _guest(guest)
+        yield _json(_guest(guest)) + "\n"
         told = (("finding", guest.findings), ("hint", guest.hints), ("expected", guest.expected))
         for about, findings in told:
             for finding in findings:
-                yield {"about": about, **_owner(guest), **_finding(finding)}
+                yield from _finding_pieces(finding, {"about": about, **_owner(guest)})
+
+
+def _finding_pieces(finding: Finding, about: dict[str, Any]) -> Iterator[str]:
+    yield _json({"schema": SCHEMA, **about, **_finding(finding)}).removesuffix("}")
+    yield ',"evidence":['
+    for number, line in enumerate(finding.lines):
+        yield "," * bool(number) + _json(_line(line))
+    yield "]}\n"
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
 
 def _whole(found: Diagnosis) -> dict[str, Any]:
     snapshot = found.snapshot
     return {
+        "schema": SCHEMA,
         "about": "all",
         "start": snapshot.start,
         "duration_s": snapshot.duration_s,
@@ -60,6 +68,7 @@ def _owner(found: GuestDiagnosis) -> dict[str, Any]:
 
 def _guest(found: GuestDiagnosis) -> dict[str, Any]:
     return {
+        "schema": SCHEMA,
         "about": "guest",
         **_owner(found),
         "exits": found.exits,
@@ -93,7 +102,6 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "cost_of": finding.cost_of.value,
         "vcpu_share": _number(finding.share),
         "per_s": _number(finding.exits.per_s),
-        "evidence": [_line(line) for line in finding.lines],
         "context": list(advice.context),
         "cause": advice.cause or finding.why,
         "candidates": [asdict(each) for each in advice.candidates],

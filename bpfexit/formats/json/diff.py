@@ -6,13 +6,15 @@ Times are ns; rates and times spent are per second; unknown or meaningless value
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 from math import isfinite
 from typing import Any
 
 from bpfexit.events.access import Access
 from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.names import named
-from bpfexit.model.diff import Diff, Line, Side, per_second
+from bpfexit.model.diff import Diff, per_second
+from bpfexit.model.matched import Line, Side
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.snapshot import Snapshot
 
@@ -21,7 +23,7 @@ SCHEMA = "bpfexit.diff/2"
 
 def encode(diff: Diff) -> Iterator[str]:
     """Yield the lines, without newlines."""
-    for document in (_whole(diff), *map(_line, diff.lines)):
+    for document in chain([_whole(diff)], map(_line, diff.lines)):
         yield json.dumps({"schema": SCHEMA, **document}, separators=(",", ":"), allow_nan=False)
 
 

@@ -7,9 +7,11 @@ row without latencies, `guest_ns` on a back end without `kvm_entry`, and `progra
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -34,15 +36,16 @@ from bpfexit.formats.json.values import (
     short_text,
     shortened,
     thread,
-    whole,
+    wholes,
 )
 from bpfexit.formats.json.version1 import translated
 from bpfexit.formats.names import named
 from bpfexit.model.grouping import Naming
 from bpfexit.model.guest import Guest
-from bpfexit.model.losses import Lost
+from bpfexit.model.histograms import A_BUCKET_IN_USE
+from bpfexit.model.losses import LOSSES, Lost
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
-from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows, joined
+from bpfexit.model.rows import FIELDS, NO_REASON, NO_VCPU, JoinedRows, Rows
 from bpfexit.model.slow import SlowExit
 from bpfexit.model.snapshot import VCPU_FIELDS, Snapshot
 from bpfexit.model.totals import check_totals
@@ -55,6 +58,8 @@ MEMORY = 96 << 20
 _ROWS_A_PIECE = 1024
 _NAMES_KEPT = 4096
 _ENDED_KEPT = 1024
+_A_ROW, _A_BUCKET = 128, 8
+"""Minimum characters of a row, which are its fields' names, and of a bucket, `[0,16,1]`."""
 _A_SLOW_EXIT = 1000
 """Bytes of a guest, without its names."""
 
@@ -171,8 +176,9 @@ def _names_of(snapshot: Snapshot, naming: Naming | None) -> Callable[..., dict[s
 def decode(line: Line) -> Snapshot:
     """Read a line back. Raises `BpfexitError` if it is not such a line."""
     with decode_errors():
-        lists = _Lists()
-        document = translated(json_lists.parse(as_bytes(line), lists.takers()))
+        text = as_bytes(line)
+        lists = _Lists(len(text))
+        document = translated(json_lists.parse(text, lists.takers()))
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise BpfexitError(f"it is not of the schema {SCHEMA}")
         lists.check_places(document)
@@ -182,11 +188,13 @@ def decode(line: Line) -> Snapshot:
 class _Lists:
     """The long lists of a document as they are read; each takes at most `MEMORY`."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        """`size` is that of the document's text, which bounds how many entries it has."""
         self._budget = Budget(MEMORY)
         self._vms, self._reasons = Names(self._budget), Names(self._budget)
-        self._rows: list[Rows] = []
-        self._vcpus = [np.zeros(0, VCPU_FIELDS)]
+        most_rows = min(size // _A_ROW, MEMORY // FIELDS.itemsize)
+        self._rows = JoinedRows(most_rows, min(size // _A_BUCKET, MEMORY // A_BUCKET_IN_USE))
+        self._vcpus: list[NDArray[Any]] = []
         self.slow: list[SlowExit] = []
 
     def takers(self) -> dict[str, json_lists.Take]:
@@ -205,10 +213,11 @@ class _Lists:
                 raise ValueError(f"{name} is not a list")
 
     def rows(self) -> Rows:
-        return joined(self._rows)
+        return self._rows.all()
 
     def vcpus(self) -> NDArray[Any]:
-        return np.concatenate(self._vcpus)
+        parts = self._vcpus or [np.zeros(0, VCPU_FIELDS)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @property
     def vms(self) -> tuple[str, ...]:
@@ -221,7 +230,7 @@ class _Lists:
     def _take_rows(self, entries: list[Any]) -> None:
         rows = rows_json.decode(entries, self._vms, self._reasons)
         self._budget.take(rows.nbytes)
-        self._rows.append(rows)
+        self._rows.add(rows)
 
     def _take_vcpus(self, entries: list[Any]) -> None:
         vcpus = np.array([_vcpu_values(each, self._vms) for each in entries], VCPU_FIELDS)
@@ -245,7 +254,7 @@ def _snapshot(document: dict[str, Any], lists: _Lists) -> Snapshot:
         vcpus=vcpus,
         vms=vms,
         reasons=lists.reasons,
-        lost=Lost(**{name: lost.get(name, 0) for name in asdict(Lost())}),
+        lost=Lost(**{name: lost.get(name, 0) for name in LOSSES}),
         in_flight=count(document.get("in_flight", 0)),
         origin=origin_json.decoded(document),
         guests=_ended(document.get("ended_pids", []), rows, vcpus, vms),
@@ -261,20 +270,25 @@ def _ended(
     pids: list[Any], rows: Rows, vcpus: NDArray[Any], vms: tuple[str, ...]
 ) -> tuple[Guest, ...]:
     """Return the guests that have ended, by name if they took part in the interval."""
-    names: dict[int, dict[str, None]] = {whole(pid, MAX_ID): {} for pid in pids}
-    for owners in (rows.fields, vcpus) if names else ():
-        of_ended = owners[np.isin(owners["pid"], list(names))]
-        for pid, vm in zip(of_ended["pid"].tolist(), of_ended["vm"].tolist(), strict=True):
+    wholes(pids, MAX_ID)
+    guests = dict(zip(pids, map(_ended_guests, pids), strict=True))
+    names: dict[int, dict[str, None]] = defaultdict(dict)
+    for pid, vm in _owners(rows.fields) | _owners(vcpus) if guests else ():
+        if pid in guests:
             names[pid][shortened(vms[vm])] = None
-    return tuple(
-        _ended_guest(pid, name) for pid, those in names.items() for name in those or [f"pid:{pid}"]
-    )
+    guests |= {pid: _ended_guests(pid, *those) for pid, those in names.items()}
+    return tuple(chain.from_iterable(guests.values()))
+
+
+def _owners(fields: NDArray[Any]) -> dict[tuple[int, int], None]:
+    """Return whose entries there are, by process and place of the name, in order."""
+    return dict.fromkeys(zip(fields["pid"].tolist(), fields["vm"].tolist(), strict=True))
 
 
 @lru_cache(_ENDED_KEPT)
-def _ended_guest(pid: int, name: str) -> Guest:
-    """Return a guest that has ended; each interval after that reports it again."""
-    return Guest(pid, name, ended=True)
+def _ended_guests(pid: int, *names: str) -> tuple[Guest, ...]:
+    """Return the guests of a process that has ended; each interval after that reports them."""
+    return tuple(Guest(pid, name, ended=True) for name in names or [f"pid:{pid}"])
 
 
 def _decoded_cost(cost: dict[str, Any] | None) -> OwnCost:

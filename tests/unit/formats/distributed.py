@@ -1,5 +1,7 @@
 """Distributions for the formats: of any guests, hostile names and all."""
 
+from collections.abc import Iterable
+
 from hypothesis import strategies as st
 
 from bpfexit.model.distribution import Distribution, distributions
@@ -10,6 +12,11 @@ from tests.unit.builders import Exits, snapshot, snapshots
 
 ALL = Query(("vm", "vcpu", "reason", "port", "mmio", "msr"))
 SAMPLES = st.lists(st.integers(0, 2**12) | st.integers(0, 2**38), min_size=1, max_size=40)
+
+
+def whole(pieces: Iterable[str]) -> str:
+    """Return what a format yields piece by piece."""
+    return "".join(pieces)
 
 
 @st.composite

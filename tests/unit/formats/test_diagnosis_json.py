@@ -8,10 +8,11 @@ from bpfexit.formats.json import diagnosis as diagnosis_json
 from bpfexit.model.snapshot import Snapshot
 from tests.unit.advice.cases import CASES, PVM, SVM, seen
 from tests.unit.builders import snapshot
+from tests.unit.formats.distributed import whole
 
 
 def documents(of: Snapshot) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in diagnosis_json.encode(diagnose(of))]
+    return [json.loads(line) for line in whole(diagnosis_json.encode(diagnose(of))).splitlines()]
 
 
 def test_there_is_a_line_on_all_on_each_guest_finding_and_expected_thing() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from bpfexit.formats.hist.bpftrace import MAP, encode
 from bpfexit.model.distribution import Distribution
-from tests.unit.formats.distributed import SAMPLES, any_distributions, of
+from tests.unit.formats.distributed import SAMPLES, any_distributions, of, whole
 
 PROGRAM = 'BEGIN { @exit_ns["x", 1] = hist(5); @exit_ns["y", 2] = hist(70); exit(); }'
 
@@ -25,7 +25,7 @@ def keys(text: str) -> dict[str, list[dict[str, int]]]:
 
 @given(any_distributions())
 def test_every_exit_is_there(found: list[Distribution]) -> None:
-    said = keys(encode(found)).values()
+    said = keys(whole(encode(found))).values()
     counts = [sum(bucket["count"] for bucket in each) for each in said]
     assert counts == [each.count for each in found]
 
@@ -33,7 +33,7 @@ def test_every_exit_is_there(found: list[Distribution]) -> None:
 @given(SAMPLES)
 def test_a_sample_is_between_the_bounds_of_one_bucket(samples: list[int]) -> None:
     for coarse in (False, True):
-        (said,) = keys(encode([of(samples, coarse=coarse)])).values()
+        (said,) = keys(whole(encode([of(samples, coarse=coarse)]))).values()
         for bucket in said:
             inside = sum(bucket["min"] <= ns <= bucket["max"] for ns in samples)
             assert bucket["count"] == inside
@@ -43,7 +43,7 @@ def test_a_sample_is_between_the_bounds_of_one_bucket(samples: list[int]) -> Non
 
 def test_names_that_look_the_same_stay_apart() -> None:
     same = [of([5], vm="a"), of([5, 6], vm="a")]
-    assert len(keys(encode(same))) == 2
+    assert len(keys(whole(encode(same)))) == 2
 
 
 def shape(value: Any) -> Any:
@@ -67,4 +67,4 @@ def test_bpftrace_itself_prints_that_shape() -> None:
     lines = [line for line in done.stdout.splitlines() if '"hist"' in line]
     if not lines:
         pytest.skip(f"bpftrace does not run here: {done.stderr[:200]}")
-    assert shape(json.loads(lines[0])) == shape(json.loads(encode([of([5])])))
+    assert shape(json.loads(lines[0])) == shape(json.loads(whole(encode([of([5])]))))

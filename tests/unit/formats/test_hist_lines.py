@@ -19,7 +19,7 @@ from bpfexit.model.text import printable
 from bpfexit.model.view import Query
 from bpfexit.names.reasons import Isa
 from tests.unit.builders import Exits, pio, snapshot, snapshots
-from tests.unit.formats.distributed import ALL, SAMPLES, any_distributions, of
+from tests.unit.formats.distributed import ALL, SAMPLES, any_distributions, of, whole
 
 HOSTILE = ["a;b 7\nc 8", "\x1b[2J", "", " ", "\ud800", "\u202e", "=1+1", 'q"', "x" * 300]
 FLAMEGRAPH = re.compile(r"^(.*)\s+?(\d+(?:\.\d*)?)$")
@@ -30,7 +30,7 @@ ROW = re.compile(r"^ +\S+ -> \S+ +: +([0-9,]+) \|(\**) *\|$")
 
 @given(any_distributions())
 def test_json_lines_hold_every_exit(found: list[Distribution]) -> None:
-    lines = [json.loads(line) for line in hist_json.encode(found).splitlines()]
+    lines = [json.loads(line) for line in whole(hist_json.encode(found)).splitlines()]
     assert [each["count"] for each in lines] == [each.count for each in found]
     assert [sum(c for _, _, c in each["buckets"]) for each in lines] == [e.count for e in found]
     assert [each["vm"] for each in lines] == [each.labels["vm"] for each in found]
@@ -38,8 +38,8 @@ def test_json_lines_hold_every_exit(found: list[Distribution]) -> None:
 
 @given(SAMPLES)
 def test_json_and_csv_bounds_leave_out_the_upper_one(samples: list[int]) -> None:
-    line = json.loads(hist_json.encode([of(samples)]))
-    rows = list(csv.DictReader(io.StringIO(hist_csv.encode([of(samples)]))))
+    line = json.loads(whole(hist_json.encode([of(samples)])))
+    rows = list(csv.DictReader(io.StringIO(whole(hist_csv.encode([of(samples)])))))
     fields = ("lower_ns", "upper_ns", "count")
     assert [[int(row[name]) for name in fields] for row in rows] == line["buckets"]
     for lower, upper, count in line["buckets"]:
@@ -48,7 +48,7 @@ def test_json_and_csv_bounds_leave_out_the_upper_one(samples: list[int]) -> None
 
 @given(any_distributions())
 def test_csv_has_every_exit_and_as_many_fields_in_each_line(found: list[Distribution]) -> None:
-    header, *rows = csv.reader(io.StringIO(hist_csv.encode(found)))
+    header, *rows = csv.reader(io.StringIO(whole(hist_csv.encode(found))))
     assert tuple(header) == hist_csv.HEADER
     assert {len(row) for row in rows} <= {len(header)}
     assert sum(int(row[header.index("count")]) for row in rows) == sum(each.count for each in found)
@@ -62,22 +62,22 @@ def test_csv_has_every_exit_and_as_many_fields_in_each_line(found: list[Distribu
     ],
 )
 def test_no_csv_cell_is_a_formula(vm: str) -> None:
-    rows = list(csv.reader(io.StringIO(hist_csv.encode([of([5], vm=vm)]))))
+    rows = list(csv.reader(io.StringIO(whole(hist_csv.encode([of([5], vm=vm)])))))
     cell = rows[1][0]
     assert cell.lstrip(" \t\r\n")[0] not in "=+-@\uff1d\uff0b\uff0d\uff20"
     assert cell.removeprefix("'") == printable(vm) or cell == printable(vm)
 
 
 def test_a_csv_cell_that_is_text_stays_as_it_is() -> None:
-    assert hist_csv.encode([of([5], vm="web-1")]).splitlines()[1].startswith("web-1,")
+    assert whole(hist_csv.encode([of([5], vm="web-1")])).splitlines()[1].startswith("web-1,")
 
 
 @given(snapshots())
 def test_stacks_weigh_what_there_is(given_snapshot: Snapshot) -> None:
     found = distributions(given_snapshot, ALL)
-    counts = stacks(hist_folded.encode(found, by_count))
+    counts = stacks(whole(hist_folded.encode(found, by_count)))
     assert sum(counts.values()) == given_snapshot.exits
-    times = stacks(hist_folded.encode(found, by_time))
+    times = stacks(whole(hist_folded.encode(found, by_time)))
     busy = given_snapshot.rows["total_ns"][~given_snapshot.idle]
     assert sum(times.values()) == int(busy.sum())
 
@@ -98,7 +98,7 @@ def stacks(text: str) -> dict[tuple[str, ...], int]:
 @pytest.mark.parametrize("vm", HOSTILE)
 def test_a_hostile_name_is_one_frame(vm: str) -> None:
     found = distributions(snapshot(pio(0x608, ns=(5,), vm=vm)), ALL)
-    ((frames, number),) = stacks(hist_folded.encode(found, by_count)).items()
+    ((frames, number),) = stacks(whole(hist_folded.encode(found, by_count))).items()
     assert (len(frames), number) == (4, 1)
     assert frames[1:] == ("vCPU_0", "IO_INSTRUCTION", "0x0608_read_(acpi-tmr?)")
     assert frames[0].isprintable()
@@ -107,7 +107,7 @@ def test_a_hostile_name_is_one_frame(vm: str) -> None:
 def test_guests_of_one_name_are_told_apart_by_their_process() -> None:
     of_two = snapshot(Exits(ns=(5,), pid=1), Exits(ns=(6, 7), pid=2), Exits(ns=(1,), vm="beta"))
     found = distributions(of_two, Query(("vm",)))
-    assert stacks(hist_folded.encode(found, by_count)) == {
+    assert stacks(whole(hist_folded.encode(found, by_count))) == {
         ("alpha_(1)",): 1,
         ("alpha_(2)",): 2,
         ("beta",): 1,
@@ -117,13 +117,13 @@ def test_guests_of_one_name_are_told_apart_by_their_process() -> None:
 def test_without_reasons_accesses_are_stacks() -> None:
     blind = snapshot(pio(0x70, reason=None, isa=Isa.NONE, no_latency=9))
     found = distributions(blind, Query(("vm", "port")))
-    assert hist_folded.encode(found, by_count) == "alpha;0x0070_read_(rtc-index?) 9\n"
-    assert hist_folded.encode(found, by_time) == ""
+    assert whole(hist_folded.encode(found, by_count)) == "alpha;0x0070_read_(rtc-index?) 9\n"
+    assert whole(hist_folded.encode(found, by_time)) == ""
 
 
 @given(any_distributions())
 def test_stars_have_every_exit_in_80_columns(found: list[Distribution]) -> None:
-    lines = hist_text.encode(found).splitlines()
+    lines = whole(hist_text.encode(found)).splitlines()
     assert all(len(line) <= 80 and line.isprintable() for line in lines)
     matches = [match for match in map(ROW.match, lines) if match]
     assert len(lines) == len(matches) + len(found) + max(0, len(found) - 1)
@@ -133,7 +133,7 @@ def test_stars_have_every_exit_in_80_columns(found: list[Distribution]) -> None:
 
 def test_stars_in_full() -> None:
     samples = [500] * 40 + [1023, 1024] + [5_000_000]
-    text = hist_text.encode([of(samples, coarse=True)]).splitlines()
+    text = whole(hist_text.encode([of(samples, coarse=True)])).splitlines()
     assert text[0] == "alpha  43 exits, mean 117us, max 5ms"
     assert text[1] == f"    256ns -> 512ns   : {40:>9} |{'*' * 40}|"
     assert text[2] == f"    512ns -> 1.02us  : {1:>9} |*{' ' * 39}|"
@@ -143,7 +143,7 @@ def test_stars_in_full() -> None:
 
 @pytest.mark.parametrize("vm", HOSTILE)
 def test_a_title_is_one_printable_line(vm: str) -> None:
-    title, *rows = hist_text.encode([of([5], vm=vm)]).splitlines()
+    title, *rows = whole(hist_text.encode([of([5], vm=vm)])).splitlines()
     assert title.isprintable()
     assert len(title) <= 80
     assert len(rows) == 1
@@ -152,4 +152,4 @@ def test_a_title_is_one_printable_line(vm: str) -> None:
 def test_counts_that_are_huge_still_fit() -> None:
     (each,) = distributions(snapshot(Exits(ns=(5,))), Query(("vm",)))
     each.counts[0] = 10**18
-    assert max(map(len, hist_text.encode([each]).splitlines())) <= 80
+    assert max(map(len, whole(hist_text.encode([each])).splitlines())) <= 80

@@ -17,11 +17,12 @@ from bpfexit.formats.json import diff as diff_json
 from bpfexit.formats.json import snapshot as lines
 from bpfexit.model.address_names import AddressNames
 from bpfexit.model.diff import compare
-from bpfexit.model.distribution import Distribution, distributions
+from bpfexit.model.distribution import Distributions, distributions
 from bpfexit.model.guest import Guest, NameSource
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query
 from tests.unit.builders import Exits, pio, snapshot
+from tests.unit.formats.distributed import whole
 
 EVIL = 'a"b\n;\x1b[2J'
 
@@ -32,7 +33,7 @@ def seen(name: str = "acpi-tmr") -> Snapshot:
     return replace(snapshot(*exits), guests=(own,))
 
 
-def found(name: str = "acpi-tmr") -> list[Distribution]:
+def found(name: str = "acpi-tmr") -> Distributions:
     return distributions(seen(name), Query(("reason", "port")))
 
 
@@ -40,35 +41,37 @@ EXPECTED = [("acpi-tmr", "qmp"), ("rtc-index", "platform"), (None, None)]
 
 
 def test_json_lines_have_the_name_and_who_gave_it() -> None:
-    documents = map(json.loads, hist_json.encode(found()).splitlines())
+    documents = map(json.loads, whole(hist_json.encode(found())).splitlines())
     assert [(each["name"], each["named_by"]) for each in documents] == EXPECTED
 
 
 def test_csv_has_them_after_everything_else() -> None:
-    rows = csv.DictReader(io.StringIO(hist_csv.encode(found())))
+    rows = csv.DictReader(io.StringIO(whole(hist_csv.encode(found()))))
     expected = [(name or "", layer or "") for name, layer in EXPECTED]
     assert [(row["name"], row["named_by"]) for row in rows] == expected
     assert hist_csv.HEADER[-3:] == ("count", "name", "named_by")
 
 
 def test_openmetrics_has_them_as_labels() -> None:
-    text = hist_openmetrics.encode(found())
+    text = whole(hist_openmetrics.encode(found()))
     assert 'address="0x0608",access="read",name="acpi-tmr",named_by="qmp"' in text
     assert 'name="rtc-index",named_by="platform"' in text
-    assert r'name="a\"b\\n;\\x1b[2J"' in hist_openmetrics.encode(found(EVIL))
+    assert r'name="a\"b\\n;\\x1b[2J"' in whole(hist_openmetrics.encode(found(EVIL)))
 
 
 def test_frames_and_titles_have_the_name_and_a_mark_where_it_is_a_guess() -> None:
-    assert hist_folded.encode(found(), by_count).splitlines() == [
+    assert whole(hist_folded.encode(found(), by_count)).splitlines() == [
         "IO_INSTRUCTION;0x0608_read_(acpi-tmr) 1",
         "IO_INSTRUCTION;0x0070_read_(rtc-index?) 1",
         "HLT 1",
     ]
-    assert hist_text.encode(found()).startswith("IO_INSTRUCTION 0x0608 read (acpi-tmr)  1 exits")
+    assert whole(hist_text.encode(found())).startswith(
+        "IO_INSTRUCTION 0x0608 read (acpi-tmr)  1 exits"
+    )
 
 
 def test_a_hostile_name_stays_in_its_frame() -> None:
-    line = hist_folded.encode(found(EVIL), by_count).splitlines()[0]
+    line = whole(hist_folded.encode(found(EVIL), by_count)).splitlines()[0]
     assert line == r'IO_INSTRUCTION;0x0608_read_(a"b\n:\x1b[2J) 1'
 
 

@@ -34,6 +34,7 @@ from bpfexit.model.view import DIMENSIONS, Query
 from bpfexit.recording.reader import RecordingSource
 from bpfexit.recording.total import total
 from tests.unit.builders import guests, snapshots
+from tests.unit.formats.distributed import whole
 
 VALIDATORS = {name: Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
 OLD = sorted((Path(__file__).parents[2] / "data").glob("*.jsonl.gz"))
@@ -58,10 +59,10 @@ def test_a_schema_is_one_itself(name: str) -> None:
 @given(snapshots(), snapshots())
 def test_documents_are_valid(before: Snapshot, after: Snapshot) -> None:
     check([snapshot_json.encode(before)])
-    check(diagnosis_json.encode(diagnose(before)))
+    check(whole(diagnosis_json.encode(diagnose(before))).splitlines())
     check(diff_json.encode(compare(before, after, Query(DIMENSIONS))))
     found = distributions(before, Query(DIMENSIONS))
-    check(FORMATS["json"].encode(found, Choice()).splitlines())
+    check(whole(FORMATS["json"].encode(found, Choice())).splitlines())
     check(slow_json.encode_line(each) for each in (before.slow.exits if before.slow else ()))
 
 

@@ -103,7 +103,7 @@ def test_a_line_has_the_names_of_those_guests_that_were_there() -> None:
 
 
 def test_an_address_below_a_guest_is_named_by_that_guest() -> None:
-    expected = [("alpha", None), (None, "a"), ("beta", None), (None, "b"), (None, "tmr")]
+    expected = [("alpha", None), ("alpha", "a"), ("beta", None), ("beta", "b"), ("beta", "tmr")]
     assert sorted(names(two_guests(), "vm", "port"), key=str) == sorted(expected, key=str)
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bpfexit.events.access import Access
 from bpfexit.events.pio import PIO
-from bpfexit.model.diff import NAMELESS, Diff, Line, Status, compare
+from bpfexit.model.diff import NAMELESS, Diff, compare
+from bpfexit.model.matched import Line, Status
 from bpfexit.model.rank_test import Verdict
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, view

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpfexit.model.grouping import GroupKey
 from bpfexit.model.snapshot import Snapshot, merged
-from bpfexit.model.timeline import BINS, Place, Timeline, placed
+from bpfexit.model.timeline import BINS, Timeline, about
 from bpfexit.model.view import Query, view
 from tests.unit.builders import Exits, pio, snapshot
 
@@ -17,12 +18,12 @@ def second(at: float, exits: int, lasts: float = 1.0) -> Snapshot:
     return snapshot(Exits("CPUID", no_latency=exits), start=1000.0 + at, duration_s=lasts)
 
 
-def line_of(of: list[Snapshot]) -> Place:
+def line_of(of: list[Snapshot]) -> GroupKey:
     return places(of, BY_REASON)[0]
 
 
-def places(of: list[Snapshot], query: Query) -> list[Place]:
-    return [place for place, _ in placed(view(merged(of), query).lines)]
+def places(of: list[Snapshot], query: Query) -> list[GroupKey]:
+    return [about(line) for line in view(merged(of), query).lines]
 
 
 def made(of: list[Snapshot]) -> Timeline:
@@ -60,8 +61,7 @@ def test_an_address_in_two_guests_is_two_lines() -> None:
     timeline = Timeline(query)
     timeline.add(of[0])
     found = {
-        (group.vm, about.depth): timeline.rates((group, about), 1).tolist()
-        for group, about in places(of, query)
+        (place.vm, place.depth): timeline.rates(place, 1).tolist() for place in places(of, query)
     }
     assert found == {("alpha", 0): [3], ("alpha", 1): [3], ("beta", 0): [5], ("beta", 1): [5]}
 

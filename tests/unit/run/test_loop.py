@@ -130,7 +130,10 @@ def test_a_late_reading_neither_shifts_nor_bunches_the_next() -> None:
 
 def test_json_is_a_line_an_interval(interrupts: Interrupts) -> None:
     lines: list[str] = []
-    show_json(intervals(FakeSource(), Run(INTERVAL, count=3), interrupts), lines.append)
+    show_json(
+        intervals(FakeSource(), Run(INTERVAL, count=3), interrupts),
+        lambda pieces: lines.append("".join(pieces)),
+    )
     assert [decode(line).exits for line in lines] == [1, 2, 3]
 
 

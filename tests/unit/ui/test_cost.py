@@ -10,7 +10,7 @@ from rich.console import Console
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.ui.cost import cost_line, overhead_table
-from bpfexit.ui.tables import header
+from bpfexit.ui.header import header
 from tests.unit.builders import Exits, snapshot
 
 EXITS = ProgramsCost(

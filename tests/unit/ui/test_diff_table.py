@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 
 from bpfexit.model.diff import compare
 from bpfexit.model.losses import Lost
@@ -51,7 +51,7 @@ def rendered(what: RenderableType, width: int = 120) -> list[str]:
 def shown(before: Snapshot, after: Snapshot, width: int = 120, **query: object) -> list[str]:
     by = query.pop("by", ("reason", "port"))
     asked = replace(Query(), by=by, **query)  # type: ignore[arg-type]
-    return rendered(table(compare(before, after, asked), width), width)
+    return rendered(Group(*table(compare(before, after, asked), width)), width)
 
 
 def line_of(lines: list[str], start: str) -> list[str]:
@@ -151,7 +151,9 @@ def test_hostile_names_are_harmless() -> None:
 def test_anything_is_shown(before: Snapshot, after: Snapshot, name: str) -> None:
     found = compare(before, after, Query(DIMENSIONS))
     for width in (80, 120):
-        lines = rendered(table(found, width), width) + rendered(header(found, (name, name)), width)
+        lines = rendered(Group(*table(found, width)), width) + rendered(
+            header(found, (name, name)), width
+        )
         assert all(line.isprintable() and cell_len(line) <= width for line in lines)
 
 

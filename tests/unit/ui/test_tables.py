@@ -21,7 +21,9 @@ from bpfexit.model.losses import LOSSES, NOT_COUNTED, Lost
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, view
 from bpfexit.names.reasons import Isa
-from bpfexit.ui.tables import NO_GUESTS, address, header, table
+from bpfexit.ui.header import header
+from bpfexit.ui.labels import address
+from bpfexit.ui.tables import NO_GUESTS, table
 from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
 
 WIDTHS = (80, 120)
