@@ -2,23 +2,31 @@
 
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+
+_LIMIT = resource.RLIMIT_MEMLOCK
+_UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
 @contextmanager
 def unlimited_locked_memory() -> Iterator[None]:
     """Raise the limit as far as this process may; restore it afterwards.
 
-    What is charged is charged by then, and no command that is run is to inherit it.
+    What is charged is charged by then, and a command that is run inherits the caller's limit.
     """
-    limit = resource.RLIMIT_MEMLOCK
-    before = resource.getrlimit(limit)
-    try:
-        resource.setrlimit(limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    except (ValueError, OSError):
-        resource.setrlimit(limit, (before[1], before[1]))
+    soft, hard = resource.getrlimit(_LIMIT)
+    if not _set(*_UNLIMITED):
+        _set(hard, hard)
     try:
         yield
     finally:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(limit, before)
+        _set(soft, hard)
+
+
+def _set(soft: int, hard: int) -> bool:
+    """Set the limit; return whether that was allowed."""
+    try:
+        resource.setrlimit(_LIMIT, (soft, hard))
+    except (ValueError, OSError):  # ValueError: the hard limit may not be raised
+        return False
+    return True
