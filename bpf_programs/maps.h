@@ -7,8 +7,8 @@
 
 /*
  * One entry: the address of an array's only value is a constant, which the kernel puts
- * into the program as it loads it (Linux 5.2). BCC has no word for that, so the loader
- * makes the map, and gives its descriptor to the instructions (bpfexit/tracer).
+ * into the program as it loads it (Linux 5.2). BCC cannot express that, so the loader
+ * makes the map, and puts its descriptor into the instructions (bpfexit/tracer).
  */
 struct vcpus {
 	struct vcpu of_slot[MAX_VCPUS];
@@ -19,7 +19,7 @@ struct vcpus {
 #define PSEUDO_MAP_VALUE 2
 #define VCPUS ((struct vcpus *)bpf_pseudo_fd(PSEUDO_MAP_VALUE, 0))
 
-/* Tells the loader the layout: BCC knows that of what is in its tables. */
+/* Gives the loader the layout: BCC describes only what is in its tables. */
 BPF_ARRAY(vcpu_layout, struct vcpu, 1);
 
 BPF_F_TABLE("array", u32, struct row, rows, MAX_ROWS, BPF_F_MMAPABLE);
@@ -34,6 +34,20 @@ struct row_key {
 	u64 target;
 };
 BPF_HASH(index_of_key, struct row_key, u32, MAX_ROWS);
+
+/*
+ * What -p, -v and -t choose; the loader sizes and fills these sets. A vCPU is looked up once, when
+ * it is first seen.
+ */
+#ifdef TRACED_PIDS
+BPF_HASH(traced_pids, u32, u8, 1);
+#endif
+#ifdef TRACED_VCPUS
+BPF_HASH(traced_vcpus, u32, u8, 1);
+#endif
+#ifdef TRACED_TIDS
+BPF_HASH(traced_tids, u32, u8, 1);
+#endif
 
 /* Unused array indices; user space fills the stacks, and puts back those of ended threads. */
 BPF_STACK(free_slots, u32, MAX_VCPUS);

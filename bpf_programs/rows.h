@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /* Where an exit is counted: one row, found once, written once. */
 
-/* Which of the indices a vCPU keeps is that of what it is at, if any is. */
+/* The cached index that may be that of the current exit's row. */
 static __always_inline u32 *cached_index(struct vcpu *vcpu)
 {
 	u64 i = ((vcpu->packed_key + vcpu->target) * HASH_MULTIPLIER) >> (64 - CACHED_ROW_BITS);
@@ -38,7 +38,7 @@ static __always_inline int new_row(struct vcpu *vcpu, struct row_key *key, u32 *
 	return 0;
 }
 
-/* Puts the index of what the vCPU is at where cached_row() looks; not when the map is full. */
+/* Caches the index of the current exit's row for cached_row(); not if the map is full. */
 static __always_inline void cache_row(struct vcpu *vcpu)
 {
 	struct row_key key = {.packed_key = vcpu->packed_key, .target = vcpu->target};
@@ -52,15 +52,34 @@ static __always_inline void cache_row(struct vcpu *vcpu)
 	*cached_index(vcpu) = index;
 }
 
+#ifdef KIND_RIP
 /*
- * The row of what the vCPU is at; null when the map is full. Looking again after the
- * rare miss spares the usual path from keeping values over its calls.
+ * A guest exits at more places than there are rows: once a vCPU has MAX_RIPS rows, the exits at
+ * further places are counted together.
+ */
+static __always_inline void bound_rips(struct vcpu *vcpu)
+{
+	struct row_key key = {.packed_key = vcpu->packed_key, .target = vcpu->target};
+
+	if ((vcpu->packed_key & KIND_MASK) != KIND_RIP || vcpu->rows < MAX_RIPS)
+		return;
+	if (!index_of_key.lookup(&key))
+		vcpu->target = OTHER_RIPS;
+}
+#else
+#define bound_rips(vcpu)
+#endif
+
+/*
+ * The row of the current exit; null if the map is full. Looking again after the rare
+ * miss keeps the usual path free of values that have to survive calls.
  */
 static __always_inline struct row *current_row(struct vcpu *vcpu)
 {
 	struct row *row = cached_row(vcpu);
 	if (row)
 		return row;
+	bound_rips(vcpu);
 	cache_row(vcpu);
 	barrier();
 	return cached_row(vcpu);
@@ -114,25 +133,33 @@ static __always_inline void count_user_wait(struct row *row, struct vcpu *vcpu)
 	vcpu->user_wait_ns = 0;
 }
 
+static __always_inline void add_to_busy_user_time(struct vcpu *vcpu)
+{
+	vcpu->busy_user_ns += vcpu->user_ns - vcpu->user_wait_ns;
+}
+
 static __always_inline void count_user_time(struct row *row, struct vcpu *vcpu)
 {
+	add_to_busy_user_time(vcpu);
 	row->user_count += 1;
 	row->user_ns += vcpu->user_ns;
 	vcpu->user_ns = 0;
 	count_user_wait(row, vcpu);
+	count_user_blocked(row, vcpu);
 }
 
 /*
- * What every count has in common: it takes the time in user space, and ends with end_count().
- * Null when the map is full.
+ * Begins a count, which takes the time in user space and ends with end_count(). Null if
+ * the map is full.
  */
 static __always_inline struct row *begin_count(struct vcpu *vcpu)
 {
 	struct row *row = current_row(vcpu);
 	if (!row) {
 		vcpu->map_full += 1;
+		add_to_busy_user_time(vcpu);
 		vcpu->user_ns = vcpu->user_wait_ns = 0;
-		barrier(); /* or clang makes it one with the increment of seq, for all to pay */
+		barrier(); /* or clang merges it with the increment of seq, on every path */
 		return 0;
 	}
 	row->seq += 1;
@@ -148,15 +175,37 @@ static __always_inline void end_count(struct row *row)
 	row->seq += 1;
 }
 
+/* All of an idle exit is idle time, but for what its thread waited: in user space, too. */
+static __always_inline void add_to_idle_time(struct vcpu *vcpu, u64 ns)
+{
+	vcpu->idle_ns += ns;
+	vcpu->busy_user_ns -= vcpu->user_ns - vcpu->user_wait_ns; /* count_user_time() adds it */
+}
+
+#ifdef KIND_HALT
+static __always_inline void count_polling(struct row *row, struct vcpu *vcpu)
+{
+	row->poll_ns += vcpu->poll_ns;
+}
+#else
+#define count_polling(row, vcpu)
+#endif
+
 /* Counts the exit in progress, which has now ended by an entry, and in which its thread waited. */
 static __always_inline void count_exit(struct vcpu *vcpu, u64 ns, u64 wait_ns)
 {
+	if (wait_ns)
+		vcpu->wait_ns += wait_ns;
+	if (IDLE_REASON(REASON_OF(vcpu)))
+		add_to_idle_time(vcpu, ns - wait_ns);
 	struct row *row = begin_count(vcpu);
 	if (!row)
 		return;
 	row->total_ns += ns;
 	if (wait_ns)
 		row->wait_ns += wait_ns;
+	count_blocked(row, vcpu);
+	count_polling(row, vcpu);
 	if (ns > row->max_ns)
 		row->max_ns = ns;
 	count_in_histogram(row, ns);

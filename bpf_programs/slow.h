@@ -7,10 +7,6 @@
 #ifdef SLOW_NS
 BPF_RINGBUF_OUTPUT(slow_exits, SLOW_PAGES);
 
-#ifndef SLOW_IDLE
-#define SLOW_IDLE(reason) 0
-#endif
-
 /* A second is 2^30 ns here. */
 static __always_inline int ratelimit_ok(struct vcpu *vcpu, u64 now)
 {
@@ -31,7 +27,7 @@ static __always_inline int ratelimit_ok(struct vcpu *vcpu, u64 now)
 /* `ns` from exit to entry, 0 where that is not known; `user_ns` of it in user space. */
 static __always_inline void emit_if_slow(struct vcpu *vcpu, u64 ns, u64 user_ns)
 {
-	if ((ns < SLOW_NS && user_ns < SLOW_NS) || SLOW_IDLE((u32)(vcpu->packed_key >> REASON_SHIFT)))
+	if ((ns < SLOW_NS && user_ns < SLOW_NS) || IDLE_REASON(REASON_OF(vcpu)))
 		return;
 	u64 now = bpf_ktime_get_ns();
 	if (!ratelimit_ok(vcpu, now))

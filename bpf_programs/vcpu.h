@@ -36,6 +36,11 @@ struct raw_args {
 #define ARGUMENT(number, type, offset) (*(type *)&((struct raw_args *)ctx)->args[number])
 #endif
 
+/* Reasons in which the guest is idle; the loader knows them by their names. */
+#ifndef IDLE_REASON
+#define IDLE_REASON(reason) 0
+#endif
+
 /* The reason is the upper half of `packed_key`; the slot, below it, stays. */
 typedef u32 __attribute__((may_alias)) half;
 #define REASON_OF(vcpu) (((half *)&(vcpu)->packed_key)[1])
@@ -56,10 +61,9 @@ typedef u32 __attribute__((may_alias)) half;
 #define key_of_task(task) ((u64)(task))
 #endif
 
-#ifdef TRACED
+#if defined(TRACED_PIDS) || defined(TRACED_VCPUS) || defined(TRACED_TIDS) || defined(TRACED_GUESTS)
 #define IS_TRACED(vcpu) ((vcpu)->traced)
 #else
-#define TRACED(pid, vcpu_id) 1
 #define IS_TRACED(vcpu) 1
 #endif
 
@@ -73,13 +77,18 @@ static __always_inline struct vcpu *vcpu_in(u64 slot)
 }
 
 /*
- * A thread is known by the place of its task_struct, which is got in half the time of its
- * number. Another thread may have that place later, so the vCPU is taken off it as the thread
- * ends (threads.c).
+ * A thread is identified by the address of its task_struct, which takes half as long to
+ * get as its number. Another thread may have that address later, so the vCPU is removed
+ * from it when the thread ends (threads.c).
  */
+static __always_inline u64 slot_hint_index(u64 key)
+{
+	return (key * HASH_MULTIPLIER) >> (64 - SLOT_HINT_BITS);
+}
+
 static __always_inline u16 *slot_hint(u64 key)
 {
-	return &VCPUS->slot_hints[(key * HASH_MULTIPLIER) >> (64 - SLOT_HINT_BITS)];
+	return &VCPUS->slot_hints[slot_hint_index(key)];
 }
 
 /* Two vCPUs that share a slot hint come here whenever they take turns. */
@@ -117,9 +126,9 @@ static __always_inline void count_slotless(void)
 }
 
 /*
- * A process is known by its number and its start, as numbers are used again. The offsets
- * come from the kernel's BTF, where it has them: with CONFIG_RANDSTRUCT it does not. The
- * field was called real_start_time before Linux 5.5.
+ * A process is identified by its number and start, because numbers are reused. The
+ * offsets come from the kernel's BTF, which lacks them with CONFIG_RANDSTRUCT. The field
+ * was called real_start_time before Linux 5.5.
  */
 #ifdef START_BOOTTIME_OFFSET
 static __always_inline u64 process_start(u64 task)
@@ -135,8 +144,8 @@ static __always_inline u64 process_start(u64 task)
 #endif
 
 /*
- * A process may end at any time, and its name with it: user space is woken to read that
- * now. An arrival for which the buffer is full is found at the next reading of the maps.
+ * A process may end at any time, and its name with it: user space is woken to read the
+ * name now. If the buffer is full, the arrival is found at the next reading of the maps.
  */
 static __always_inline void emit_arrival(struct vcpu *vcpu)
 {
@@ -144,6 +153,23 @@ static __always_inline void emit_arrival(struct vcpu *vcpu)
 
 	if (IS_TRACED(vcpu))
 		arrivals.ringbuf_output(&arrival, sizeof(arrival), BPF_RB_FORCE_WAKEUP);
+}
+
+static __always_inline u32 is_chosen(u32 pid, u32 tid, u32 vcpu_id)
+{
+#ifdef TRACED_PIDS
+	if (!traced_pids.lookup(&pid))
+		return 0;
+#endif
+#ifdef TRACED_VCPUS
+	if (!traced_vcpus.lookup(&vcpu_id))
+		return 0;
+#endif
+#ifdef TRACED_TIDS
+	if (!traced_tids.lookup(&tid))
+		return 0;
+#endif
+	return 1;
 }
 
 /* User space takes a slot for one in use as soon as `owner` is set: that comes last (wire.h). */
@@ -157,13 +183,17 @@ static __always_inline struct vcpu *new_vcpu(u32 vcpu_id, u32 isa)
 	u64 owner = bpf_get_current_pid_tgid();
 	vcpu->vcpu_id = vcpu_id;
 	vcpu->isa = isa;
-	vcpu->traced = TRACED((u32)(owner >> 32), vcpu_id);
+	vcpu->traced = is_chosen(owner >> 32, owner, vcpu_id);
 	vcpu->packed_key = (u64)(slot + 1) << SLOT_SHIFT;
 	vcpu->process_start = process_start(bpf_get_current_task());
+	vcpu->seen_ns = bpf_ktime_get_ns();
 	vcpu->task = key;
 	barrier();
 	vcpu->owner = owner;
 	slot_of_task.update(&key, &slot);
+#ifdef BLOCKED
+	*slot_hint(key) = slot; /* blocked.c looks there alone */
+#endif
 	emit_arrival(vcpu);
 	return vcpu;
 }

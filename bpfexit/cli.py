@@ -6,6 +6,7 @@ import sys
 from typing import NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from bpfexit import __version__
 from bpfexit.errors import BpfexitError
@@ -15,6 +16,7 @@ COMMANDS = {
     "diagnose": "Report what makes guests slow, what to change and what to expect.",
     "diff": "Compare two recordings: what a change saved or cost.",
     "doctor": "Report what this host offers and what is missing.",
+    "events": "Show how often each of KVM's events happens per guest.",
     "export": "Export metrics of all guests for Prometheus.",
     "guests": "List the KVM guests that are running.",
     "hist": "Print latency histograms that other tools read.",
@@ -33,6 +35,13 @@ class LazyGroup(click.Group):
     The help of the group comes from `COMMANDS`, so neither `--help` nor one
     command pays for the imports of another.
     """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Without arguments, print the help on stderr: a usage error (for click, since 8.2)."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, sorted."""
@@ -54,12 +63,21 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; suggest a similar one if it is unknown."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            from bpfexit.commands.suggest import unknown  # noqa: PLC0415 - late: rarely needed
+            from bpfexit.suggest import unknown  # noqa: PLC0415 - late: rarely needed
 
             if args[0] == "guest":  # one letter must not decide between these two
                 ctx.fail("`bpfexit guests` lists KVM guests, `bpfexit testguest` runs a tiny one")
             ctx.fail(unknown("command", args[0], COMMANDS))
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands without importing one, and options."""
+        commands = [
+            CompletionItem(name, help=meaning)
+            for name, meaning in sorted(COMMANDS.items())
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -89,9 +107,6 @@ def main() -> NoReturn:
         _complete_streams()
         guard_streams()
         result = cli.main(prog_name="bpfexit", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(2)
     except click.ClickException as error:
         _fail(_sentence(error), error.exit_code)
     except BpfexitError as error:

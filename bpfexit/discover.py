@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 def defined(package: ModuleType, name: str, kind: type[T]) -> list[T]:
     """Return the constant `name` of each module in `package` that defines one, by module name."""
-    found = []
-    for module in sorted(iter_modules(package.__path__), key=lambda each: each.name):
+    objects = []
+    for module in sorted(iter_modules(package.__path__), key=lambda info: info.name):
         value = getattr(import_module(f"{package.__name__}.{module.name}"), name, None)
         if isinstance(value, kind):
-            found.append(value)
-    return found
+            objects.append(value)
+    return objects

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
  * A back end that emits neither kvm_exit nor kvm_entry (PVM). There the unit is
- * the access, and the instruction under emulation tells which trip to user space
- * is whose: kvm_emulate_insn(vcpu, failed) fires before anything else, once for
+ * the access, and the emulated instruction identifies the access that a trip to user
+ * space serves: kvm_emulate_insn(vcpu, failed) fires before everything else, once for
  * each instruction (not again when it is resumed after user space). A write fires
- * before user space is asked, a port read only after it has answered.
+ * before the trip to user space, a port read only after it.
  */
 
 #define KVM_EXIT_IO 2
@@ -24,6 +24,7 @@ int on_kvm_emulate_insn(struct raw_args *ctx)
 	vcpu->user_ns = 0;
 	vcpu->user_wait_ns = 0;
 	vcpu->user_since = 0;
+	begin_blocked(vcpu);
 	vcpu->mmio_read_pending = 0;
 	return KEEP_EVENT;
 }
@@ -41,7 +42,13 @@ static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 targe
 	vcpu->user_time_counted = user_ns != 0;
 }
 
-/* Without a slot. In a slot's presence, the access began before the tracing did. */
+/* There is no exit to have a target: what an event is about is counted by itself. */
+static __always_inline void note_target(struct vcpu *vcpu, u64 access, u64 target)
+{
+	note_access(vcpu, access, target);
+}
+
+/* An access without a slot. If slots are free, it began before the tracing did. */
 static __always_inline void miss_access(void)
 {
 	u32 slot;
@@ -50,7 +57,7 @@ static __always_inline void miss_access(void)
 		count_slotless();
 }
 
-/* A trip that serves no access, such as one for a signal, is nobody's. */
+/* A trip that serves no access, such as one for a signal, is not counted. */
 static __always_inline int user_space_serves(struct vcpu *vcpu, u32 reason, s32 error)
 {
 	return IS_TRACED(vcpu) && error >= 0 &&
@@ -58,7 +65,7 @@ static __always_inline int user_space_serves(struct vcpu *vcpu, u32 reason, s32 
 		reason == KVM_EXIT_X86_RDMSR || reason == KVM_EXIT_X86_WRMSR);
 }
 
-/* Not known here: whether the access at hand is being served cannot be told from an unload. */
+/* Unknown here: an unload does not show whether the current access is being served. */
 static __always_inline int returns_to_user(struct vcpu *vcpu)
 {
 	return 0;
@@ -77,6 +84,7 @@ static __always_inline void add_user_time(struct vcpu *vcpu, u64 ns)
 	row->user_count += !vcpu->user_time_counted;
 	row->user_ns += ns;
 	count_user_wait(row, vcpu);
+	count_user_blocked(row, vcpu);
 	end_count(row);
 	emit_if_slow(vcpu, 0, ns);
 	vcpu->user_time_counted = 1;

@@ -5,9 +5,9 @@
  * the number of the MSR is in the guest's RCX. The offsets come from the types of kvm_amd.
  *
  * The address of the VMCB is read once. It changes when the vCPU runs a nested guest (L2):
- * from the first exit of one on it is read at each exit. And the thread may go on with
- * another vCPU, in the memory of one that is gone: creating a vCPU sets its TSC offset,
- * which raises the generation, and each vCPU then reads its address again.
+ * from the first exit of L2 on, it is read at each exit. The thread may also continue with
+ * another vCPU, in the memory of a freed one: creating a vCPU sets its TSC offset, which
+ * raises the generation, and each vCPU then reads its address again.
  */
 
 #define SVM_EXIT_IOIO 0x7b
@@ -41,7 +41,7 @@ static __always_inline u64 read_u64(u64 address)
 	return value;
 }
 
-/* An exit that --reason leaves out for the reason of an older one could not be brought back. */
+/* An exit that --reason drops because of a stale reason could not be restored. */
 #ifdef REASON_TRACED
 #define KEPT_VMCB(vcpu) 0
 #else
@@ -84,7 +84,7 @@ static __always_inline void note_msr(struct raw_args *ctx, struct vcpu *vcpu, u6
 	vcpu->target = (u32)read_u64(ctx->args[0] + RCX_OFFSET);
 }
 
-/* Where the events of the accesses have programs, those tell. */
+/* If the events of accesses have programs, those set the access. */
 static __always_inline void set_key(struct raw_args *ctx, struct vcpu *vcpu, struct exit exit)
 {
 	REASON_OF(vcpu) = (u32)exit.reason;

@@ -13,12 +13,22 @@ static __always_inline void forget_access(struct vcpu *vcpu)
 	vcpu->target = 0;
 }
 
-/* Nothing is known of the next exit, but what is seen from now on. */
+/* Nothing is known about the next exit yet. */
 static __always_inline void forget_exit(struct vcpu *vcpu)
 {
 	vcpu->exit_ns = 0;
 	forget_access(vcpu);
 	vcpu->user_since = 0;
+}
+
+/*
+ * In the guest, guest_ns is negative: one store says both where the vCPU is and since when. An
+ * entry may follow an entry, where VMX emulates real mode.
+ */
+static __always_inline void enter_guest(struct vcpu *vcpu, u64 now)
+{
+	if ((s64)vcpu->guest_ns >= 0)
+		vcpu->guest_ns -= now;
 }
 
 /*
@@ -29,7 +39,7 @@ static __always_inline void forget_exit(struct vcpu *vcpu)
 static __always_inline void close_unpaired(struct vcpu *vcpu)
 {
 	vcpu->unpaired += 1;
-	vcpu->entry_ns = vcpu->exit_ns;
+	enter_guest(vcpu, vcpu->exit_ns);
 	count_without_latency(vcpu);
 	forget_exit(vcpu);
 }
@@ -51,15 +61,25 @@ static __always_inline void count_without_exit(struct vcpu *vcpu)
 #endif
 }
 
-/* The guest has run until now, but for what its thread waited for a CPU meanwhile. */
+/*
+ * The guest has run until now, except while its thread waited for a CPU. That exit_ns is set
+ * before guest_ns is for user space (wire.h).
+ */
 static __always_inline void leave_guest(struct vcpu *vcpu, u64 now, u64 delay)
 {
-	if (vcpu->entry_ns) {
-		vcpu->guest_ns += now - vcpu->entry_ns;
+	if ((s64)vcpu->guest_ns < 0) {
 		if (delay != vcpu->run_delay)
 			vcpu->guest_wait_ns += delay - vcpu->run_delay;
+		vcpu->run_delay = delay;
+		vcpu->exit_ns = now;
+		barrier();
+		vcpu->guest_ns += now;
+		return;
 	}
 	vcpu->run_delay = delay;
+	vcpu->exit_ns = now;
+	if (!vcpu->guest_ns)
+		vcpu->seen_ns = now; /* it has not been in the guest: this is the first exit */
 }
 
 int on_kvm_exit(void *ctx)
@@ -83,16 +103,18 @@ int on_kvm_exit(void *ctx)
 #ifdef SLOW_NS
 	vcpu->rip = exit_rip(ctx);
 #endif
+	begin_blocked(vcpu);
+#ifdef KIND_HALT
+	vcpu->poll_ns = vcpu->poll_limit_before = 0;
+#endif
 	u64 now = bpf_ktime_get_ns();
 	leave_guest(vcpu, now, run_delay(task));
 #ifdef REASON_TRACED
 	if (!REASON_TRACED(exit.reason)) {
 		forget_exit(vcpu);
-		vcpu->entry_ns = now;
-		return KEEP_EVENT;
+		enter_guest(vcpu, now);
 	}
 #endif
-	vcpu->exit_ns = now;
 	return KEEP_EVENT;
 }
 
@@ -111,17 +133,55 @@ int on_kvm_entry(void *ctx)
 		return KEEP_EVENT;
 
 	u64 delay = run_delay(task);
-	if (vcpu->exit_ns) {
+	u64 exit_ns = vcpu->exit_ns;
+	if (exit_ns) {
 		u64 user_ns = vcpu->user_ns;
-		count_exit(vcpu, now - vcpu->exit_ns, delay - vcpu->run_delay);
-		emit_if_slow(vcpu, now - vcpu->exit_ns, user_ns);
+		vcpu->exit_ns = 0;
+		barrier();
+		split_sleep(vcpu, delay);
+		count_exit(vcpu, now - exit_ns, delay - vcpu->run_delay);
+		emit_if_slow(vcpu, now - exit_ns, user_ns);
 	} else if (vcpu->packed_key & ACCESS_MASK) {
 		count_without_exit(vcpu);
 	}
-	forget_exit(vcpu);
+	forget_access(vcpu);
+	vcpu->user_since = 0;
 	vcpu->run_delay = delay;
-	vcpu->entry_ns = now;
+	barrier();
+	enter_guest(vcpu, now);
 	return KEEP_EVENT;
+}
+
+#ifdef OPT_IN_KINDS
+/*
+ * Views that are opt-in; both are sets of bits, by the number of the kind. What such a view has
+ * noted stays, though an access follows: it is the same one (kvm_apic), or was not asked for.
+ * Of YIELDING_KINDS the access says more: it is what the page fault was for.
+ */
+static __always_inline int keeps_target(struct vcpu *vcpu)
+{
+	u32 noted = 1U << (vcpu->packed_key & KIND_MASK);
+
+	if (!(noted & OPT_IN_KINDS))
+		return 0;
+	if (!(noted & YIELDING_KINDS))
+		return 1;
+	forget_access(vcpu);
+	return 0;
+}
+#endif
+
+/* What a view that is opt-in knows of the exit in progress, in place of what was noted before. */
+static __always_inline void note_target(struct vcpu *vcpu, u64 access, u64 target)
+{
+	if (!vcpu->exit_ns)
+		return;
+	if ((vcpu->packed_key & KIND_MASK) == (access & KIND_MASK)) {
+		vcpu->extra_accesses += 1;
+		return;
+	}
+	vcpu->packed_key = (vcpu->packed_key & ~(u64)ACCESS_MASK) | access;
+	vcpu->target = target;
 }
 
 /*
@@ -133,6 +193,10 @@ int on_kvm_entry(void *ctx)
  */
 static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 target)
 {
+#ifdef OPT_IN_KINDS
+	if (keeps_target(vcpu))
+		return;
+#endif
 	if (vcpu->packed_key & ACCESS_MASK) {
 		if (vcpu->exit_ns) {
 			vcpu->extra_accesses += 1;

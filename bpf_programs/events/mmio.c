@@ -26,7 +26,11 @@ int on_kvm_fast_mmio(void *ctx)
 {
 	struct vcpu *vcpu = vcpu_of_access(1);
 	if (vcpu)
+#ifdef KIND_KICK
+		note_target(vcpu, KIND_KICK | ACCESS_WRITE, ARGUMENT(0, u64, FAST_MMIO_GPA_OFFSET));
+#else
 		note_access(vcpu, access_of(KIND_MMIO, 1, 0),
 			    ARGUMENT(0, u64, FAST_MMIO_GPA_OFFSET));
+#endif
 	return KEEP_EVENT;
 }

@@ -1,1 +1,1 @@
-"""Advice: evidence of one guest in, findings out. Pure; it knows only the model."""
+"""Advice: evidence about a guest in, findings out. Pure; it uses only the model."""

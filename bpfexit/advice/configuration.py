@@ -1,4 +1,4 @@
-"""What a guest's QEMU command line says of it, read as QEMU reads it."""
+"""A guest's QEMU command line, read as QEMU reads it."""
 
 from dataclasses import dataclass
 
@@ -11,40 +11,40 @@ _OFF = ("off", "no", "false", "n", "0")
 
 @dataclass(frozen=True)
 class Configuration:
-    """Questions to a guest's options. None: not known, since the command line is not."""
+    """Answers questions about a guest's options; None if its command line is unknown."""
 
     guest: Guest
 
     @property
     def is_known(self) -> bool:
-        """Whether there is a command line to ask."""
+        """Whether the command line is known."""
         return bool(self.guest.options)
 
     def hyperv(self, name: str) -> bool | None:
         """Say whether a Hyper-V enlightenment is on, by its name without `hv-`.
 
-        `hv-passthrough` turns on all that the host has, whatever else is said.
+        `hv-passthrough` turns on all that the host has, whatever the other flags are.
         """
         names = ("hv-passthrough", f"hv-{name}", *_ALIASES.get(name, ()))
         return any(map(self.cpu_flag, names)) if self.is_known else None
 
     def cpu_flag(self, name: str) -> bool | None:
-        """Say whether `-cpu` turns a flag on; False, too, where it does not speak of it."""
+        """Return whether `-cpu` turns a flag on; False if it does not mention the flag."""
         return self.cpu_says(name) or False if self.is_known else None
 
     def cpu_says(self, name: str) -> bool | None:
-        """Return what `-cpu` says of a flag; None where it does not speak of it."""
-        said = None
+        """Return the value of a flag in `-cpu`; None if it is not mentioned."""
+        is_on = None
         for text in self.values("cpu")[-1:]:
             for part in text.split(",")[1:]:
                 flag, value = _flag(part)
                 if flag == name:
-                    said = value
-        return said
+                    is_on = value
+        return is_on
 
     @property
     def hides_hypervisor(self) -> bool:
-        """Whether the guest cannot see that it has a hypervisor: no enlightenment is used then."""
+        """Whether the guest cannot see its hypervisor, and so uses no enlightenment."""
         return self.cpu_says("hypervisor") is False
 
     @property
@@ -54,39 +54,39 @@ class Configuration:
 
     @property
     def has_hyperv(self) -> bool:
-        """Whether any Hyper-V enlightenment is on: the guest is meant to be Windows."""
+        """Whether any Hyper-V enlightenment is on, which means a Windows guest."""
         flags = {_flag(part) for text in self.values("cpu")[-1:] for part in text.split(",")[1:]}
         return any(name.startswith("hv-") and value for name, value in flags)
 
     def global_property(self, name: str) -> str | None:
-        """Return what `-global` sets a property, `driver.property`, to; None where it does not."""
-        said = [value.partition("=") for value in self.values("global")]
-        found = [value for key, _, value in said if key == name]
-        return found[-1] if found else None
+        """Return the value that `-global` gives to `driver.property`; None if it does not."""
+        pairs = [value.partition("=") for value in self.values("global")]
+        set_values = [value for key, _, value in pairs if key == name]
+        return set_values[-1] if set_values else None
 
     def has_virtio(self) -> bool | None:
-        """Say whether the guest has a virtio device; None where no device is known."""
+        """Return whether the guest has a virtio device; None if no device is known."""
         if not any(name in _DEVICES for name, _ in self.guest.options):
             return None
         words = (value for name, value in self.guest.options if name in _DEVICES)
         return any("virtio" in value or value.startswith("vhost") for value in words)
 
     def machine_property(self, name: str) -> str | None:
-        """Return a property of `-machine` as it is written; None where it is not."""
-        said = None
+        """Return a property of `-machine` as written; None if it is not given."""
+        property_value = None
         for text in self.values("machine"):
             for part in text.split(","):
                 key, equals, value = part.partition("=")
                 if equals and key.replace("_", "-") == name:
-                    said = value
-        return said
+                    property_value = value
+        return property_value
 
     def has(self, option: str) -> bool:
-        """Say whether an option is there at all."""
+        """Return whether an option is given."""
         return any(name == option for name, _ in self.guest.options)
 
     def devices(self, *prefixes: str) -> tuple[str, ...]:
-        """Return the `-device` values whose driver begins so."""
+        """Return the values of `-device` whose driver begins with this text."""
         return tuple(value for value in self.values("device") if value.startswith(prefixes))
 
     def values(self, option: str) -> list[str]:
@@ -103,5 +103,5 @@ def _flag(part: str) -> tuple[str, bool]:
 
 
 def setting(text: str | None) -> bool | None:
-    """Read a module parameter that is on or off; None where it is neither, or not known."""
+    """Return whether a module parameter is on; None if it is unknown or has another value."""
     return {"Y": True, "1": True, "N": False, "0": False}.get(text or "")

@@ -1,4 +1,4 @@
-"""Emulated devices of the command line, for guests whose memory map is not known."""
+"""Emulated devices on the command line, for guests whose memory map is unknown."""
 
 from bpfexit.advice.evidence import Evidence, Mask
 from bpfexit.advice.virtio import PORTS, notifies
@@ -19,13 +19,13 @@ _WITH_PORTS = (
     ),
     *("virtio", "vhost", "usb-tablet", "qxl", "ES1370", "AC97", "lsi", "mptsas"),
 )
-"""Drivers whose devices have ports in the range of PCI devices, or hang on one that has."""
+"""Drivers whose devices have ports in the range of PCI devices, or are attached to one."""
 
 
 def ports_of(evidence: Evidence, *drivers: str) -> Mask:
-    """Return accesses to unnamed ports of PCI devices where only such a driver can have them.
+    """Return accesses to unnamed ports of PCI devices if one of these drivers may own them.
 
-    Disks of the machine itself have ports there, too, so the device is the likely one, no more.
+    Disks of the machine itself have ports there, too, so the device is only the likely one.
     """
     with_ports = evidence.configuration.devices(*_WITH_PORTS)
     if not with_ports or not all(value.startswith(drivers) for value in with_ports):
@@ -33,7 +33,7 @@ def ports_of(evidence: Evidence, *drivers: str) -> Mask:
     return evidence.at(PIO, PORTS) & ~evidence.is_named() & ~notifies(evidence)
 
 
-def because(evidence: Evidence, mask: Mask) -> str:
+def rationale(evidence: Evidence, mask: Mask) -> str:
     """Return how the device is known."""
     if evidence.is_mapped(mask):
         return "the guest's own memory map names it"

@@ -1,20 +1,25 @@
-"""A diagnosis: all rules over all guests, and where the vCPUs' time went."""
+"""A diagnosis: all rules applied to all guests, and where the vCPUs' time went."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import repeat
 from math import isnan
 
 from bpfexit.advice.coverage import Remainder, remainder
-from bpfexit.advice.evidence import Evidence, gather
+from bpfexit.advice.evidence import Evidence, Mask
 from bpfexit.advice.finding import Change, Confidence, Finding
+from bpfexit.advice.gathering import gather
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.rule import Rank, Rule
+from bpfexit.advice.slow import may_wait_unseen
 from bpfexit.model.guest import Guest
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.model.time_account import parts_of
+from bpfexit.model.usage import GuestUsage
 
 BUSY_SHARE = 0.9
-"""From this share of the time in the guest on, its own work is the answer."""
+"""Minimum share of time in the guest at which its own work is the answer."""
 IDLE_SHARE = 0.9
 
 
@@ -22,7 +27,7 @@ _SURER = tuple(Confidence)
 
 
 class Verdict(StrEnum):
-    """What the account of time says by itself."""
+    """The verdict of the account of time."""
 
     BUSY = "busy"
     IDLE = "idle"
@@ -32,141 +37,159 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class VcpuTime:
-    """Where one vCPU's time went, ns; `user` is part of `exits`. None: not known.
+    """Where one vCPU's time went, ns. None if unknown.
 
-    `unclear` is time that may be in exits or idle: nobody but the guest knows.
+    `exits` is the time from kvm_exit to kvm_entry of the exits that ended, except in HLT: it
+    has no part of its own. Where `wait`, for a CPU, is unknown, the other parts contain it.
+    `unclear` may be time in exits or idle time: only the guest knows.
     """
 
     vcpu: int
     tid: int
     guest: int | None
     exits: int | None
+    kvm: int | None
     user: int
+    wait: int | None
     idle: int | None
     unclear: int
     seconds: float
 
     @property
     def total(self) -> float:
-        """What the parts are shares of, ns: their sum, or the clock's where they are not known."""
-        if self.guest is None or self.exits is None or self.idle is None:
+        """The total of the shares, ns: the sum of the parts, or the clock's time if unknown."""
+        if self.guest is None or self.kvm is None or self.idle is None:
             return self.seconds * 1e9
-        return self.guest + self.exits + self.idle + self.unclear
+        return self.guest + self.kvm + self.user + (self.wait or 0) + self.idle + self.unclear
 
 
 @dataclass(frozen=True)
 class GuestDiagnosis:
-    """One guest: findings by cost, what was expected, and what is left without a finding.
+    """One guest: findings by cost, what is expected, and the unexplained remainder.
 
-    `hints` rest on the command line alone, and are there only without findings.
+    `hints` rest on the command line alone, and are given only without findings.
     """
 
     vm: str
     guest: Guest
     vcpus: tuple[VcpuTime, ...]
     exits: int
-    per_s: float
+    rate: float
     findings: tuple[Finding, ...]
     expected: tuple[Finding, ...]
     hints: tuple[Finding, ...]
     unexplained: Remainder
+    usage: GuestUsage | None = None
 
     @property
     def cost(self) -> float:
-        """The cost of the dearest finding, ns a second; 0 without one whose cost is known."""
+        """The cost of the most expensive finding, ns per second; 0 if no cost is known."""
         return max((f.cost for f in self.findings if not isnan(f.cost)), default=0.0)
 
     @property
     def verdict(self) -> Verdict:
-        """What the account of time says."""
-        if any(each.guest is None or each.unclear for each in self.vcpus):
+        """The verdict of the account of time."""
+        if any(vcpu.guest is None or vcpu.unclear for vcpu in self.vcpus):
             return Verdict.UNKNOWN
-        total = sum(each.total for each in self.vcpus)
+        total = sum(vcpu.total for vcpu in self.vcpus)
         if not total:
             return Verdict.UNKNOWN
-        if sum(each.guest or 0 for each in self.vcpus) >= BUSY_SHARE * total:
+        if sum(vcpu.guest or 0 for vcpu in self.vcpus) >= BUSY_SHARE * total:
             return Verdict.BUSY
-        if sum(each.idle or 0 for each in self.vcpus) >= IDLE_SHARE * total:
+        if sum(vcpu.idle or 0 for vcpu in self.vcpus) >= IDLE_SHARE * total:
             return Verdict.IDLE
         return Verdict.MIXED
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All guests, those with the dearest finding first."""
+    """All guests, those with the most expensive finding first."""
 
     snapshot: Snapshot
     guests: tuple[GuestDiagnosis, ...]
 
 
 def diagnose(snapshot: Snapshot, rules: Sequence[Rule] = RULES) -> Diagnosis:
-    """Judge a snapshot."""
+    """Diagnose the guests of a snapshot."""
     guests = [_guest(evidence, rules) for evidence in gather(snapshot)]
-    guests.sort(key=lambda each: (-each.cost, -len(each.findings), -each.exits, each.vm))
+    guests.sort(key=lambda guest: (-guest.cost, -len(guest.findings), -guest.exits, guest.vm))
     return Diagnosis(snapshot, tuple(guests))
 
 
 def _guest(evidence: Evidence, rules: Sequence[Rule]) -> GuestDiagnosis:
-    found, unexplained = _findings(evidence, rules)
-    found.sort(key=_weight)
+    all_findings, unexplained = _findings(evidence, rules)
+    all_findings.sort(key=_weight)
     findings = _without_repeats(
-        [f for f in found if not (f.advice.expected or f.advice.hint)],
+        [f for f in all_findings if not (f.advice.expected or f.advice.hint)],
     )
     return GuestDiagnosis(
         vm=evidence.vm,
         guest=evidence.guest,
         vcpus=tuple(_times(evidence)),
         exits=evidence.exits.count,
-        per_s=evidence.exits.per_s,
+        rate=evidence.exits.rate,
         findings=findings,
-        expected=tuple(f for f in found if f.advice.expected),
-        hints=() if findings else tuple(f for f in found if f.advice.hint),
+        expected=tuple(f for f in all_findings if f.advice.expected),
+        hints=() if findings else tuple(f for f in all_findings if f.advice.hint),
         unexplained=unexplained,
+        usage=evidence.usage,
     )
 
 
 def _findings(evidence: Evidence, rules: Sequence[Rule]) -> tuple[list[Finding], Remainder]:
-    """Judge by all rules, in the order of their ranks: no exit is in two findings.
+    """Apply all rules in the order of their ranks; no exit is in two findings.
 
-    Returns the findings, and what those of the rules that are about something leave.
+    Returns the findings, and what the rules before the last rank leave unexplained.
     """
     masks = {rule.name: rule.select(evidence) for rule in rules}
     known = evidence.none
     for rule in rules:
-        if rule.rank in (Rank.EARLY, Rank.SPECIFIC, Rank.LATER):
+        if rule.rank in (Rank.WAITING, Rank.EARLY, Rank.SPECIFIC, Rank.LATER):
             known |= masks[rule.name]
-    explained, found = evidence.none, []
+    explained, findings = evidence.none, []
     unexplained = None
     for rule in sorted(rules, key=lambda rule: rule.rank):
         if rule.rank is Rank.LAST and unexplained is None:
             unexplained = remainder(evidence, explained)
         mask = masks[rule.name] & ~explained
         mask = mask & ~known if rule.rank is Rank.REST else mask
-        finding = rule.judge(evidence, mask)
+        if rule.rank is Rank.WAITING and mask.any():
+            mask = mask & ~_dear(evidence, rules, masks)
+        finding = rule.evaluate(evidence, mask)
         if finding and rule.rank is Rank.LAST and unexplained:
             finding = replace(finding, lines=unexplained.lines or finding.lines)
         if finding:
             explained |= mask
-            found.append(finding)
-    return found, unexplained or remainder(evidence, explained)
+            findings.append(finding)
+    return findings, unexplained or remainder(evidence, explained)
+
+
+def _dear(evidence: Evidence, rules: Sequence[Rule], masks: Mapping[str, Mask]) -> Mask:
+    """Return the exits that are worth a finding of what they are for, without their waiting."""
+    clear, dear = ~may_wait_unseen(evidence), evidence.none
+    for rule in rules:
+        if rule.rank is Rank.SPECIFIC:
+            mine = masks[rule.name] & clear
+            dear |= mine & rule.is_worth(evidence.take(mine).without_waiting())
+    return dear
 
 
 def _weight(finding: Finding) -> tuple[bool, bool, float, float]:
-    """Put first what makes other advice moot, then the dearest, then those of unknown cost.
+    """Return the sort key: what makes other advice moot, then by cost, then unknown costs.
 
-    A finding of low confidence counts half, since its change may well be of no use, and so
-    does one of idle time, which is not all lost.
+    A finding of low confidence counts half, because its change may have no effect; so does idle
+    time, because it is not all lost.
     """
-    cost = finding.exits.cost
+    cost = finding.exits.cost if finding.advice.waiting is None else finding.cost
     is_doubtful = finding.is_idle or finding.advice.confidence is Confidence.LOW
     weighed = 0.0 if isnan(cost) else -cost * (0.5 if is_doubtful else 1.0)
-    return (not finding.is_first, isnan(cost), weighed, -finding.exits.per_s)
+    return (not finding.is_first, isnan(cost), weighed, -finding.exits.rate)
 
 
 def _without_repeats(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Take changes out of findings that a surer one gives, and say which does."""
+    """Remove changes that a more certain finding gives, and refer to that finding."""
     owners: dict[Change, str] = {}
-    for finding in sorted(findings, key=lambda each: _SURER.index(each.advice.confidence)):
+    for finding in sorted(findings, key=lambda finding: _SURER.index(finding.advice.confidence)):
         for change in finding.advice.changes:
             owners.setdefault(change, finding.rule)
     return tuple(_with_own_changes(finding, owners) for finding in findings)
@@ -184,23 +207,29 @@ def _with_own_changes(finding: Finding, owners: dict[Change, str]) -> Finding:
 
 
 def _times(evidence: Evidence) -> list[VcpuTime]:
-    known = evidence.has_exit_events
-    tids, spent = evidence.rows["tid"], evidence.exits
-    found = []
-    for _, _, tid, vcpu, guest_ns in sorted(evidence.vcpus.tolist(), key=lambda v: (v[3], v[2])):
-        mine = spent.rows.take(tids == tid)
-        idle = evidence.rows.take((tids == tid) & evidence.idle)
-        unclear = evidence.rows.take((tids == tid) & evidence.unclear)
-        found.append(
-            VcpuTime(
-                vcpu=vcpu,
-                tid=tid,
-                guest=guest_ns if known else None,
-                exits=int(mine["total_ns"].sum()) if known else None,
-                user=int(mine["user_ns"].sum()),
-                idle=int(idle["total_ns"].sum()) if known and not len(unclear) else None,
-                unclear=int(unclear["total_ns"].sum()),
-                seconds=evidence.seconds,
-            )
-        )
-    return found
+    times = map(_time, repeat(evidence), evidence.vcpus[["tid", "vcpu"]].tolist(), _parts(evidence))
+    return sorted(times, key=lambda time: (time.vcpu, time.tid))
+
+
+def _parts(evidence: Evidence) -> Iterator[tuple[int, ...]]:
+    yield from parts_of(evidence.vcpus, evidence.rows, evidence.idle).tolist()
+
+
+def _time(evidence: Evidence, vcpu: tuple[int, int], parts: tuple[int, ...]) -> VcpuTime:
+    tid, number = vcpu
+    guest, kvm, user, wait, idle = parts
+    mine, is_known = evidence.rows["tid"] == tid, evidence.has_exit_events
+    unclear = evidence.rows.take(mine & evidence.unclear)
+    unclear_ns = int(unclear["total_ns"].sum())
+    return VcpuTime(
+        vcpu=number,
+        tid=tid,
+        guest=guest if is_known else None,
+        exits=int(evidence.exits.rows.take(mine)["total_ns"].sum()) if is_known else None,
+        kvm=max(0, kvm - unclear_ns) if is_known else None,
+        user=user,
+        wait=wait if evidence.knows_waiting else None,
+        idle=idle if is_known and not len(unclear) else None,
+        unclear=unclear_ns,
+        seconds=evidence.seconds,
+    )

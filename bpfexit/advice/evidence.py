@@ -1,9 +1,9 @@
-"""Evidence: what one guest did, and what is known of it and of its host; what rules ask."""
+"""Evidence: what one guest did, and the facts about it and its host; the input of rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from math import nan
@@ -18,16 +18,18 @@ from bpfexit.events.kind import NO_KIND, Kind
 from bpfexit.events.registry import KINDS
 from bpfexit.model.address_names import AddressName, address_name
 from bpfexit.model.grouping import ADDRESS_FIELDS, measures, without_idle_time
-from bpfexit.model.guest import Guest, known_guests
+from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.lines import Groups, Line, listed
 from bpfexit.model.platform import described, platform, region_at
 from bpfexit.model.rows import Rows, grouped
-from bpfexit.model.snapshot import Snapshot, idle_rows
+from bpfexit.model.snapshot import idle_rows, inner_halts
+from bpfexit.model.structs import copied
+from bpfexit.model.usage import GuestUsage, HostUsage
 
 Mask = NDArray[np.bool_]
 SEV_ES = "vmgexit"
-"""The reason of every exit that an SEV-ES guest asks for, HLT included."""
+"""The reason of every exit that an SEV-ES guest requests, HLT included."""
 
 Range = tuple[int, int]
 """First and last address, both inclusive."""
@@ -35,33 +37,33 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True)
 class Exits:
-    """Some of a guest's exits, over so many seconds."""
+    """Some of a guest's exits in `seconds` s."""
 
     rows: Rows
     seconds: float
 
     @property
     def count(self) -> int:
-        """How many."""
+        """Number of exits."""
         return int(self.rows["count"].sum())
 
     @property
-    def per_s(self) -> float:
-        """How many a second; nan of no time at all."""
+    def rate(self) -> float:
+        """Exits per second; nan for a time of 0."""
         return self.count / self.seconds if self.seconds else nan
 
     @property
     def cost(self) -> float:
-        """The time they took, ns a second; nan where it is not known.
+        """Time that the exits took, ns per second; nan if unknown.
 
-        Where the back end emits no `kvm_exit`, it is that in user space: the least they took.
+        On a back end without `kvm_exit` it is the time in user space, a lower bound.
         """
         if not self.seconds:
             return nan
         if self.is_timed:
             return float(self.rows["total_ns"].sum()) / self.seconds
-        in_user = float(self.rows["user_ns"].sum())
-        return in_user / self.seconds if in_user else nan
+        userspace = float(self.rows["user_ns"].sum())
+        return userspace / self.seconds if userspace else nan
 
     @property
     def is_timed(self) -> bool:
@@ -70,37 +72,45 @@ class Exits:
 
     @property
     def mean_ns(self) -> float:
-        """From exit to entry, mean, ns; nan where that is not known."""
+        """Mean latency, ns; nan if unknown."""
         timed = int(self.rows["timed"].sum())
         return int(self.rows["total_ns"].sum()) / timed if timed else nan
 
     @property
     def user_mean_ns(self) -> float:
-        """In user space, mean of those that went there, ns."""
+        """Mean time in user space of the exits that went there, ns; nan if none did."""
         there = int(self.rows["user_count"].sum())
         return int(self.rows["user_ns"].sum()) / there if there else nan
 
     @property
     def user_share(self) -> float:
-        """Which part of them went to user space."""
+        """Share of the exits that went to user space."""
         return min(1.0, int(self.rows["user_count"].sum()) / self.count) if self.count else nan
 
     def take(self, mask: Mask) -> Exits:
-        """Return those where the mask is true."""
+        """Return the exits where the mask is true."""
         return Exits(self.rows.take(mask), self.seconds)
 
+    def without_waiting(self) -> Exits:
+        """Return them with the time that is left without waiting for a CPU."""
+        fields = copied(self.rows.fields)
+        for total, waiting in (("total_ns", "wait_ns"), ("user_ns", "user_wait_ns")):
+            fields[total] -= np.minimum(fields[waiting], fields[total])
+        return Exits(Rows(fields, self.rows.hist), self.seconds)
+
     def vcpus(self) -> list[Exits]:
-        """Return them vCPU by vCPU."""
-        order, fresh = grouped(self.rows.fields, ("tid",))
-        ends = [*np.flatnonzero(fresh).tolist(), len(order)]
+        """Return the exits of each vCPU."""
+        order, begins = grouped(self.rows.fields, ("tid",))
+        ends = [*np.flatnonzero(begins).tolist(), len(order)]
         return [Exits(self.rows.take(order[a:b]), self.seconds) for a, b in pairwise(ends)]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One guest. HLT counts in `exits`, but its time is only in `halts`.
+    """One guest. `exits` includes HLT without its time, which is in `halts`.
 
-    `host_vcpus` is how many vCPUs were seen in all guests together.
+    `host_vcpus` counts those of all guests. `usage` is what the guest took of the host, or None
+    if unknown; `host` is what all guests took.
     """
 
     vm: str
@@ -115,21 +125,28 @@ class Evidence:
     reasons: tuple[str, ...]
     kernel: str = ""
     host_vcpus: int = 0
+    has_waiting: bool = False
+    usage: GuestUsage | None = None
+    host: HostUsage = field(default_factory=HostUsage)
+
+    @property
+    def knows_waiting(self) -> bool:
+        """Whether waiting for a CPU is a part of its own of the time of all vCPUs."""
+        return self.has_waiting and self.has_exit_events and bool(self.vcpus["has_parts"].all())
 
     @cached_property
     def idle(self) -> Mask:
         """Which rows are idle time."""
-        return idle_rows(self.rows, self.reasons)
+        return idle_rows(self.rows, self.reasons) | inner_halts(self.rows)
 
     @cached_property
     def exits(self) -> Exits:
-        """All exits, those in which the guest waits, or may wait, without their time."""
-        waits = self.idle | self.unclear
-        return Exits(without_idle_time(self.rows, waits), self.seconds)
+        """All exits; those in which the guest waits, or may wait, without their time."""
+        return Exits(without_idle_time(self.rows, self.idle | self.unclear), self.seconds)
 
     @cached_property
     def unclear(self) -> Mask:
-        """Which rows may be idle time or not: SEV-ES exits whose inner code is not known."""
+        """Which rows may be idle time: SEV-ES exits whose inner code is unknown."""
         return self.reason(SEV_ES) & self.kind(NO_KIND)
 
     @cached_property
@@ -139,90 +156,89 @@ class Evidence:
 
     @cached_property
     def configuration(self) -> Configuration:
-        """What the guest's command line says."""
+        """The guest's command line."""
         return Configuration(self.guest)
 
     @property
     def none(self) -> Mask:
-        """No row."""
+        """A mask that is false for all rows."""
         return np.zeros(len(self.rows), bool)
 
     def access(self, access: Access) -> Mask:
-        """Which rows are reads, or writes."""
+        """Return which rows are reads, or writes."""
         mask: Mask = self.rows["access"] == access
         return mask
 
     def in_user_space(self) -> Mask:
-        """Which rows are served in user space, at least now and then."""
+        """Return which rows went to user space at least once."""
         mask: Mask = self.rows["user_count"] > 0
         return mask
 
     def reason(self, *names: str) -> Mask:
-        """Which rows have one of these reasons."""
+        """Return which rows have one of these reasons."""
         known = np.array([name in names for name in self.reasons] + [False], bool)
         mask: Mask = known[self.rows["reason"]]
         return mask
 
     def kind(self, kind: Kind) -> Mask:
-        """Which rows are after a port, a guest physical address, an MSR, or nothing."""
+        """Return which rows access a target of this kind, or none for `NO_KIND`."""
         mask: Mask = self.rows["kind"] == kind
         return mask
 
     def at(self, kind: Kind, *ranges: Range) -> Mask:
-        """Which rows are in one of these ranges of addresses."""
+        """Return which rows are in one of these ranges of addresses."""
         addresses = self.rows["address"]
-        found = self.none
+        inside = self.none
         for first, last in ranges:
-            found |= (addresses >= first) & (addresses <= last)
-        return found & self.kind(kind)
+            inside |= (addresses >= first) & (addresses <= last)
+        return inside & self.kind(kind)
 
     @cached_property
     def _devices(self) -> tuple[NDArray[Any], Mask]:
-        """Return the name of what each row is after, and whether the guest's own map has it.
+        """Return the name of each row's target, and whether the guest's own map contains it.
 
-        It is the device's, then its register's; KVM's own devices are named as those
-        that they take the place of.
+        The name is the device's, followed by its register's. Devices of KVM have the names of those
+        that they replace.
         """
         fields = self.rows.fields[["kind", "address"]]
-        places, place = np.unique(fields, return_inverse=True)
-        own = [region_at(self.guest.regions, KINDS[kind], at) for kind, at in places.tolist()]
-        usual = [
-            region_at(platform(self.guest.vmm), KINDS[kind], at) for kind, at in places.tolist()
-        ]
-        found = [mine or other for mine, other in zip(own, usual, strict=True)]
+        targets, target_of = np.unique(fields, return_inverse=True)
+        known = [(KINDS[kind], address) for kind, address in targets.tolist()]
+        own = [region_at(self.guest.regions, *target) for target in known]
+        usual = [region_at(platform(self.guest.vmm), *target) for target in known]
+        regions = [mine or other for mine, other in zip(own, usual, strict=True)]
         names = [
             described(region, address).removeprefix("kvm-") if region else ""
-            for region, (_, address) in zip(found, places.tolist(), strict=True)
+            for region, (_, address) in zip(regions, targets.tolist(), strict=True)
         ]
         mapped = np.array([region is not None for region in own], bool)
-        return np.array(names, object)[place], mapped[place] if len(place) else self.none
+        if not len(target_of):
+            return np.array([], object), self.none
+        return np.array(names, object)[target_of], mapped[target_of]
 
     def device(self, kind: Kind, *names: str) -> Mask:
-        """Which rows are after a device whose name, of `info mtree`, begins in one of these ways.
+        """Return which rows access a device whose name begins with one of these.
 
-        The guest's own map says what lies at an address; where it says nothing, what
-        is usual on a PC.
+        Names are those of `info mtree`: from the guest's own map, otherwise those of a usual PC.
         """
         return self.is_called(*names) & self.kind(kind)
 
     @property
     def names(self) -> NDArray[Any]:
-        """The name of what each row is after; "" where it has none."""
+        """The name of each row's target; "" if it has none."""
         return self._devices[0]
 
     def is_called(self, *names: str) -> Mask:
-        """Which rows are after something whose name begins in one of these ways."""
+        """Return which rows access a target whose name begins with one of these."""
         if not len(self.names):
             return self.none
         return np.array([name.startswith(names) for name in self.names], bool)
 
     def is_named(self) -> Mask:
-        """Which rows are after something that has a name."""
-        mask: Mask = self.names != ""
-        return mask
+        """Return which rows access a target with a name."""
+        return np.array(self.names != "", bool)
 
     def is_mapped(self, mask: Mask) -> bool:
-        """Whether the guest's own map names all addresses of these rows."""
+        """Return whether the guest's own map names all addresses of these rows."""
         _, mapped = self._devices
         return bool(mask.any()) and bool(mapped[mask].all())
 
@@ -231,52 +247,17 @@ class Evidence:
         return self.exits.take(mask)
 
     def lines(self, exits: Exits) -> Sequence[Line]:
-        """Return exits by reason and address, those that cost most first."""
+        """Return exits as lines by reason and address, most expensive first."""
         by = ("isa", "reason", *ADDRESS_FIELDS)
         sums, _ = exits.rows.summed_by(by)
-        numbers = measures(sums, self.seconds)
-        return listed(Groups(sums.fields, numbers, by, (), self.reasons, self._name), "time")
+        numbers = _numbers(self, sums)
+        of = Groups(sums.fields, numbers, by, (), self.reasons, self._name, sums.hist)
+        return listed(of, "time").lines()
 
-    def _name(
-        self, kind: Kind, address: int, vm: str | None, pid: int | None
-    ) -> AddressName | None:
-        del vm, pid
+    def _name(self, kind: Kind, address: int, *_: str | int | None) -> AddressName | None:
         return address_name(kind, address, (self.guest,))
 
 
-def gather(snapshot: Snapshot) -> Iterable[Evidence]:
-    """Yield the evidence of each guest that was seen: rules are about exits alone."""
-    known = known_guests(snapshot.guests)
-    rows, vcpus = snapshot.rows.take(~snapshot.outside_exits), snapshot.vcpus
-    (row_order, rows_of), (vcpu_order, vcpus_of) = map(_by_guest, (rows.fields, vcpus))
-    rows, vcpus = rows.take(row_order), vcpus[vcpu_order]
-    for owner in dict.fromkeys((*rows_of, *vcpus_of)):
-        place, pid = owner
-        vm = snapshot.vms[place]
-        yield Evidence(
-            vm=vm,
-            pid=pid,
-            guest=known(pid, vm),
-            facts=snapshot.origin.facts,
-            has_exit_events=snapshot.origin.has_exit_events,
-            backend=snapshot.origin.backend,
-            kernel=snapshot.origin.kernel,
-            host_vcpus=len(snapshot.vcpus),
-            seconds=snapshot.duration_s,
-            rows=rows.part(*rows_of.get(owner, (0, 0))),
-            vcpus=vcpus[slice(*vcpus_of.get(owner, (0, 0)))],
-            reasons=snapshot.reasons,
-        )
-
-
-def _by_guest(
-    fields: NDArray[Any],
-) -> tuple[NDArray[np.intp], dict[tuple[int, int], tuple[int, int]]]:
-    """Return an order in which each guest's entries are neighbours, and where in it they are.
-
-    Guests are told apart by `vm` and `pid`. A pass over all rows for each is quadratic.
-    """
-    order, fresh = grouped(fields, ("vm", "pid"))
-    starts = np.flatnonzero(fresh)
-    owners = fields[order[starts]][["vm", "pid"]].tolist()
-    return order, dict(zip(owners, pairwise([*starts.tolist(), len(order)]), strict=True))
+def _numbers(evidence: Evidence, sums: Rows) -> dict[str, NDArray[np.float64]]:
+    all_exits = int(evidence.rows["count"].sum())
+    return measures(sums, evidence.seconds, has_waiting=evidence.has_waiting, all_exits=all_exits)

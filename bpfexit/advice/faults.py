@@ -1,63 +1,78 @@
-"""Causes of page faults of a guest's memory, and what each asks for."""
+"""Causes of page faults on a guest's memory, and the advice for each."""
 
-from bpfexit.advice import remedies, vmm
-from bpfexit.advice.evidence import Evidence
+from bpfexit.advice import cpus, remedies, starvation, swap, vmm
+from bpfexit.advice.evidence import Evidence, Exits
 from bpfexit.advice.finding import Advice, Candidate, Change, Confidence, Takes, Where
+from bpfexit.advice.starvation import Cause
 from bpfexit.model import numbers
 
 DIRTY_LOG = ("PML_FULL",)
 LOGS_PER_FAULT = 0.001
-"""The CPU's log of dirty pages holds 512: while a migration is on, it fills up again and again."""
+"""The CPU's log of dirty pages has 512 entries: during a migration it fills up repeatedly."""
 FEWEST_LOGS = 10
 
 FETCHED_NS = 500_000
-"""Giving and clearing a huge page takes less than that; more means that a page came from afar."""
+"""Giving and clearing a huge page takes less; a longer time means a page from elsewhere."""
 SLOW_NS = 100_000
-"""Giving a small page takes less; giving and clearing a huge one about as much."""
+"""Giving a small page takes less; giving and clearing a huge one takes about as much."""
 CONTENDED_NS = 20_000
 QUICK_NS = 6_000
-"""Giving and clearing a page takes longer than to make one writable again."""
+"""Giving and clearing a page takes longer than making one writable again."""
 
 _NX = "kvm.nx_huge_pages"
 _NUMA = "kernel.numa_balancing"
 
 
 def splits_huge_pages(evidence: Evidence) -> bool:
-    """Say whether the host maps code of guests by small pages (iTLB multihit), for all it says."""
+    """Return whether the host seems to map guests' code by small pages (iTLB multihit)."""
     return evidence.facts.parameters.get(_NX) in ("Y", "1", "force")
 
 
 def logged(evidence: Evidence) -> Advice:
-    """Return what to say while the CPU's log of dirty pages fills up."""
+    """Return the advice while the CPU's log of dirty pages fills up."""
     return Advice(
         title="The guest's writes are logged: a migration or a backup is on",
         changes=(remedies.on_host(f"wait for its end ({_job(evidence)})"),),
         expect="The exits end with the migration.",
         confidence=Confidence.HIGH,
-        because="the CPU's log of dirty pages fills up at the rate of the faults",
+        rationale="the CPU's log of dirty pages fills up at the rate of the faults",
     )
 
 
-def fetched(evidence: Evidence, mean: float) -> Advice:
-    """Return what to say of faults that wait for a page from elsewhere."""
-    swap = evidence.facts.swap_bytes
-    used = evidence.facts.swap_used_bytes
-    lasts = numbers.duration(mean)
+def fetched(evidence: Evidence, exits: Exits) -> Advice:
+    """Return the advice for faults that wait for a page from elsewhere."""
+    lasts = numbers.duration(exits.mean_ns)
     return Advice(
         title="Page faults of the guest's memory wait: the pages have to be fetched",
-        changes=(remedies.on_host("give the host memory, or the guest less"), *_locked(evidence)),
+        changes=(remedies.on_host("give the host memory, or the guest less"), *locked(evidence)),
         expect="A page that is there takes microseconds.",
         confidence=Confidence.MEDIUM,
-        because=f"a fault takes {lasts} on average: more than to give and clear a page",
-        context=_swap(swap, used),
-        candidates=(*_fetching(evidence), *_others(evidence)),
+        rationale=f"a fault takes {lasts} on average: more than to give and clear a page",
+        context=(*cpus.waiting(evidence, exits), *swap_space(evidence)),
+        candidates=(*_fetching(evidence, exits), *_others(evidence)),
     )
 
 
-def _fetching(evidence: Evidence) -> tuple[Candidate, ...]:
+def starved(evidence: Evidence, exits: Exits) -> Advice:
+    """Return the advice for faults that wait for a CPU most of the time."""
+    known = starvation.starvation(evidence)
+    cause = Cause.UNKNOWN if known is None else known.cause
+    return Advice(
+        title="Page faults of the guest's memory wait for a CPU",
+        changes=starvation.changes(evidence, cause)
+        or (remedies.on_host("fewer vCPUs, or guests, than the host has CPUs"),),
+        expect="A page that is there takes microseconds.",
+        confidence=Confidence.HIGH,
+        rationale="; ".join(cpus.waiting(evidence, exits)),
+        context=starvation.context(evidence),
+        candidates=starvation.candidates(evidence, cause),
+    )
+
+
+def _fetching(evidence: Evidence, exits: Exits) -> tuple[Candidate, ...]:
     swapped = (_swapped(evidence.pid, evidence.facts.swap_used_bytes),)
     return (
-        *(() if evidence.facts.swap_bytes == 0 else swapped),
+        *(() if swap.is_excluded(evidence) else swapped),
         Candidate(
             "memory is served by user space: post-copy migration, a snapshot (userfaultfd), or a "
             "file on a slow disk",
@@ -67,10 +82,18 @@ def _fetching(evidence: Evidence) -> tuple[Candidate, ...]:
             "the host is short of memory and reclaims in the fault",
             "/proc/pressure/memory, and memory.events of the guest's cgroup",
         ),
-        Candidate(
-            "the vCPU waits for a CPU while it faults",
-            f"the second field of /proc/{evidence.pid}/task/*/schedstat",
-        ),
+        *(() if _has_cpu(evidence, exits) else (_no_cpu(evidence.pid),)),
+    )
+
+
+def _has_cpu(evidence: Evidence, exits: Exits) -> bool:
+    return evidence.has_waiting or starvation.is_excluded(evidence, exits)
+
+
+def _no_cpu(pid: int) -> Candidate:
+    return Candidate(
+        "the vCPU waits for a CPU while it faults",
+        f"the second field of /proc/{pid}/task/*/schedstat",
     )
 
 
@@ -81,29 +104,33 @@ def _swapped(pid: int, used: int | None) -> Candidate:
     return Candidate(cause, f"VmSwap in /proc/{pid}/status, and `vmstat 1` (si)")
 
 
-def _swap(size: int | None, used: int | None) -> tuple[str, ...]:
-    if size is None:
-        return ()
-    if not size:
+def swap_space(evidence: Evidence) -> tuple[str, ...]:
+    """Return the size of the host's swap space, and whether pages come from it."""
+    size, used = evidence.facts.swap_bytes, evidence.facts.swap_used_bytes
+    if size == 0:
         return ("the host has no swap space",)
-    return (f"swap space: {numbers.memory(size)}, {numbers.memory(used or 0)} used",)
+    pages = ("no page was swapped in meanwhile",) if evidence.host.swapped_in == 0 else ()
+    if size is None:
+        return pages
+    return (f"swap space: {numbers.memory(size)}, {numbers.memory(used or 0)} used", *pages)
 
 
-def _locked(evidence: Evidence) -> tuple[Change, ...]:
+def locked(evidence: Evidence) -> tuple[Change, ...]:
+    """Return the settings that keep the guest's memory in RAM."""
     return vmm.setting(
         evidence.guest,
         libvirt="<memoryBacking><locked/></memoryBacking>, with <memtune><hard_limit>",
         qemu="-overcommit mem-lock=on",
         proxmox="qm set VMID --hugepages any",
         kubevirt="spec.template.spec.domain.memory.hugepages: {pageSize: 1Gi}",
-        cloud_hypervisor="--memory size=…,prefault=on",
+        cloud_hypervisor="--memory size=…,hugepages=on",
     )
 
 
 def split(evidence: Evidence) -> Advice:
-    """Return what to say where the mitigation of iTLB multihit splits huge pages."""
+    """Return the advice for huge pages that are split because of iTLB multihit."""
     return Advice(
-        title="Huge pages are split and faulted in again (nx_huge_pages)",
+        title="Page faults take long: huge pages may be split and faulted in again (nx_huge_pages)",
         changes=(
             remedies.parameter("kvm.nx_huge_pages_recovery_ratio", "0", "Linux 5.4"),
             remedies.parameter(_NX, "N"),
@@ -111,12 +138,12 @@ def split(evidence: Evidence) -> Advice:
         expect="With the recovery off, pages that were split stay split and are not zapped; with "
         "the mitigation off, none is split, and a malicious guest can hang the CPU.",
         confidence=Confidence.MEDIUM,
-        because="the mitigation is on, its recovery zaps split pages once an hour or more often, "
-        "and vCPUs wait for each other in these faults",
+        rationale="the mitigation is on, its recovery zaps split pages once an hour or more often, "
+        "and these faults take longer than to give one small page",
         context=(f"{_NX} is {evidence.facts.parameters.get(_NX)} on this host", *_thp(evidence)),
         cause="The mitigation of iTLB multihit maps huge pages that the guest executes as small "
-        "ones. Its recovery thread zaps them, and the guest faults them in again on every vCPU.",
-        candidates=_others(evidence),
+        "ones. Its recovery thread zaps them, and the vCPUs fault them in again.",
+        candidates=(*_others(evidence), _first(evidence)),
     )
 
 
@@ -129,7 +156,7 @@ def _nx() -> Candidate:
 
 
 def protected(evidence: Evidence) -> Advice:
-    """Return what to say of quick faults on AMD, which has no log of dirty pages."""
+    """Return the advice for fast faults on AMD, which has no log of dirty pages."""
     return Advice(
         title="Pages are write-protected and made writable again, or touched for the first time",
         changes=(
@@ -138,8 +165,8 @@ def protected(evidence: Evidence) -> Advice:
         ),
         expect="The faults end with the migration, or once the memory is there.",
         confidence=Confidence.LOW,
-        because="kvm_amd has no log of dirty pages: it write-protects them for a migration, and "
-        "these faults are quick, but the numbers alone do not tell",
+        rationale="kvm_amd has no log of dirty pages: it write-protects them for a migration, and "
+        "these faults are fast, but the numbers alone do not decide",
         context=_thp(evidence),
         candidates=(
             Candidate(
@@ -152,12 +179,12 @@ def protected(evidence: Evidence) -> Advice:
     )
 
 
-def first_touch(evidence: Evidence, mean: float) -> Advice:
-    """Return what to say of faults that nothing else explains.
+def first_touch(evidence: Evidence, exits: Exits) -> Advice:
+    """Return the advice for all other faults.
 
-    Where they are slow, some may fetch pages, or wait for a CPU.
+    If they are slow, some may fetch pages or wait for a CPU.
     """
-    slow = _fetching(evidence) if mean >= SLOW_NS else ()
+    slow = _fetching(evidence, exits) if exits.mean_ns >= SLOW_NS else ()
     thp = evidence.facts.hugepages
     madvise = Change(
         Where.HOST,
@@ -167,10 +194,13 @@ def first_touch(evidence: Evidence, mean: float) -> Advice:
     )
     return Advice(
         title="The guest's memory is being faulted in",
-        changes=(*((madvise,) if thp == "never" else ()), *_huge(evidence)),
+        changes=(
+            *((madvise,) if thp == "never" and _asks_for_thp(evidence) else ()),
+            *_huge(evidence),
+        ),
         expect="512 times fewer faults with huge pages; none later with memory given at start.",
         confidence=Confidence.MEDIUM,
-        because="first touch, a balloon, KSM and NUMA balancing look the same from here",
+        rationale="first touch, a balloon, KSM and NUMA balancing look the same from here",
         context=(*_thp(evidence), *_few_logs(evidence)),
         candidates=(
             _first(evidence),
@@ -181,13 +211,19 @@ def first_touch(evidence: Evidence, mean: float) -> Advice:
     )
 
 
+def _asks_for_thp(evidence: Evidence) -> bool:
+    """Return whether the guest's VMM calls madvise(MADV_HUGEPAGE) without an option."""
+    return vmm.is_qemu(evidence.guest) or evidence.guest.vmm == "cloud-hypervisor"
+
+
 def _huge(evidence: Evidence) -> tuple[Change, ...]:
     return vmm.setting(
         evidence.guest,
         libvirt="<memoryBacking><hugepages/><allocation mode='immediate'/></memoryBacking>",
         qemu="-mem-path /dev/hugepages -mem-prealloc",
         proxmox="qm set VMID --hugepages any --keephugepages 1",
-        openstack="openstack flavor set FLAVOR --property hw:mem_page_size=large",
+        openstack="openstack flavor set FLAVOR --property hw:mem_page_size=large "
+        "(an existing server: resize it to such a flavor)",
         kubevirt="spec.template.spec.domain.memory.hugepages: {pageSize: 2Mi}",
         cloud_hypervisor="--memory size=…,hugepages=on,prefault=on",
         firecracker='"huge_pages": "2M" in PUT /machine-config (Firecracker 1.7)',
@@ -201,15 +237,18 @@ def _first(evidence: Evidence) -> Candidate:
 
 
 def _others(evidence: Evidence) -> tuple[Candidate, ...]:
-    """Return what the host's and the guest's settings make possible."""
-    found = [_nx()] if splits_huge_pages(evidence) else []
+    """Return the causes that the host's and the guest's settings make possible."""
+    causes = [_nx()] if splits_huge_pages(evidence) else []
     numa = evidence.facts.settings.get(_NUMA)
     if numa not in ("0", None):
         tells = f"numa_hint_faults in /proc/vmstat; `sysctl {_NUMA}=0` for a test"
-        found.append(Candidate(f"NUMA balancing unmaps pages ({_NUMA} is {numa})", tells))
+        causes.append(Candidate(f"NUMA balancing unmaps pages ({_NUMA} is {numa})", tells))
+    if evidence.facts.settings.get("ksm.run") == "1":
+        tells = "pages_sharing in /sys/kernel/mm/ksm; `echo 2 > /sys/kernel/mm/ksm/run` ends it"
+        causes.append(Candidate("KSM merges pages, and writes take them apart again", tells))
     if evidence.configuration.devices("virtio-balloon"):
-        found.append(Candidate("the balloon gives pages back", "`info balloon` of the monitor"))
-    return tuple(found)
+        causes.append(Candidate("the balloon gives pages back", "`info balloon` of the monitor"))
+    return tuple(causes)
 
 
 def _few_logs(evidence: Evidence) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a rule says of a guest."""
+"""Findings and advice on a guest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from bpfexit.model.lines import Line
 
 
 class Confidence(StrEnum):
-    """How sure it is that the change helps."""
+    """How certain it is that the change helps."""
 
     HIGH = "high"
     MEDIUM = "medium"
@@ -35,22 +35,23 @@ class Where(StrEnum):
 
 
 class Takes(StrEnum):
-    """What has to happen before a change has an effect."""
+    """What is needed before a change takes effect."""
 
     NOTHING = ""
     AT_ONCE = "effective at once"
     GUEST_REBOOT = "takes a reboot of the guest"
     GUEST_START = "takes a full stop and start of the guest"
+    NEW_SERVER = "takes a new or rebuilt server: its properties are copied when it is created"
     MODULE = "takes a reload of the module while no guest runs"
     HOST_REBOOT = "takes a reboot of the host"
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to change.
+    """One change.
 
-    `keep` is the file, and its line, that makes a change of the host survive a reboot;
-    `since` the versions that have the option.
+    `keep` is the file and line that make a change of the host survive a reboot, `since` the
+    versions that have the option.
     """
 
     where: Where
@@ -61,7 +62,7 @@ class Change:
 
     @property
     def note(self) -> str:
-        """What it takes, whether it lasts, and from which versions on."""
+        """What it takes, whether it lasts, and from which version on it exists."""
         lasts = f"until the host reboots; to keep it: {self.keep}" if self.keep else ""
         since = f"since {self.since}" if self.since else ""
         return "; ".join(part for part in (self.takes.value, lasts, since) if part)
@@ -69,48 +70,62 @@ class Change:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A cause that the data does not exclude, and what would prove or exclude it."""
+    """A cause that the data does not exclude, and what would decide."""
 
     cause: str
     decided_by: str
 
 
 @dataclass(frozen=True)
-class Advice:
-    """What a rule says about the exits it found worth it.
+class Waiting:
+    """A cost that is not that of exits: waiting for a CPU, ns per second of all vCPUs.
 
-    `context` is what of the guest's and the host's settings it rests on. `cause` says more
-    than the rule's own. What is `expected` is no fault and asks for no change; a `hint`
-    rests on the configuration alone.
+    `share` is that of the time of `who`, the vCPU that waits most.
+    """
+
+    ns_per_s: float
+    share: float
+    who: str
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A rule's advice on the exits that reach its threshold.
+
+    `context` has the settings of guest and host that it rests on. `cause` is more specific than the
+    rule's own. What is `expected` is not a fault and needs no change; a `hint` rests on the
+    configuration alone. With `waiting`, that is the cost, of which exits show a part.
     """
 
     title: str
     expect: str = ""
     changes: tuple[Change, ...] = ()
     confidence: Confidence = Confidence.HIGH
-    because: str = ""
+    rationale: str = ""
     context: tuple[str, ...] = ()
     cause: str = ""
     candidates: tuple[Candidate, ...] = ()
     expected: bool = False
     hint: bool = False
+    waiting: Waiting | None = None
 
 
 class CostOf(StrEnum):
-    """What the cost of a finding is the time of."""
+    """What kind of time the cost of a finding is."""
 
     EXITS = "exits"
     USER = "user"
     IDLE = "idle"
+    WAITING = "waiting"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule's advice for one guest, and the exits it rests on.
+    """One rule's advice for one guest, and the exits that it rests on.
 
-    `is_idle`: the exits are those in which the guest waits, so their time is not a cost.
-    `is_first`: it makes other advice moot, whatever it costs.
+    `is_idle`: the guest waits in these exits, so their time is not a cost. `is_first`: it makes
+    other advice moot, whatever it costs.
     """
 
     rule: str
@@ -124,22 +139,28 @@ class Finding:
 
     @property
     def cost(self) -> float:
-        """Time, ns a second; nan where it is not known, and for idle time."""
+        """Time, ns per second; nan if unknown, and for idle time."""
+        if self.advice.waiting:
+            return self.advice.waiting.ns_per_s
         return nan if self.is_idle else self.exits.cost
 
     @cached_property
     def worst(self) -> Exits:
-        """Those of the vCPU that suffers most; all of them where there are none."""
+        """The exits of the vCPU that suffers most from them."""
         return busiest(self.exits)
 
     @property
     def share(self) -> float:
-        """The share of that vCPU's time; nan where the cost is not known."""
+        """The share of that vCPU's time; nan if the cost is unknown."""
+        if self.advice.waiting:
+            return self.advice.waiting.share
         return nan if self.is_idle else self.worst.cost / 1e9
 
     @property
     def cost_of(self) -> CostOf:
-        """What that is the time of."""
+        """What kind of time the cost is."""
+        if self.advice.waiting:
+            return CostOf.WAITING
         if self.is_idle:
             return CostOf.IDLE
         if self.exits.is_timed:

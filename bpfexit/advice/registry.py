@@ -4,10 +4,10 @@ from bpfexit.advice import rules
 from bpfexit.advice.rule import Rule
 from bpfexit.discover import defined
 
-RULES: tuple[Rule, ...] = tuple(sorted(defined(rules, "RULE", Rule), key=lambda each: each.name))
-"""By name, as they are listed."""
+RULES: tuple[Rule, ...] = tuple(sorted(defined(rules, "RULE", Rule), key=lambda known: known.name))
+"""By name."""
 
 
 def rule(name: str) -> Rule | None:
-    """Return the rule of that name."""
-    return next((each for each in RULES if each.name == name), None)
+    """Return the rule with this name; None if there is none."""
+    return next((known for known in RULES if known.name == name), None)

@@ -9,12 +9,12 @@ def sysctl(name: str, value: str, since: str = "") -> Change:
     return Change(Where.HOST, f"sysctl -w {name}={value}", Takes.AT_ONCE, keep, since)
 
 
-def parameter(name: str, value: str, since: str = "") -> Change:
+def parameter(name: str, value: str, since: str = "", takes: Takes = Takes.AT_ONCE) -> Change:
     """Return a module parameter, `module.parameter`, that may be written while guests run."""
     module, _, option = name.partition(".")
     path = f"/sys/module/{module}/parameters/{option}"
     text = f"echo {value} > {path}"
-    return Change(Where.HOST, text, Takes.AT_ONCE, _modprobe(name, value), since)
+    return Change(Where.HOST, text, takes, _modprobe(name, value), since)
 
 
 def reload(name: str, value: str, needs: str = "", since: str = "") -> Change:
@@ -25,11 +25,19 @@ def reload(name: str, value: str, needs: str = "", since: str = "") -> Change:
     return Change(Where.HOST, text, Takes.MODULE, _modprobe(name, value), since)
 
 
+def reload_kvm(vendor: str, option: str, value: str, needs: str, since: str = "") -> Change:
+    """Return a parameter of `kvm`, which a vendor's module keeps loaded, read at its load."""
+    load = f"modprobe kvm {option}={value} && modprobe {vendor}"
+    text = f"modprobe -r {vendor} kvm && {load} ({needs})"
+    return Change(Where.HOST, text, Takes.MODULE, _modprobe(f"kvm.{option}", value), since)
+
+
 def boot(parameters: str, since: str = "") -> Change:
     """Return parameters of the host kernel's command line."""
     return Change(
         Where.HOST,
-        f"{parameters} on the kernel's command line (/etc/default/grub, then update-grub)",
+        f"{parameters} on the kernel's command line (GRUB: /etc/default/grub, then update-grub "
+        "or grub2-mkconfig)",
         Takes.HOST_REBOOT,
         since=since,
     )

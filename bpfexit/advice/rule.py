@@ -1,4 +1,4 @@
-"""What a rule is: which exits it looks at, from how many on, and what it says of them."""
+"""A rule: the exits that it is about, its threshold, and its advice."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,47 +11,49 @@ from bpfexit.advice.finding import Advice, Finding
 from bpfexit.model import numbers
 
 LEAST_SHARE = 0.01
-"""A finding costs a vCPU at least so much of its time, where the time is known: less is not
-worth a change of a running guest, and lies within what one run differs from the next."""
+"""Minimum share of a vCPU's time for a finding, if the time is known.
+
+Less is not worth a change of a running guest, and two runs differ by as much.
+"""
 
 SLOW_USER_NS = 250_000
-"""An access that a device model answers takes 2 to 20 µs: ten times that is waiting."""
+"""A device model answers an access in 2 to 20 µs; ten times that is waiting."""
 
 
 class Rank(IntEnum):
     """In which order rules take their exits: no exit is in two findings.
 
-    FIRST: a cause that makes other advice moot. EARLY: one cause of exits for several things:
-    they last long, or APIC virtualization is inhibited. SPECIFIC: what they are for. LATER:
-    what the findings before have left. REST: exits that no specific rule looks at. LAST:
-    whatever no finding has explained.
+    FIRST: a cause that makes other advice moot. WAITING: they wait for a CPU, whatever they are
+    for. EARLY: one cause of exits for several things: they last long, or APIC virtualization is
+    inhibited. SPECIFIC: what they are for. LATER: what the findings before have left. REST: exits
+    that no specific rule looks at. LAST: whatever no finding has explained.
     """
 
     FIRST = 0
-    EARLY = 1
-    SPECIFIC = 2
-    LATER = 3
-    REST = 4
-    LAST = 5
+    WAITING = 1
+    EARLY = 2
+    SPECIFIC = 3
+    LATER = 4
+    REST = 5
+    LAST = 6
 
 
 @dataclass(frozen=True)
 class Rule:
     """One rule.
 
-    `select` says which exits it is about. It is asked for `advise` when, on one vCPU at
-    least, those take `least_share` of the time, or, where the time is not known, come
-    `per_s` times a second (`because` says why that number). Thresholds are those of a
-    vCPU: a guest of 64 is not judged 64 times as strictly. `advise` may still find nothing
-    to say. A rule with `least_share` 0 is about the rate alone; one that `needs_no_exits`
-    speaks of the configuration.
+    `select` returns the exits that it is about. `advise` is called if, on one vCPU at least, they
+    take `least_share` of the time or, if the time is unknown, reach `min_rate` per second
+    (`rationale` explains that number). Thresholds are per vCPU, so the size of a guest does not
+    matter. `advise` may return None. A rule with `least_share` 0 is about the rate alone; one that
+    `needs_no_exits` is about the configuration, or has a threshold of its own (`reaches`).
     """
 
     name: str
     looks_for: str
     select: Callable[[Evidence], Mask]
-    per_s: float
-    because: str
+    min_rate: float
+    rationale: str
     why: str
     advise: Callable[[Evidence, Exits], Advice | None]
     remedy: str
@@ -60,12 +62,12 @@ class Rule:
     least_share: float = LEAST_SHARE
     rank: Rank = Rank.SPECIFIC
     needs_no_exits: bool = False
+    reaches: str | None = None
 
-    def judge(self, evidence: Evidence, mask: Mask) -> Finding | None:
-        """Say what there is to say of these exits of a guest."""
+    def evaluate(self, evidence: Evidence, mask: Mask) -> Finding | None:
+        """Return the finding about these exits of a guest; None if there is none."""
         exits = evidence.take(mask)
-        is_worth = any(self.is_worth(each) for each in exits.vcpus())
-        if not (is_worth or (self.needs_no_exits and evidence.seconds)):
+        if not (self.is_worth(exits) or (self.needs_no_exits and evidence.seconds)):
             return None
         advice = self.advise(evidence, exits)
         if advice is None:
@@ -86,10 +88,13 @@ class Rule:
         )
 
     def is_worth(self, exits: Exits) -> bool:
-        """Say whether these exits of a vCPU reach the thresholds."""
+        """Return whether these exits reach the threshold on one vCPU at least."""
+        return any(map(self._is_reached, exits.vcpus()))
+
+    def _is_reached(self, exits: Exits) -> bool:
         cost = exits.cost
         if isnan(cost) or not self.least_share:
-            return exits.per_s >= self.per_s
+            return exits.rate >= self.min_rate
         return cost >= self.least_share * 1e9
 
 
@@ -99,10 +104,10 @@ def _slow(exits: Exits) -> str:
 
 
 def threshold(rule: Rule) -> str:
-    """Return from when on a rule speaks, in words."""
-    rate = f"{numbers.count(rule.per_s)} per second"
+    """Return the threshold of a rule in words."""
+    rate = f"{numbers.count(rule.min_rate)} per second"
     if rule.needs_no_exits:
-        return "none"
+        return rule.reaches or "none"
     if not rule.least_share:
         return f"{rate} on one vCPU"
-    return f"{rule.least_share:.0%} of a vCPU's time; {rate} where the time is unknown"
+    return f"{rule.least_share:.0%} of a vCPU's time; {rate} if the time is unknown"

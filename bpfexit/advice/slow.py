@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bpfexit.advice.apic_page import FAULTS
+from bpfexit.advice.apic_page import faults_on_memory
 from bpfexit.advice.evidence import Evidence, Mask
+from bpfexit.advice.kernel import linux_since
 from bpfexit.model.grouping import ADDRESS_FIELDS
 from bpfexit.model.histogram import LOWER_NS
 from bpfexit.model.rows import Rows
@@ -15,42 +16,50 @@ MEAN_NS = 250_000
 SPLIT_LOCK_NS = (5_000_000, 40_000_000)
 """The mitigation sleeps 10 ms per split lock, and the thread then waits for a CPU."""
 
-SPLIT_LOCKS = ("EXCEPTION_NMI", "BUS_LOCK", "buslock")
+SPLIT_LOCKS = ("EXCEPTION_NMI",)
+"""Only VMX intercepts #AC for it; no AMD CPU detects split locks."""
 
 
-def in_kernel(evidence: Evidence) -> Mask:
+def in_kernel(evidence: Evidence, *, without_waiting: bool = False) -> Mask:
     """Return the exits, by reason and address, that last long on average, or for the most part.
 
     "For the most part": those of 1 ms and more take half of their time. Time in user space,
-    page faults and split locks are other rules'.
+    page faults and split locks are other rules'; so is waiting for a CPU, if asked for.
     """
     rows = evidence.exits.rows
     if not len(rows):
         return evidence.none
-    sums, place = rows.summed_by(("reason", *ADDRESS_FIELDS))
-    total, timed = sums["total_ns"].astype(float), np.maximum(sums["timed"], 1)
-    in_kernel_ns = total - sums["user_ns"]
-    mean = in_kernel_ns / timed
-    slow = (mean >= MEAN_NS) | ((_in_long_ones(sums) >= total / 2) & (total > 0))
-    mostly_user = sums["user_ns"] >= total / 2
-    found: Mask = (slow & ~mostly_user)[place]
-    return found & ~evidence.reason(*FAULTS) & ~split_locks(evidence)
+    sums, sum_of = rows.summed_by(("reason", *ADDRESS_FIELDS))
+    wait, user_wait = (sums[name] * float(without_waiting) for name in ("wait_ns", "user_wait_ns"))
+    total, user = sums["total_ns"] - wait, sums["user_ns"] - user_wait
+    mean = (total - user) / np.maximum(sums["timed"], 1)
+    slow = (mean >= MEAN_NS) | ((_in_long_ones(sums) - wait >= total / 2) & (total > 0))
+    mask: Mask = (slow & (user < total / 2))[sum_of]
+    return mask & ~faults_on_memory(evidence) & ~split_locks(evidence)
+
+
+def may_wait_unseen(evidence: Evidence) -> Mask:
+    """Return the exits that last long in the kernel without their waiting, and page faults.
+
+    What a thread waits for there is measured only as far as it could have run.
+    """
+    return in_kernel(evidence, without_waiting=True) | faults_on_memory(evidence)
 
 
 def split_locks(evidence: Evidence) -> Mask:
-    """Return the exits that last as long as the split lock mitigation makes them last."""
-    found = evidence.none
-    facts = evidence.facts
-    off = facts.settings.get("split_lock_detect") == "off"
-    cannot = facts.has_flag("split_lock_detect") is facts.has_flag("bus_lock_detect") is False
-    if off or cannot or facts.settings.get("kernel.split_lock_mitigate") == "0":
-        return found
-    for name in SPLIT_LOCKS:
-        exits = evidence.reason(name)
-        first, last = SPLIT_LOCK_NS
-        if first <= evidence.take(exits).mean_ns <= last:
-            found |= exits
-    return found
+    """Return the exits that last as long as the split lock mitigation makes them last.
+
+    Linux sleeps for each from 5.19 on; before, it only warned.
+    """
+    facts, detect = evidence.facts, evidence.facts.settings.get("split_lock_detect", "")
+    off = detect == "off" or detect.startswith("ratelimit")
+    cannot = facts.has_flag("split_lock_detect") is False
+    mitigates = facts.settings.get("kernel.split_lock_mitigate") != "0"
+    if off or cannot or not mitigates or linux_since(evidence, 5, 19) is False:
+        return evidence.none
+    exits = evidence.reason(*SPLIT_LOCKS)
+    first, last = SPLIT_LOCK_NS
+    return exits if first <= evidence.take(exits).mean_ns <= last else evidence.none
 
 
 def _in_long_ones(sums: Rows) -> NDArray[np.float64]:

@@ -16,11 +16,16 @@ _MANAGERS = {
     "openstack": (Where.OPENSTACK,),
     "kubevirt": (Where.KUBEVIRT,),
 }
+_TAKES = {Where.OPENSTACK: Takes.NEW_SERVER}
 _UNMANAGED = (Where.LIBVIRT, Where.QEMU)
 """Whether a QEMU without a known manager was started by libvirt is not known."""
 
+_OPTION = re.compile(r"(-[a-z0-9-]+(?: [^ ,]+(?:,[^ ,]+)*)?)((?:,| \().*|)", re.ASCII)
+"""An option of QEMU with its value, and what is said of it."""
+_CPU = "-cpu …,"
+
 _NOVA = re.compile(r"instance-[0-9a-f]{8}", re.ASCII)
-"""Nova's names of guests, unless it is told otherwise."""
+"""Nova's names of guests, unless configured otherwise."""
 
 _FOREIGN = ("qemu.org", "libvirt.org")
 _PAGES = {
@@ -34,24 +39,24 @@ _PAGES = {
 
 
 def is_qemu(guest: Guest) -> bool:
-    """Say whether QEMU runs the guest; the options that are known are QEMU's."""
+    """Return whether QEMU runs the guest; the known options are QEMU's."""
     return guest.vmm == "qemu" or (not guest.vmm and bool(guest.options))
 
 
 def is_known(guest: Guest) -> bool:
-    """Say whether the program is one whose options are known here."""
+    """Return whether the options of the program are known here."""
     return bool(places(guest))
 
 
 def places(guest: Guest) -> tuple[Where, ...]:
-    """Return where the guest's settings are written; none for a program that is not known."""
+    """Return where the guest's settings are written; none if the program is unknown."""
     if is_qemu(guest):
         return _MANAGERS.get(_manager(guest), _UNMANAGED)
     return _VMMS.get(guest.vmm, ())
 
 
 def _manager(guest: Guest) -> str:
-    """Return what manages the guest; a recording of before has but signs of it."""
+    """Return what manages the guest; an older recording has only signs of it."""
     if guest.manager:
         return guest.manager
     if any(name == "machine" and "+pve" in value for name, value in guest.options):
@@ -75,14 +80,15 @@ def setting(
     firecracker: str = "",
     crosvm: str = "",
 ) -> tuple[Change, ...]:
-    """Return one setting as the guest's own VMM takes it; nothing where that has none.
+    """Return one setting as the guest's own VMM takes it; nothing if that has none.
 
-    On Proxmox, an option of QEMU without a setting goes into `args`.
+    On Proxmox, an option of QEMU without a setting goes into `args`. OpenStack copies the
+    properties of an image and a flavor when it creates a server: a restart changes nothing.
     """
     texts = {
         Where.LIBVIRT: libvirt,
         Where.QEMU: qemu,
-        Where.PROXMOX: proxmox or (f'qm set VMID --args "{qemu}"' if qemu else ""),
+        Where.PROXMOX: proxmox or _args(qemu),
         Where.OPENSTACK: openstack,
         Where.KUBEVIRT: kubevirt,
         Where.CLOUD_HYPERVISOR: cloud_hypervisor,
@@ -90,14 +96,34 @@ def setting(
         Where.CROSVM: crosvm,
     }
     return tuple(
-        Change(where, texts[where], takes=takes, since=since)
+        Change(where, texts[where], takes=_TAKES.get(where, takes), since=_since(where, since))
         for where in places(guest)
         if texts[where]
     )
 
 
+def _since(where: Where, versions: str) -> str:
+    """Return the versions that matter there: libvirt's only where libvirt is used."""
+    uses_libvirt = where not in (Where.QEMU, Where.PROXMOX)
+    parts = versions.split(", ")
+    return ", ".join(part for part in parts if uses_libvirt or not part.startswith("libvirt"))
+
+
+def _args(qemu: str) -> str:
+    """Return an option of QEMU as Proxmox takes it; "" for a text that is not just one."""
+    match = _OPTION.fullmatch(qemu)
+    if match is None:
+        return ""
+    option, note = match.groups()
+    if option.startswith(_CPU):
+        cpu = f"-cpu host,{option.removeprefix(_CPU)}"
+        return f'qm set VMID --args "{cpu}" (with all other flags: it replaces -cpu){note}'
+    return "" if "…" in option else f'qm set VMID --args "{option}"{note}'
+
+
 def references(guest: Guest, pages: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the pages that are about the guest's own VMM, and that VMM's."""
+    """Return the references about the guest's own VMM."""
     own = [_PAGES[where] for where in places(guest) if where in _PAGES]
     foreign = () if is_qemu(guest) else _FOREIGN
-    return (*(page for page in pages if not any(part in page for part in foreign)), *own)
+    kept = (page for page in pages if not any(part in page for part in foreign))
+    return tuple(dict.fromkeys((*kept, *own)))

@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from bpfexit.advice import diagnosis as advice
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.registry import rule as rule_named
+from bpfexit.commands.completion import name_of
 from bpfexit.commands.options import check_input, input_option, memory_map_options, thread_options
-from bpfexit.commands.suggest import unknown
 from bpfexit.commands.values import SECONDS
 from bpfexit.errors import BpfexitError, UsageError
 from bpfexit.formats.json import diagnosis as diagnosis_json
@@ -21,6 +21,7 @@ from bpfexit.model.text import clean
 from bpfexit.run.loop import Run
 from bpfexit.run.session import counted, max_rows_option, recorded
 from bpfexit.streams import write_pieces
+from bpfexit.suggest import unknown
 from bpfexit.ui import diagnosis as findings
 from bpfexit.ui.console import PlainConsole
 from bpfexit.ui.countdown import Countdown
@@ -51,12 +52,17 @@ Examples:
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.option("--rules", "lists", is_flag=True, help="List the rules.")
 @click.option(
-    "--explain", metavar="RULE", help="Explain a rule: threshold, remedy, limits, references."
+    "--explain",
+    metavar="RULE",
+    shell_complete=name_of(lambda: {each.name: each.looks_for for each in RULES}),
+    help="Explain a rule: threshold, remedy, limits, references.",
 )
 def diagnose(
     duration: float | None,
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
+    tids: tuple[int, ...],
+    names: tuple[str, ...],
     maps: MapSources,
     recording: Path | None,
     max_rows: int,
@@ -74,13 +80,13 @@ def diagnose(
         console.print(_explained(explain) if explain is not None else rules_table(RULES))
         return
     check_input(recording, duration, maps)
-    wanted = Filter(pids, vcpus)
+    wanted = Filter(pids, vcpus, tids=tids, guests=names)
     snapshot = _read(recording, wanted) if recording else _counted(wanted, duration, max_rows, maps)
-    found = advice.diagnose(snapshot)
+    result = advice.diagnose(snapshot)
     if as_json:
-        write_pieces(diagnosis_json.encode(found))
+        write_pieces(diagnosis_json.encode(result))
         return
-    console.print(findings.diagnosis(found))
+    console.print(findings.diagnosis(result))
 
 
 def _explained(name: str) -> RenderableType:

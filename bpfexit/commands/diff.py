@@ -8,7 +8,7 @@ from bpfexit.commands.options import comparison_options, filter_options
 from bpfexit.formats.json import diff as diff_json
 from bpfexit.model.diff import compare
 from bpfexit.model.filter import Filter
-from bpfexit.model.view import default_query
+from bpfexit.model.view import default_query, kinds_of
 from bpfexit.run.session import recorded
 from bpfexit.ui import diff_table
 from bpfexit.ui.console import PlainConsole
@@ -35,6 +35,8 @@ def diff(
     after: Path,
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
+    tids: tuple[int, ...],
+    names: tuple[str, ...],
     reasons: tuple[str, ...],
     by: tuple[str, ...] | None,
     limit: int,
@@ -54,15 +56,15 @@ def diff(
     are slower at once, the host is slower, and two recordings before the change show how
     much of that is noise. It does not detect a change of rare slow exits alone: compare p99.
     """
-    wanted = Filter(pids, vcpus, reasons)
+    wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()), tids, guests=names)
     sides = recorded(before, wanted), recorded(after, wanted)
     has_exit_events = all(side.origin.has_exit_events for side in sides)
-    found = compare(*sides, default_query(has_exit_events, by, None, limit))
+    comparison = compare(*sides, default_query(has_exit_events, by, None, limit))
     if as_json:
-        for line in diff_json.encode(found):
+        for line in diff_json.encode(comparison):
             click.echo(line)
         return
-    console = PlainConsole()
-    console.print(diff_table.header(found, (str(before), str(after))))
-    for part in diff_table.table(found, console.width):
+    console = PlainConsole.for_tables()
+    console.print(diff_table.header(comparison, (str(before), str(after))))
+    for part in diff_table.table(comparison, console.lines_width):
         console.print(part)

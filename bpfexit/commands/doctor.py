@@ -1,15 +1,13 @@
 """`bpfexit doctor`."""
 
-import json
 import time
-from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import asdict
 
 import click
 
 from bpfexit.commands.values import SECONDS
 from bpfexit.errors import BpfexitError, UsageError
+from bpfexit.formats.json import checks as checks_json
 from bpfexit.formats.json import cost as cost_json
 from bpfexit.guests.guests import Guests
 from bpfexit.host import bpf_statistics, preflight
@@ -56,7 +54,7 @@ def doctor(ctx: click.Context, *, overhead: bool, duration: float | None, as_jso
         raise UsageError("-d applies to --overhead only")
     checks = _checks()
     if as_json:
-        _print_json(checks)
+        click.echo("\n".join(map(checks_json.encode, checks)))
     else:
         _print(checks)
     if any(check.status is Status.FAIL for check in checks):
@@ -106,11 +104,6 @@ def _programs(report: preflight.Report, binding: Check) -> Check:
         return Check(name, Status.FAIL, str(error))
     took = time.monotonic() - begun
     return Check(name, Status.OK, f"compiled, loaded, attached and detached in {took:.1f} s")
-
-
-def _print_json(checks: Iterable[Check]) -> None:
-    for check in checks:
-        click.echo(json.dumps({"schema": "bpfexit.check/2", **asdict(check)}))
 
 
 def _print(checks: list[Check]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from bpfexit.exporting.detail import MOST_ADDRESSES, Detail
 from bpfexit.exporting.exporter import Exporter
 from bpfexit.exporting.guest_info import guest_info
 from bpfexit.exporting.package_data import package_data
+from bpfexit.exporting.rights import give_up_rights
 from bpfexit.exporting.server import Listener
 from bpfexit.exporting.textfile import TextFile
 from bpfexit.guests.maps.qmp_socket import MapSources
@@ -105,6 +107,8 @@ def export(
     fine_buckets: bool,
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
+    tids: tuple[int, ...],
+    names: tuple[str, ...],
     maps: MapSources,
     max_rows: int,
 ) -> None:
@@ -116,19 +120,20 @@ def export(
     if listen and textfile:
         raise UsageError("--listen and --textfile exclude each other")
     exporter = Exporter(guest_info, Detail(address_series, vcpu_series, fine_buckets))
-    wanted, run = Filter(pids, vcpus), Run(interval)
+    wanted, run = Filter(pids, vcpus, tids=tids, guests=names), Run(interval)
+    attached = partial(give_up_rights, files_of_others=bool(textfile or maps))
     with Interrupts() as interrupts:
         if textfile:
             with (
                 closing(TextFile(textfile)) as file,
-                closing(live_source(wanted, max_rows, maps=maps)) as source,
+                closing(live_source(wanted, max_rows, maps=maps, attached=attached)) as source,
             ):
                 tell(f"writing metrics to {textfile}")
                 exporter.run(source, run, interrupts, lambda: file.write(exporter.registry))
             return
         with (
             closing(Listener(listen or DEFAULT_ADDRESS)) as listener,
-            closing(live_source(wanted, max_rows, maps=maps)) as source,
+            closing(live_source(wanted, max_rows, maps=maps, attached=attached)) as source,
             listener.serving(exporter.registry),
         ):
             tell(f"serving metrics at http://{listener.address}/metrics")

@@ -32,23 +32,23 @@ def guests(*, as_json: bool) -> None:
     A narrow terminal hides the UUID first, then the source of the name, then the
     resident memory, and shortens long names in the middle. A pipe gets everything.
     """
-    found = list_guests()
+    listing = list_guests()
     if as_json:
-        for guest in found.guests:
+        for guest in listing.guests:
             click.echo(guests_json.encode(guest))
     else:
-        _print(found)
-    if found.not_examined:
-        click.echo(f"bpfexit: {_not_examined(found.not_examined)}", err=True)
+        _print(listing)
+    if listing.not_examined:
+        click.echo(f"bpfexit: {_not_examined(listing.not_examined)}", err=True)
 
 
-def _print(found: Listing) -> None:
-    console = PlainConsole()
-    if not found.guests:
-        console.print("No KVM guest was found." if found.not_examined else _NONE)
+def _print(listing: Listing) -> None:
+    console = PlainConsole.for_tables()
+    if not listing.guests:
+        console.print("No KVM guest was found." if listing.not_examined else _NONE)
         return
     width = console.width if console.is_terminal else None
-    for line in lines(found.guests, width):
+    for line in lines(listing.guests, width):
         console.print(line, soft_wrap=True)
 
 

@@ -11,6 +11,7 @@ from bpfexit.commands.options import (
     filter_options,
     input_option,
     memory_map_options,
+    rows_option,
 )
 from bpfexit.commands.values import SECONDS, dimensions
 from bpfexit.errors import BpfexitError, UsageError
@@ -21,11 +22,10 @@ from bpfexit.host import preflight
 from bpfexit.model.distribution import Distributions, distributions
 from bpfexit.model.filter import Filter
 from bpfexit.model.histogram import POWERS_OF_TWO_NS
-from bpfexit.model.losses import LOSSES, NOT_COUNTED
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, default_dimensions, kinds_of
 from bpfexit.run.loop import Run
-from bpfexit.run.session import counted, max_rows_option, recorded, tell
+from bpfexit.run.session import counted, max_rows_option, recorded, tell, tell_lost
 from bpfexit.streams import write_pieces
 
 READ_EVERY_S = 1.0
@@ -63,15 +63,7 @@ Examples:
     help=f"One histogram per group; combine groups with commas: {', '.join(DIMENSIONS)}"
     " [depends on the format].",
 )
-@click.option(
-    "-n",
-    "--rows",
-    "limit",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="ROWS",
-    help="Print at most ROWS histograms, longest total time first; 0 prints all.",
-)
+@rows_option("Print at most ROWS histograms, longest total time first; 0 prints all.")
 @click.option(
     "-f", "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True
 )
@@ -88,6 +80,8 @@ def hist(
     duration: float | None,
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
+    tids: tuple[int, ...],
+    names: tuple[str, ...],
     reasons: tuple[str, ...],
     maps: MapSources,
     by: tuple[str, ...] | None,
@@ -107,15 +101,15 @@ def hist(
     chosen, choice = FORMATS[form], Choice(buckets, weight)
     _check(chosen, choice)
     needs_latencies = chosen.needs_latencies(choice)
-    wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()), exact_io)
+    wanted = Filter(pids, vcpus, reasons, kinds_of(by or ()), tids, exact_io, guests=names)
     if recording:
         snapshot = recorded(recording, wanted)
         _refuse_without_exits(snapshot.origin, needs_latencies)
     else:
         snapshot = _counted(wanted, duration, max_rows, maps, needs_latencies)
-    _say_lost(snapshot)
-    found = distributions(snapshot, Query(by or _default_by(chosen, snapshot.origin)))
-    write_pieces(_encoded(_cut(found, limit), chosen, choice))
+    tell_lost(snapshot.lost)
+    histograms = distributions(snapshot, Query(by or _default_by(chosen, snapshot.origin)))
+    write_pieces(_encoded(_cut(histograms, limit), chosen, choice))
 
 
 def _check(form: Format, choice: Choice) -> None:
@@ -136,13 +130,6 @@ def _counted(
     return counted(wanted, Run(READ_EVERY_S, duration=duration), max_rows, maps=maps)
 
 
-def _say_lost(snapshot: Snapshot) -> None:
-    """Report what makes the counts too small; exits without a latency are reported separately."""
-    for name in NOT_COUNTED:
-        if number := getattr(snapshot.lost, name):
-            tell(f"{number} {LOSSES[name]} ({name})")
-
-
 def _refuse_without_exits(origin: Origin, needs_latencies: bool) -> None:
     if needs_latencies and not origin.has_exit_events:
         raise BpfexitError(
@@ -156,25 +143,25 @@ def _default_by(form: Format, origin: Origin) -> tuple[str, ...]:
     return (*groups, *default_dimensions(has_exit_events=False))
 
 
-def _cut(found: Distributions, limit: int) -> Distributions:
+def _cut(histograms: Distributions, limit: int) -> Distributions:
     """Return the first `limit`; report how many are left out."""
-    kept = found[: limit or None]
-    if left := len(found) - len(kept):
+    kept = histograms[: limit or None]
+    if left := len(histograms) - len(kept):
         tell(f"{left} more not shown (-n 0 shows all)")
     return kept
 
 
-def _encoded(found: Distributions, form: Format, choice: Choice) -> Iterable[str]:
+def _encoded(histograms: Distributions, form: Format, choice: Choice) -> Iterable[str]:
     if form.needs_latencies(choice):
-        _report_no_latency(found)
-        found = found.timed()
+        _report_no_latency(histograms)
+        histograms = histograms.timed()
     if form.is_coarse(choice):
-        found = found.rebucketed(POWERS_OF_TWO_NS)
-    return form.encode(found, choice)
+        histograms = histograms.rebucketed(POWERS_OF_TWO_NS)
+    return form.encode(histograms, choice)
 
 
-def _report_no_latency(found: Distributions) -> None:
-    if not found.timed_exits:
+def _report_no_latency(histograms: Distributions) -> None:
+    if not histograms.timed_exits:
         tell("no exit has a latency")
-    elif number := found.all_exits - found.timed_exits:
+    elif number := histograms.all_exits - histograms.timed_exits:
         tell(f"{number} exits have no latency: idle time, or the entry was not seen")

@@ -1,18 +1,30 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bpfexit.commands.values import column, dimensions, names, nanoseconds, numbers
+from bpfexit.commands.completion import list_of, name_of, running_guests
+from bpfexit.commands.values import (
+    ALIASES,
+    bucket_edge,
+    column,
+    dimensions,
+    names,
+    nanoseconds,
+    numbers,
+)
 from bpfexit.errors import UsageError
+from bpfexit.events.halt import HALT
 from bpfexit.exporting.config import read_config
 from bpfexit.guests.maps.qmp_socket import MapSources, Socket
-from bpfexit.model.columns import SORT_KEYS
-from bpfexit.model.view import DIMENSIONS
+from bpfexit.guests.symbol_files import read_options
+from bpfexit.model.columns import ON_REQUEST, SORT_KEYS, never_known
+from bpfexit.model.symbols import GuestSymbols
+from bpfexit.model.view import DIMENSIONS, OPT_IN_VIEWS
 
 than_option = click.option(
     "--than",
@@ -22,6 +34,13 @@ than_option = click.option(
     default="1ms",
     show_default=True,
     help="Report exits that take at least TIME.",
+)
+slow_only_option = click.option(
+    "--than",
+    "than_ns",
+    metavar="TIME",
+    callback=bucket_edge,
+    help="Show only exits that take at least TIME, rounded up to the edge of a bucket.",
 )
 rate_option = click.option(
     "--rate",
@@ -36,7 +55,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def thread_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add -p and -v: whose exits to count."""
+    """Add -p, -v, -t and --guest: whose exits to count."""
     options: list[Decorator] = [
         click.option(
             "-p",
@@ -44,6 +63,7 @@ def thread_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "pids",
             metavar="PID[,PID]",
             callback=numbers,
+            shell_complete=list_of(running_guests),
             help="Count only guests of these processes.",
         ),
         click.option(
@@ -54,12 +74,27 @@ def thread_options(command: Callable[..., Any]) -> Callable[..., Any]:
             callback=numbers,
             help="Count only vCPUs with these numbers.",
         ),
+        click.option(
+            "-t",
+            "--tid",
+            "tids",
+            metavar="TID[,TID]",
+            callback=numbers,
+            help="Count only vCPUs of these threads.",
+        ),
+        click.option(
+            "--guest",
+            "names",
+            metavar="NAME[,NAME]",
+            callback=names,
+            help="Count only guests with these names; * and ? match any characters.",
+        ),
     ]
     return _with(command, options)
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add -p, -v and --reason: which exits to count."""
+    """Add -p, -v, -t, --guest and --reason: which exits to count."""
     reason = click.option(
         "--reason",
         "reasons",
@@ -74,6 +109,13 @@ exact_io_option = click.option(
     "--exact-io",
     is_flag=True,
     help="Count each access of string I/O (`rep ins`, `rep outs`), not its exits alone.",
+)
+
+blocked_option = click.option(
+    "--blocked",
+    is_flag=True,
+    help="Measure the time in which vCPUs are blocked (locks, page faults, disk), in KVM and in"
+    " user space; adds a program to each switch of the host's tasks.",
 )
 
 
@@ -111,6 +153,50 @@ def memory_map_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with(with_maps, options)
 
 
+csv_option = click.option(
+    "--csv",
+    "as_csv",
+    is_flag=True,
+    help="Print comma-separated values: a header, then one row per line.",
+)
+
+
+def check_form(as_json: bool, as_csv: bool) -> None:
+    """Refuse two forms of output at once. Raises `UsageError`."""
+    if as_json and as_csv:
+        raise UsageError("choose one of --json and --csv")
+
+
+def check_measured(keys: Iterable[str], by: Sequence[str], *, blocked: bool) -> None:
+    """Refuse columns that no option measures. Raises `UsageError`."""
+    unknown = never_known(
+        has_exit_events=True,
+        has_waiting=True,
+        has_blocked=blocked,
+        has_polling=HALT.dimension in by,
+    )
+    for key in keys:
+        if key in unknown:
+            raise UsageError(f"column {key!r} is measured on request only: add {ON_REQUEST[key]}")
+
+
+def _symbols(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> GuestSymbols:
+    del ctx, param
+    return read_options(values)
+
+
+guest_symbols_option = click.option(
+    "--guest-symbols",
+    "symbols",
+    multiple=True,
+    metavar="GUEST=FILE[+OFFSET]",
+    callback=_symbols,
+    help="Name a guest's instructions (--by rip) by its System.map, a copy of its"
+    " /proc/kallsyms, or its vmlinux; OFFSET is that of KASLR. GUEST is its name or"
+    " process ID; may be repeated.",
+)
+
+
 def input_option(what: str, *aliases: str) -> Decorator:
     """Add --input, as `recording`: a file to read instead of this host; `what` is its help."""
     return click.option(
@@ -131,7 +217,7 @@ def check_input(recording: Path | None, duration: float | None, maps: MapSources
 
 
 def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
-    """Make what a file says the defaults of the options; the command line goes first."""
+    """Make the values in a file the defaults of the options."""
     if path is None:
         return
     names = {
@@ -150,31 +236,47 @@ config_option = click.option(
     is_eager=True,
     expose_value=False,
     callback=_read_config,
-    help="Read options from a TOML file, by their long names; those given here go first.",
+    help="Read options from a TOML file, by their long names; the command line takes precedence.",
 )
 
 _BY = click.option(
     "--by",
     metavar="NAME[,NAME]",
     callback=dimensions,
+    shell_complete=list_of(lambda: (*DIMENSIONS, *ALIASES)),
     help=f"Group lines; combine groups with commas: {', '.join(DIMENSIONS)}.",
+)
+record_by_option = click.option(
+    "--by",
+    metavar="NAME[,NAME]",
+    callback=dimensions,
+    shell_complete=list_of(lambda: OPT_IN_VIEWS),
+    help=f"Record further views for `report --by`: {', '.join(OPT_IN_VIEWS)}.",
 )
 _SORT = click.option(
     "--sort",
     metavar="COLUMN",
     callback=column,
+    shell_complete=name_of(lambda: SORT_KEYS),
     help=f"Sort by a column or its heading: {', '.join(SORT_KEYS)}"
     " [time, or rate where latencies are unknown].",
 )
-_ROWS = click.option(
-    "-n",
-    "--rows",
-    "limit",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="ROWS",
-    help="Show at most ROWS lines; 0 shows all.",
-)
+
+
+def rows_option(what: str) -> Decorator:
+    """Add -n, as `limit`; `what` is its help."""
+    return click.option(
+        "-n",
+        "--rows",
+        "limit",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="ROWS",
+        help=what,
+    )
+
+
+_ROWS = rows_option("Show at most ROWS lines; 0 shows all.")
 
 
 def view_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,10 +12,12 @@ from click.core import ParameterSource
 
 from bpfexit import __version__
 from bpfexit.commands.options import (
+    blocked_option,
     exact_io_option,
     filter_options,
     memory_map_options,
     rate_option,
+    record_by_option,
     than_option,
 )
 from bpfexit.commands.values import INTERVAL, SECONDS
@@ -28,6 +30,7 @@ from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost
 from bpfexit.model.slow import Threshold
 from bpfexit.model.text import clean
+from bpfexit.model.view import kinds_of
 from bpfexit.recording.writer import Recorder
 from bpfexit.run.child import Child, must_exist
 from bpfexit.run.loop import Run, intervals
@@ -42,6 +45,7 @@ Examples:
   bpfexit record                          until Ctrl-C, into a new file in this folder
   bpfexit record -o night.jsonl.gz -i 10  every 10 s
   bpfexit record -d 60 --reason hlt       a minute, one reason
+  bpfexit record -d 60 --by rip,halt      also which instructions exit, and how halts end
   bpfexit record -o sleep.jsonl -- sleep 2
                                           while a command runs
   bpfexit report night.jsonl.gz           the whole recording
@@ -80,7 +84,9 @@ Examples:
 @than_option
 @rate_option
 @filter_options
+@record_by_option
 @exact_io_option
+@blocked_option
 @max_rows_option
 @memory_map_options
 def record(
@@ -94,8 +100,12 @@ def record(
     rate: int,
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
+    tids: tuple[int, ...],
+    names: tuple[str, ...],
     reasons: tuple[str, ...],
+    by: tuple[str, ...] | None,
     exact_io: bool,
+    blocked: bool,
     max_rows: int,
     maps: MapSources,
 ) -> int:
@@ -109,7 +119,8 @@ def record(
     if not events and _given("than_ns", "rate"):
         raise UsageError("--than and --rate apply to --events slow only")
     must_exist(command)
-    wanted = Filter(pids, vcpus, reasons, exact_io=exact_io)
+    kinds = kinds_of(by or ())
+    wanted = Filter(pids, vcpus, reasons, kinds, tids, exact_io, blocked, guests=names)
     threshold = Threshold(than_ns, rate) if events else None
     path = output or _default_path()
     with Interrupts(hangup_reopens=not has_terminal()) as interrupts, ExitStack() as stack:
@@ -167,8 +178,8 @@ def _record(
 
 def _header(source: KernelSource, interval: float, pids: tuple[int, ...]) -> Header:
     running = [pid for pid in guests.running() if not pids or pid in pids]
-    found = guests.guests_of(running)
-    return Header(__version__, source.origin, interval, time.time(), found)
+    guests_seen = guests.guests_of(running)
+    return Header(__version__, source.origin, interval, time.time(), guests_seen)
 
 
 def _default_path() -> Path:

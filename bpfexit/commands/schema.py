@@ -4,8 +4,9 @@ from importlib.resources import files
 
 import click
 
-from bpfexit.commands.suggest import unknown
+from bpfexit.commands.completion import name_of
 from bpfexit.errors import UsageError
+from bpfexit.suggest import unknown
 
 _FOLDER = files("bpfexit") / "schemas"
 
@@ -16,11 +17,15 @@ Examples:
 """
 
 
+def _names() -> list[str]:
+    return sorted(file.name.removesuffix(".json") for file in _FOLDER.iterdir())
+
+
 @click.command(epilog=EPILOG)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=name_of(_names))
 def schema(name: str | None) -> None:
     """Print the JSON Schema of a document that bpfexit writes, or the names of all of them."""
-    names = sorted(file.name.removesuffix(".json") for file in _FOLDER.iterdir())
+    names = _names()
     if name is None:
         click.echo("\n".join(names))
     elif name in names:

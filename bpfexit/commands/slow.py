@@ -56,6 +56,8 @@ def slow(
     rate: int,
     pids: tuple[int, ...],
     vcpus: tuple[int, ...],
+    tids: tuple[int, ...],
+    names: tuple[str, ...],
     reasons: tuple[str, ...],
     as_json: bool,
     recording: Path | None,
@@ -68,7 +70,7 @@ def slow(
     kvm_exit (PVM), the durations are those of the trips to user space.
     """
     check_input(recording, duration, maps)
-    wanted = Filter(pids, vcpus, reasons)
+    wanted = Filter(pids, vcpus, reasons, tids=tids, guests=names)
     with Interrupts() as interrupts:
         source = opened(recording, wanted, max_rows, Threshold(than_ns, rate), maps)
         try:

@@ -5,15 +5,18 @@ from typing import Any
 
 import click
 
-from bpfexit.commands.suggest import unknown
 from bpfexit.exporting.address import Address
+from bpfexit.model.at_least import edge_at_least
 from bpfexit.model.columns import COLUMNS, SORT_KEYS, sort_key
 from bpfexit.model.durations import parse_duration
+from bpfexit.model.histogram import LOWER_NS
+from bpfexit.model.numbers import duration
 from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from bpfexit.model.view import DIMENSIONS
+from bpfexit.suggest import unknown
 
-ALIASES = {"guest": "vm"}
-"""Aliases of groupings."""
+ALIASES = {"guest": "vm", "vmexit": "reason", "ioport": "port"}
+"""Aliases of groupings: what people say, and what `perf kvm stat` does."""
 
 _ADDRESS = re.compile(
     r"(?:(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^:\[\]]*)):)?(?P<port>[0-9]{1,5})"
@@ -30,12 +33,12 @@ def numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
         "process IDs, for example 1234,5678" if param.name == "pids" else "numbers, for example 0,1"
     )
     try:
-        found = tuple(int(part) for part in value.split(",")) if value is not None else ()
+        parsed = tuple(int(part) for part in value.split(",")) if value is not None else ()
     except ValueError:
         raise click.BadParameter(f"{value!r}: expected {what}") from None
-    if not all(0 <= number < 2**32 for number in found):
+    if not all(0 <= number < 2**32 for number in parsed):
         raise click.BadParameter(f"{value!r}: a number is out of range; expected {what}")
-    return found
+    return parsed
 
 
 def names(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -43,21 +46,21 @@ def names(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
     del ctx, param
     if value is None:
         return ()
-    found = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
-    if not all(found):
+    parsed = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
+    if not all(parsed):
         raise click.BadParameter(f"{value!r} contains an empty name")
-    return found
+    return parsed
 
 
 def dimensions(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[str, ...] | None:
     """Read the names of groupings; None if the option is not given."""
-    found = tuple(dict.fromkeys(ALIASES.get(name, name) for name in names(ctx, param, value)))
-    for name in found:
+    groupings = tuple(dict.fromkeys(ALIASES.get(name, name) for name in names(ctx, param, value)))
+    for name in groupings:
         if name not in DIMENSIONS:
             raise click.BadParameter(unknown("grouping", name, DIMENSIONS))
-    return found or None
+    return groupings or None
 
 
 def column(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -65,10 +68,10 @@ def column(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     del ctx, param
     if value is None:
         return None
-    found = sort_key(value)
-    if found is None:
+    key = sort_key(value)
+    if key is None:
         raise click.BadParameter(unknown("column", value, [*SORT_KEYS, *_headings()]))
-    return found
+    return key
 
 
 def _headings() -> list[str]:
@@ -120,3 +123,22 @@ def nanoseconds(ctx: click.Context, param: click.Parameter, value: str) -> int:
             f"{value!r}: expected a time such as 200us, 1ms or 2s, at most an hour"
         )
     return ns
+
+
+def bucket_edge(ctx: click.Context, param: click.Parameter, value: str | None) -> int:
+    """Read a time with its unit; return the bucket's edge that is not below, ns; 0 if not given.
+
+    The edge is printed if it is not the time itself.
+    """
+    if value is None:
+        return 0
+    wanted = nanoseconds(ctx, param, value)
+    edge = edge_at_least(wanted)
+    if edge is None:
+        longest = duration(float(LOWER_NS[-1]))
+        raise click.BadParameter(f"{value!r}: histograms tell times up to {longest}")
+    if edge != wanted:
+        click.echo(
+            f"bpfexit: showing exits of at least {edge:,} ns, the next edge of a bucket", err=True
+        )
+    return edge

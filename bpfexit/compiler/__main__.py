@@ -1,7 +1,7 @@
-"""The child process: takes a text and compiler flags on stdin, and writes a bundle to stdout.
+"""The child process: reads text and compiler flags from stdin, and writes a bundle to stdout.
 
-Its only argument is the process that wants it: it ends with that one. An error is one sentence
-on stdout, and the exit status 1; what clang says of it is on stderr.
+Its only argument is the PID of its parent, with which it ends. An error is one sentence on stdout,
+and the exit status 1; messages of clang are on stderr.
 """
 
 import ctypes
@@ -20,10 +20,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Compile; end without tidying up, which would take clang a while."""
+    """Compile; end without cleaning up, which takes clang a while."""
     _end_with(int(sys.argv[1]))
     output = os.dup(1)
-    os.dup2(2, 1)  # what libraries print is no bundle
+    os.dup2(2, 1)  # what libraries print is not part of the bundle
     status, document = _answer(json.load(sys.stdin))
     with open(output, "wb") as file:
         file.write(document)
@@ -31,9 +31,9 @@ def main() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, however that comes about."""
+    """Let the kernel kill this process when its parent ends, for whatever reason."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it has ended before
+    if os.getppid() != parent:  # the parent has ended before
         os._exit(1)
 
 

@@ -1,6 +1,6 @@
-"""What the compiler hands over: instructions, the maps that they use, the layouts of structs.
+"""The output of the compiler: instructions, the maps that they use, the layouts of structs.
 
-The child that compiles imports this, too: no numpy.
+The child that compiles imports this module, too, so it does not use numpy.
 """
 
 import struct
@@ -8,23 +8,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 VCPUS = "vcpus"
-"""The map whose only value instructions address directly: bcc does not know it, the loader makes
-it."""
+"""The map whose value instructions address directly: the loader makes it, not bcc."""
 
 INSTRUCTION = struct.Struct("<BBhi")
 """Opcode; source register << 4 | destination register; offset; immediate value."""
 
 _LOAD_64_BITS = 0x18
 _MAP_FD, _MAP_VALUE = 1, 2
-"""Source registers that make such a load one of a map's descriptor, or of its value's address."""
+"""Source registers of a load of a map's descriptor, and of its value's address."""
 
 
 @dataclass(frozen=True)
 class Program:
     """Instructions for the kernel.
 
-    `maps` has the number of each instruction that loads a map's descriptor or address, and
-    the map's name. The descriptor itself, the immediate value, is 0 there.
+    `maps` has the index of each instruction that loads a map's descriptor or address, and the map's
+    name. The descriptor itself, the immediate value, is 0 there.
     """
 
     instructions: bytes
@@ -32,12 +31,14 @@ class Program:
 
     def linked(self, fds: Mapping[str, int]) -> bytes:
         """Return the instructions with the descriptors of the maps, by name."""
-        return with_values(self.instructions, {at: fds[name] for at, name in self.maps.items()})
+        return with_values(
+            self.instructions, {index: fds[name] for index, name in self.maps.items()}
+        )
 
 
 @dataclass(frozen=True)
 class MapDefinition:
-    """A map as the kernel takes it; sizes in bytes."""
+    """A map's definition; sizes in bytes."""
 
     kind: int
     key_size: int
@@ -65,7 +66,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Bundle:
-    """All that loading takes: programs, maps and layouts by name, and the version of bcc."""
+    """Everything that loading needs: programs, maps and layouts by name, and the version of bcc."""
 
     bcc: str
     programs: Mapping[str, Program]
@@ -74,7 +75,7 @@ class Bundle:
 
 
 def loads_of_maps(instructions: bytes) -> Iterator[tuple[int, bool, int]]:
-    """Yield the loads of maps: number of the instruction, whether of the value, descriptor."""
+    """Yield the loads of maps: index of the instruction, whether of the value, descriptor."""
     for number, (opcode, registers, _, value) in enumerate(INSTRUCTION.iter_unpack(instructions)):
         source = registers >> 4
         if opcode == _LOAD_64_BITS and source in (_MAP_FD, _MAP_VALUE):
@@ -82,10 +83,10 @@ def loads_of_maps(instructions: bytes) -> Iterator[tuple[int, bool, int]]:
 
 
 def with_values(instructions: bytes, values: Mapping[int, int]) -> bytes:
-    """Return the instructions with other immediate values, by number."""
+    """Return the instructions with other immediate values, by index."""
     code = bytearray(instructions)
     for number, value in values.items():
-        place = number * INSTRUCTION.size
-        opcode, registers, offset, _ = INSTRUCTION.unpack_from(code, place)
-        INSTRUCTION.pack_into(code, place, opcode, registers, offset, value)
+        start = number * INSTRUCTION.size
+        opcode, registers, offset, _ = INSTRUCTION.unpack_from(code, start)
+        INSTRUCTION.pack_into(code, start, opcode, registers, offset, value)
     return bytes(code)

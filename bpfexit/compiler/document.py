@@ -1,4 +1,4 @@
-"""A bundle as a JSON document. It may come from a file: nothing in it is taken for granted."""
+"""A bundle as a JSON document. It may come from a file, so everything in it is checked."""
 
 import json
 import re
@@ -21,7 +21,7 @@ FORMAT = 1
 """Raised whenever the meaning of a document changes."""
 
 LARGEST = 4 << 20
-"""Bytes of a document at most; the programs take some 60,000."""
+"""Maximum bytes of a document; the programs take some 60,000."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _FIELD_FORMAT = re.compile(r"[ui][1248]")
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class DocumentError(ValueError):
-    """Bytes that are no document of a bundle."""
+    """The bytes are not the document of a bundle."""
 
 
 def encode(bundle: Bundle) -> bytes:
@@ -73,12 +73,12 @@ def decode(text: bytes) -> Bundle:
 
 def _program(value: Any) -> Program:
     instructions = bytes.fromhex(value["instructions"])
-    maps = {_number(at): _text(name) for at, name in value["maps"]}
+    maps = {_number(index): _text(name) for index, name in value["maps"]}
     _require(instructions != b"" and len(instructions) % INSTRUCTION.size == 0)
     # Each load of a map and nothing else is given a descriptor; VCPUS alone is addressed.
-    _require(maps.keys() == {at for at, _, _ in loads_of_maps(instructions)})
+    _require(maps.keys() == {index for index, _, _ in loads_of_maps(instructions)})
     loads = loads_of_maps(instructions)
-    _require(all((maps[at] == VCPUS) == of_value for at, of_value, _ in loads))
+    _require(all((maps[index] == VCPUS) == of_value for index, of_value, _ in loads))
     return Program(instructions, maps)
 
 

@@ -1,4 +1,4 @@
-"""What bcc has compiled, as a bundle: its objects live in this process alone."""
+"""The output of bcc as a bundle: bcc's objects exist in this process alone."""
 
 import ctypes
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _FORMATS: dict[Any, str] = {
 
 
 def bundle_of(bcc: Any, bpf: Any) -> Bundle:
-    """Return the programs, maps and layouts of what bcc has compiled, its object `bpf`."""
+    """Return the programs, maps and layouts of `bpf`, the object of bcc that has compiled them."""
     library, module = bcc.lib, bpf.module
     library.bpf_table_name.restype = ctypes.c_char_p  # the binding has no use for it
     library.bpf_table_name.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
@@ -46,7 +46,7 @@ def bundle_of(bcc: Any, bpf: Any) -> Bundle:
 def unlinked(instructions: bytes, names: dict[int, str]) -> Program:
     """Return the program with names for its maps; `names` are those of descriptors here."""
     loads = list(loads_of_maps(instructions))
-    maps = {at: VCPUS if of_value else names[fd] for at, of_value, fd in loads}
+    maps = {index: VCPUS if of_value else names[fd] for index, of_value, fd in loads}
     return Program(with_values(instructions, dict.fromkeys(maps, 0)), maps)
 
 
@@ -61,7 +61,7 @@ def layout(kind: type[ctypes.Structure]) -> Layout:
 
 
 def _map_definition(fd: int) -> MapDefinition:
-    """Return the definition of a map that bcc has made, as the kernel has it."""
+    """Return the definition of a map that bcc has made, as the kernel reports it."""
     lines = Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
     values = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
     names = ("map_type", "key_size", "value_size", "max_entries", "map_flags")

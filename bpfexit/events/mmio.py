@@ -13,4 +13,5 @@ VIEW = View(
         Tracepoint("kvm_fast_mmio", ("gpa",)),
     ),
     ranges=MEMORY,
+    help="MMIO addresses",
 )

@@ -11,4 +11,5 @@ VIEW = View(
     tracepoints=(Tracepoint("kvm_msr", ("write", "ecx")),),
     ranges=NAMES,
     is_platform=False,  # an MSR is what it is, on each guest
+    help="MSRs",
 )

@@ -10,4 +10,5 @@ VIEW = View(
     kind=PIO,
     tracepoints=(Tracepoint("kvm_pio", ("rw", "port", "size")),),
     ranges=PORTS,
+    help="I/O ports",
 )

@@ -1,5 +1,6 @@
 """What a tracepoint view declares."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bpfexit.events.kind import Kind
@@ -11,7 +12,7 @@ class Tracepoint:
     """An event of the group `kvm`, and the fields of its record that the program reads.
 
     They are read from the record where the event is attached as a classic tracepoint, and
-    from the arguments where it is attached raw.
+    from the arguments where it is attached raw. `a|b` is a field that some kernels call b.
     """
 
     event: str
@@ -25,7 +26,14 @@ class View:
     `bpf_programs/events/KIND.c`, with the kind's name, has a program for each event. A
     guest's own memory map knows the names better than `ranges`; `is_platform` tells that
     they are those of a usual PC, so a guess where a guest was not asked. A view that is not
-    `is_default` is attached only when `--by` asks for it, and costs nothing otherwise.
+    `is_default` is attached only when `--by` asks for it, and costs nothing otherwise: its events
+    are classic tracepoints, whose records are portable, and what they note stands in place of
+    what was noted of the exit before. One that `yields` gives way to an access that follows.
+
+    `from_exit` are fields of the record of `kvm_exit` that the view reads there, in
+    `backends/exit_record.h`. `needs_exits`: it has no meaning on a back end without `kvm_exit`.
+    `file` is the name of the file with its programs, if that is not its kind's.
+    `describe` names what `ranges` cannot; `help` is a line for the documentation.
     """
 
     kind: Kind
@@ -33,6 +41,12 @@ class View:
     ranges: Ranges = ()
     is_platform: bool = True
     is_default: bool = True
+    yields: bool = False
+    from_exit: tuple[str, ...] = ()
+    needs_exits: bool = False
+    describe: Callable[[int], str | None] | None = None
+    help: str = ""
+    file: str = ""
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -41,5 +55,5 @@ class View:
 
     @property
     def source(self) -> str:
-        """The file with its programs, in `bpf_programs`."""
-        return f"events/{self.kind.name}.c"
+        """The file with its programs, in `bpf_programs`, if it has tracepoints."""
+        return f"events/{self.file or self.kind.name}.c"

@@ -1,4 +1,4 @@
-"""Snapshots in, families of series out: everything that was counted since the start."""
+"""Snapshots in, families of series out: everything counted since the start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bpfexit.model.guest import Guest
 from bpfexit.model.snapshot import Snapshot
 
 Describe = Callable[[Guest], tuple[str, ...]]
-"""Gives the values of the labels of `GUEST_INFO` after the guest's."""
+"""Returns the values of the labels of `GUEST_INFO` after the guest's."""
 
 _OF_GUESTS: dict[Metric, Callable[[GuestSeries], Iterator[Sample]]] = {
     metrics.EXITS: GuestSeries.exits,
@@ -26,15 +26,20 @@ _OF_GUESTS: dict[Metric, Callable[[GuestSeries], Iterator[Sample]]] = {
     metrics.VCPU_SECONDS: GuestSeries.vcpu_seconds,
     metrics.USERSPACE_EXITS: GuestSeries.userspace_exits,
     metrics.ACCESSES: GuestSeries.accesses,
+    metrics.THREAD_CPU: lambda series: series.usage.cpu_seconds(),
+    metrics.THREAD_WAIT: lambda series: series.usage.wait_seconds(),
+    metrics.THROTTLED: lambda series: series.usage.throttled_seconds(),
+    metrics.MEMORY: lambda series: series.usage.memory_bytes(),
     metrics.FINDING: GuestSeries.findings,
 }
 
 
 class Accumulator:
-    """Adds snapshots up. No counter ever shrinks, and none moves to another series.
+    """Adds snapshots up.
 
-    In the reading that sees a guest first, its counters are 0: Prometheus cannot tell what a
-    series counted before its first sample.
+    No counter ever shrinks, and no count moves to another series. In the reading that first sees a
+    guest, its counters are 0, because Prometheus does not know what a series counted before its
+    first sample.
     """
 
     def __init__(self, describe: Describe, detail: Detail | None = None) -> None:
@@ -45,7 +50,7 @@ class Accumulator:
         self._readings = 0
 
     def add(self, snapshot: Snapshot, now: float) -> None:
-        """Add an interval that ended `now`, s by a clock that never goes back."""
+        """Add an interval that ended at `now`, s of a monotonic clock."""
         self._readings += 1
         self._roster.update(snapshot, self._readings, now)
         self._host.add(snapshot)
@@ -55,17 +60,20 @@ class Accumulator:
             self._series(accesses.owner).add_accesses(accesses)
         for vcpu in vcpu_changes(snapshot):
             self._series(vcpu.owner).add_vcpu(vcpu)
+        for usage in snapshot.usage.guests:
+            if member := self._roster.of(Owner(usage.pid, usage.vm)):
+                member.series.usage.add(usage)
         self._find(snapshot)
 
     def families(self) -> tuple[Family, ...]:
         """Return all families that have a series, in the order of `METRICS`."""
-        found = {metric: self._of_guests(metric) for metric in _OF_GUESTS}
-        found[metrics.GUEST_INFO] = Family(
+        values = {metric: self._of_guests(metric) for metric in _OF_GUESTS}
+        values[metrics.GUEST_INFO] = Family(
             metrics.GUEST_INFO,
-            tuple(((each.label, *each.info), 1) for each in self._roster),
+            tuple(((member.label, *member.info), 1) for member in self._roster),
         )
-        found |= {each.metric: each for each in self._host.families()}
-        in_order = (found[metric] for metric in metrics.METRICS if metric in found)
+        values |= {family.metric: family for family in self._host.families()}
+        in_order = (values[metric] for metric in metrics.METRICS if metric in values)
         return tuple(family for family in in_order if family.samples)
 
     def _series(self, owner: Owner) -> GuestSeries:

@@ -1,10 +1,10 @@
-"""Where the exporter listens."""
+"""The address at which the exporter listens."""
 
 from typing import NamedTuple
 
 
 class Address(NamedTuple):
-    """A TCP address; an IPv6 host has no brackets here."""
+    """A TCP address; an IPv6 host is without brackets."""
 
     host: str
     port: int

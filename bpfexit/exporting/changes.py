@@ -12,24 +12,27 @@ from bpfexit.events.access import Access
 from bpfexit.events.kind import NO_KIND
 from bpfexit.events.registry import KINDS
 from bpfexit.model.address_names import AddressNames
+from bpfexit.model.grouping import without_idle_time
 from bpfexit.model.histogram import rebucketed
 from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows
-from bpfexit.model.snapshot import Snapshot, idle_rows
+from bpfexit.model.snapshot import Snapshot, idle_rows, inner_halts
+from bpfexit.model.time_account import has_waiting, vcpu_parts
+from bpfexit.model.vcpu_parts import VcpuTime
 from bpfexit.names.reason_classes import reason_class
-
-WAIT = "wait_ns"
-"""The field of time that threads waited for a CPU, in rows that have it."""
 
 
 class Owner(NamedTuple):
-    """A guest as rows know it."""
+    """A guest, as rows identify it."""
 
     pid: int
     name: str
 
 
-class Spent(NamedTuple):
-    """Times, ns; `user` and `wait` are parts of `total`. None: not measured."""
+class Durations(NamedTuple):
+    """Times, ns; `user` and `wait` are parts of `total`. None: not measured.
+
+    What user space waited for a CPU is in `wait` alone: no time is in two parts.
+    """
 
     total: int
     user: int
@@ -37,9 +40,9 @@ class Spent(NamedTuple):
 
 
 class ExitChange(NamedTuple):
-    """Exits of a guest that share a reason; of None, accesses outside exits.
+    """Exits of a guest that share a reason; None stands for accesses outside exits.
 
-    `idle` is the guest's own idle time. `buckets` are the latencies, by the edges asked for.
+    `idle`: they are the guest's idle time. `buckets` are the latencies, by the requested edges.
     """
 
     owner: Owner
@@ -49,12 +52,12 @@ class ExitChange(NamedTuple):
     exits: int
     timed: int
     user_count: int
-    spent: Spent
+    durations: Durations
     buckets: tuple[int, ...]
 
 
 class AccessChange(NamedTuple):
-    """Accesses of a guest to one address; `device` is what lies there, "" where unknown."""
+    """Accesses of a guest to one address; `device` is its name, "" if unknown."""
 
     owner: Owner
     kind: str
@@ -65,32 +68,31 @@ class AccessChange(NamedTuple):
 
 
 class VcpuChange(NamedTuple):
-    """Time of a vCPU in the guest, halted, and in its other exits, ns."""
+    """Where the time of a vCPU went."""
 
     owner: Owner
     vcpu: str
-    guest_ns: int
-    halted_ns: int
-    spent: Spent
+    time: VcpuTime
 
 
 def exit_changes(snapshot: Snapshot, edges_ns: NDArray[np.uint64]) -> Iterator[ExitChange]:
     """Yield the exits by guest, reason and class."""
-    sums, _ = snapshot.rows.summed_by(("vm", "pid", "reason", "kind"))
-    idle, times = idle_rows(sums, snapshot.reasons).tolist(), _spent(sums)
+    rows = without_idle_time(snapshot.rows, inner_halts(snapshot.rows))
+    sums, _ = rows.summed_by(("vm", "pid", "reason", "kind"))
+    idle, times = idle_rows(sums, snapshot.reasons).tolist(), _durations(snapshot, sums)
     buckets = rebucketed(sums.hist.dense(), edges_ns).tolist()
-    for at, row in enumerate(sums.fields):
+    for index, row in enumerate(sums.fields):
         reason = None if row["reason"] == NO_REASON else snapshot.reasons[row["reason"]]
         yield ExitChange(
             _owner(snapshot, row["vm"], row["pid"]),
             reason,
             reason_class(reason or "", KINDS[int(row["kind"])].name),
-            idle[at],
+            idle[index],
             int(row["count"]),
             int(row["timed"]),
             int(row["user_count"]),
-            times[at],
-            tuple(buckets[at]),
+            times[index],
+            tuple(buckets[index]),
         )
 
 
@@ -114,32 +116,27 @@ def access_changes(snapshot: Snapshot) -> Iterator[AccessChange]:
 
 
 def vcpu_changes(snapshot: Snapshot) -> Iterator[VcpuChange]:
-    """Yield the time of each vCPU, where the back end has it."""
+    """Yield the time of each vCPU, if the back end reports it."""
     if not snapshot.origin.has_exit_events:
         return
-    halted = _by_vcpu(snapshot, snapshot.idle)
-    exits = _by_vcpu(snapshot, ~snapshot.idle)
-    for vm, pid, tid, vcpu, guest_ns in snapshot.vcpus.tolist():
-        thread = vm, pid, tid, vcpu
+    known, threads = has_waiting(snapshot), snapshot.vcpus[["vm", "pid", "vcpu"]].tolist()
+    for (vm, pid, vcpu), parts in zip(threads, vcpu_parts(snapshot).tolist(), strict=True):
+        guest, kvm, user, wait, idle = parts
         yield VcpuChange(
             _owner(snapshot, vm, pid),
             "unknown" if vcpu == NO_VCPU else str(vcpu),
-            guest_ns,
-            halted[thread].total if thread in halted else 0,
-            exits.get(thread, Spent(0, 0, None)),
+            VcpuTime(guest, kvm, user, wait if known else None, idle),
         )
 
 
-def _by_vcpu(snapshot: Snapshot, which: NDArray[np.bool_]) -> dict[tuple[int, ...], Spent]:
-    names = ("vm", "pid", "tid", "vcpu")
-    sums, _ = snapshot.rows.take(which).summed_by(names)
-    return dict(zip(sums.fields[list(names)].tolist(), _spent(sums), strict=True))
-
-
-def _spent(sums: Rows) -> list[Spent]:
-    known = WAIT in (sums.fields.dtype.names or ())
-    waits = sums[WAIT].tolist() if known else [None] * len(sums)
-    return list(map(Spent, sums["total_ns"].tolist(), sums["user_ns"].tolist(), waits))
+def _durations(snapshot: Snapshot, sums: Rows) -> list[Durations]:
+    totals, users = sums["total_ns"].tolist(), sums["user_ns"].tolist()
+    if not snapshot.origin.has_waiting:
+        return [Durations(total, user, None) for total, user in zip(totals, users, strict=True)]
+    in_user = sums["user_wait_ns"].tolist()
+    waits = sums["wait_ns"].tolist() if snapshot.origin.has_exit_events else in_user
+    parts = zip(totals, users, waits, in_user, strict=True)
+    return [Durations(total, user - there, wait) for total, user, wait, there in parts]
 
 
 def _owner(snapshot: Snapshot, vm: int, pid: int) -> Owner:

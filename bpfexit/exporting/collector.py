@@ -13,11 +13,11 @@ from bpfexit.exporting.family import Buckets, Family, Metric, Type
 from bpfexit.exporting.metrics import METRICS
 
 Families = Callable[[], Iterable[Family]]
-"""Gives what has been counted so far; may be called by any thread."""
+"""Returns what has been counted so far; any thread may call it."""
 
 
 class ExportCollector(Collector):
-    """Collects the families at each scrape; it reads nothing from the kernel."""
+    """Collects the families at each scrape, without reading the kernel."""
 
     def __init__(self, families: Families) -> None:
         self._families = families
@@ -45,21 +45,21 @@ def _empty(metric: Metric) -> ClientMetric:
 
 
 def _converted(family: Family) -> ClientMetric:
-    found = _empty(family.metric)
+    metric = _empty(family.metric)
     for values, number in family.samples:
         labels = dict(zip(family.metric.labels, values, strict=True))
         if isinstance(number, Buckets):
-            _add_histogram(found, labels, number, family.le)
+            _add_histogram(metric, labels, number, family.le)
         else:
-            found.add_sample(family.metric.name, labels, number)
-    return found
+            metric.add_sample(family.metric.name, labels, number)
+    return metric
 
 
 def _add_histogram(
-    found: ClientMetric, labels: dict[str, str], buckets: Buckets, le: tuple[str, ...]
+    metric: ClientMetric, labels: dict[str, str], buckets: Buckets, le: tuple[str, ...]
 ) -> None:
     below = list(accumulate(buckets.counts))
     for bound, count in zip(le, below, strict=True):
-        found.add_sample(f"{found.name}_bucket", labels | {"le": bound}, count)
-    found.add_sample(f"{found.name}_count", labels, below[-1])
-    found.add_sample(f"{found.name}_sum", labels, buckets.seconds)
+        metric.add_sample(f"{metric.name}_bucket", labels | {"le": bound}, count)
+    metric.add_sample(f"{metric.name}_count", labels, below[-1])
+    metric.add_sample(f"{metric.name}_sum", labels, buckets.seconds)

@@ -1,4 +1,4 @@
-"""How much of each guest is exported: what decides the number of series."""
+"""How much is exported of each guest, which determines the number of series."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from bpfexit.model.histogram import POWERS_OF_TWO_NS
 
 OTHER = "other"
-"""The label of what has no series of its own."""
+"""The label of what has no own series."""
 
 MOST_REASONS = 64
 MOST_ADDRESSES = 32
 
-_EDGES_NS = np.array([0, *(1 << at for at in (10, 11, 12, 13, 14, 16, 18, 20, 22, 24, 27))], "u8")
-"""From 1 µs, which a fast exit takes, to 134 ms; each is a lower edge of a bucket that is kept."""
+_EDGES_NS = np.array(
+    [0, *(1 << power for power in (10, 11, 12, 13, 14, 16, 18, 20, 22, 24, 27))], "u8"
+)
+"""From 1 µs, the time of a fast exit, to 134 ms; each is a lower edge of a kernel bucket."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""The exporter: a clock of its own that reads and adds up, and what was added up, for any thread.
+"""The exporter: reads and adds up on its own clock; any thread may collect the result.
 
-Scrapes read nothing from the kernel, so they neither delay readings nor change what they find.
+Scrapes read nothing from the kernel, so they neither delay readings nor change their results.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bpfexit.run.source import Source
 
 
 class Exporter:
-    """Adds up what a source counts. Its registry may be scraped from any thread, at any time."""
+    """Adds up what a source counts. Any thread may scrape its registry at any time."""
 
     def __init__(self, describe: Describe, detail: Detail) -> None:
         self._accumulator = Accumulator(describe, detail)
@@ -42,11 +42,11 @@ class Exporter:
             note()
 
     def add(self, snapshot: Snapshot, now: float) -> None:
-        """Add an interval that ended `now`, s by a clock that never goes back."""
+        """Add an interval that ended at `now`, s of a monotonic clock."""
         with self._lock:
             self._accumulator.add(snapshot, now)
 
     def _families(self) -> tuple[Family, ...]:
-        """Return the series as they were after one and the same reading."""
+        """Return the series, all as of the same reading."""
         with self._lock:
             return self._accumulator.families()

@@ -7,10 +7,10 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 
 
 class FirstKeys(Generic[KeyT]):
-    """Knows which keys have a series of their own; one that has it keeps it for ever."""
+    """Knows which keys have their own series; such a key keeps it."""
 
     def __init__(self, most: int, shared: Callable[[KeyT], KeyT]) -> None:
-        """Keep the first `most` keys; `shared` gives the key that any other one is part of."""
+        """Keep the first `most` keys; `shared` returns the key that stands for any other one."""
         self._most = most
         self._shared = shared
         self._own: set[KeyT] = set()

@@ -1,4 +1,4 @@
-"""The series of the host: losses, what bpfexit itself costs, and which versions these are."""
+"""The series of the host: losses, the cost of bpfexit itself, and versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bpfexit.model.snapshot import Origin, Snapshot
 
 
 class HostSeries:
-    """Sums over all snapshots, whoever the guests were."""
+    """Sums over all snapshots and guests."""
 
     def __init__(self) -> None:
         self._lost: Counter[str] = Counter(asdict(Lost()))

@@ -41,6 +41,30 @@ ACCESSES = Metric(
     "Accesses to I/O ports, MMIO addresses and MSRs.",
     ("guest", "kind", "address", "access", "device"),
 )
+THREAD_CPU = Metric(
+    "bpfexit_thread_cpu_seconds_total",
+    Type.COUNTER,
+    "CPU time of the guest's threads: vcpu, iothread, vhost, or emulator for all others.",
+    ("guest", "role"),
+)
+THREAD_WAIT = Metric(
+    "bpfexit_thread_wait_seconds_total",
+    Type.COUNTER,
+    "Time for which these threads waited for a CPU.",
+    ("guest", "role"),
+)
+THROTTLED = Metric(
+    "bpfexit_throttled_seconds_total",
+    Type.COUNTER,
+    "Time for which CPU quotas of cgroups stopped the vCPU threads, added up over CPUs.",
+    ("guest",),
+)
+MEMORY = Metric(
+    "bpfexit_memory_bytes",
+    Type.GAUGE,
+    "Memory of the guest's process: resident, with hugetlb pages, or swapped.",
+    ("guest", "state"),
+)
 FINDING = Metric(
     "bpfexit_finding",
     Type.GAUGE,
@@ -87,6 +111,10 @@ METRICS: tuple[Metric, ...] = (
     VCPU_SECONDS,
     USERSPACE_EXITS,
     ACCESSES,
+    THREAD_CPU,
+    THREAD_WAIT,
+    THROTTLED,
+    MEMORY,
     FINDING,
     GUEST_INFO,
     LOST,

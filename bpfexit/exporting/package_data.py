@@ -1,4 +1,4 @@
-"""What goes with the metrics: rules for Prometheus, a dashboard for Grafana, a systemd unit."""
+"""Files that go with the metrics: rules for Prometheus, a dashboard for Grafana, a systemd unit."""
 
 from importlib.resources import files
 

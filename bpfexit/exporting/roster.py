@@ -1,4 +1,4 @@
-"""Which guests have series: from when they are first seen until some time after they ended."""
+"""Which guests have series: from when they are first seen until some time after their end."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ KEPT_S = 600.0
 
 @dataclass
 class Member:
-    """A guest that has series, under its label; `owners` are those that were counted there."""
+    """A guest that has series, under its label; `owners` are the guests counted there."""
 
     label: str
     series: GuestSeries
-    since: int  # the number of the reading that saw it first
+    since: int  # the number of the reading that first saw it
     info: tuple[str, ...] = ()
     ended_at: float | None = None
     owners: set[Owner] = field(default_factory=set)
 
 
 class Roster:
-    """The guests that have series, at most `MOST_ENDED` of them ended.
+    """The guests that have series, of which at most `MOST_ENDED` have ended.
 
-    A label is one guest's while it lives. A guest that is started again under its name goes on
-    with the series that it had.
+    A label belongs to one guest while that lives. A guest that is restarted under its name
+    continues its series.
     """
 
     def __init__(
         self, new_series: Callable[[], GuestSeries], describe: Callable[[Guest], tuple[str, ...]]
     ) -> None:
-        """`describe` gives the values of a guest's labels in `GUEST_INFO`, its name's aside."""
+        """`describe` returns the values of a guest's labels in `GUEST_INFO` after its name."""
         self._new_series = new_series
         self._describe = describe
         self._members: dict[str, Member] = {}
@@ -49,23 +49,27 @@ class Roster:
         return iter(self._members.values())
 
     def of(self, owner: Owner) -> Member | None:
-        """Return the member that a guest's counts belong to."""
+        """Return the member to which a guest's counts belong."""
         return self._of.get(owner)
 
     def update(self, snapshot: Snapshot, reading: int, now: float) -> None:
-        """Take in who is new, note who has ended, and forget who ended long ago; `now` in s."""
-        living = {Owner(each.pid, each.name) for each in snapshot.guests if not each.ended}
+        """Add new guests, note ended ones, and forget those that ended long ago; `now` in s."""
+        living = {Owner(guest.pid, guest.name) for guest in snapshot.guests if not guest.ended}
         counted = dict.fromkeys(_counted(snapshot))
         for member in self._members.values():
             alive = bool(member.owners & living)
             member.ended_at = None if alive else (member.ended_at or now)
         guest_of = known_guests(snapshot.guests)
-        for owner in dict.fromkeys(chain(sorted(living), counted)):
+        ended = (owner for owner in counted if owner not in living)
+        # The ended ones first: one that came and went leaves its label to the next of its name.
+        for owner in chain(ended, sorted(living)):
             if owner not in self._of:
                 ended_at = None if owner in living else now
                 self._join(owner, guest_of(*owner), reading, ended_at)
         self._forget(now)
-        self._forget_owners({*counted, *(Owner(each.pid, each.name) for each in snapshot.guests)})
+        self._forget_owners(
+            {*counted, *(Owner(guest.pid, guest.name) for guest in snapshot.guests)}
+        )
 
     def _join(self, owner: Owner, guest: Guest, reading: int, ended_at: float | None) -> None:
         label = next(name for name in _labels(owner) if self._is_free(name))
@@ -80,16 +84,16 @@ class Roster:
         return member is None or member.ended_at is not None
 
     def _forget(self, now: float) -> None:
-        ended = [each for each in self._members.values() if each.ended_at is not None]
-        ended.sort(key=lambda each: each.ended_at or 0)
-        late = [each for each in ended if now - (each.ended_at or 0) >= KEPT_S]
+        ended = [member for member in self._members.values() if member.ended_at is not None]
+        ended.sort(key=lambda member: member.ended_at or 0)
+        late = [member for member in ended if now - (member.ended_at or 0) >= KEPT_S]
         for member in late or ended[: max(0, len(ended) - MOST_ENDED)]:
             del self._members[member.label]
             for owner in member.owners:
                 del self._of[owner]
 
     def _forget_owners(self, known: set[Owner]) -> None:
-        """Forget processes that nothing can be counted of any more; their series stay."""
+        """Forget processes of which nothing more can be counted; their series stay."""
         for owner in self._of.keys() - known:
             self._of.pop(owner).owners.discard(owner)
 

@@ -1,4 +1,4 @@
-"""The HTTP server that Prometheus scrapes: one thread per client, and none can hold up another."""
+"""The HTTP server that Prometheus scrapes: one thread per client, so that none delays another."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     def __init__(self, family: socket.AddressFamily, address: Address) -> None:
         self.address_family = family
         self._lock = Lock()
-        self._clients: list[socket.socket] = []  # those that are being answered, in order
+        self._clients: list[socket.socket] = []  # the clients being answered, in order
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -54,7 +54,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Start a thread for a client; where too many are there, the first of them gives way."""
+        """Start a thread for a client; if there are too many, drop the first of them."""
         with self._lock:
             if len(self._clients) >= MOST_CLIENTS:
                 _hang_up(self._clients.pop(0))
@@ -62,26 +62,26 @@ class _Server(ThreadingMixIn, WSGIServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Note that a client has been answered, and hang up."""
+        """Note that a client has been answered, and close the connection."""
         with self._lock, suppress(ValueError):
             self._clients.remove(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that went away."""
+        """Report nothing about a client that went away."""
 
 
 def _hang_up(client: socket.socket) -> None:
-    """End what a client's thread waits for; that thread closes the socket."""
+    """Shut down a client's connection; its own thread closes the socket."""
     with suppress(OSError):
         client.shutdown(socket.SHUT_RDWR)
 
 
 class Listener:
-    """An address that is listened on; clients are answered from `serving` on."""
+    """An address to listen on; clients are answered from `serving` on."""
 
     def __init__(self, address: Address) -> None:
-        """Bind. Raises `BpfexitError` where that cannot be."""
+        """Bind. Raises `BpfexitError` if that is impossible."""
         try:
             family, *_ = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
             self._server = _Server(family, address)
@@ -92,12 +92,12 @@ class Listener:
 
     @property
     def address(self) -> Address:
-        """The address with the port that was bound, where 0 was asked for."""
+        """The address with the port that was bound if 0 was given."""
         return Address(*self._server.socket.getsockname()[:2])
 
     @contextmanager
     def serving(self, registry: CollectorRegistry) -> Iterator[None]:
-        """Answer clients meanwhile."""
+        """Answer clients within the context."""
         self._server.set_app(make_wsgi_app(registry))
         start_without_signals(Thread(target=self._server.serve_forever, daemon=True))
         try:
@@ -106,5 +106,5 @@ class Listener:
             self._server.shutdown()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._server.server_close()

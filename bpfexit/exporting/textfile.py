@@ -12,9 +12,9 @@ SUFFIX = ".prom"
 
 
 class TextFile:
-    """Written whole, beside its place, and then moved there: a reader never sees a part.
+    """A file that is written next to its path and then moved there: readers never see a part.
 
-    It goes when bpfexit ends, since node_exporter would report its numbers for ever.
+    It is removed when bpfexit ends, because node_exporter would continue to report it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,9 +26,9 @@ class TextFile:
         self._failure = ""
 
     def write(self, registry: CollectorRegistry) -> None:
-        """Replace the file. Raises `BpfexitError` where that fails the first time.
+        """Replace the file. Raises `BpfexitError` if that fails the first time.
 
-        Later failures, of a disk that is full, are reported once, and the exporter goes on.
+        Later failures, such as a full disk, are reported once, and the exporter continues.
         """
         try:
             write_to_textfile(str(self._path), registry)
@@ -45,6 +45,6 @@ class TextFile:
         self._failure = failure
 
     def close(self) -> None:
-        """Take the file away, if it is there."""
+        """Remove the file, if it exists."""
         with suppress(OSError):
             self._path.unlink()

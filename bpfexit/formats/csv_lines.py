@@ -1,4 +1,4 @@
-"""Lines of comma-separated values that no spreadsheet takes for anything but values."""
+"""Lines of comma-separated values, safe to open in a spreadsheet."""
 
 import csv
 import io
@@ -11,10 +11,10 @@ _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def csv_line(values: Iterable[str | float | None]) -> str:
-    """Return a line with its newline; what is not known (None) is empty.
+    """Return a line with its newline; None gives an empty cell.
 
-    Of a text, characters that are not visible are escaped, and one that a spreadsheet would
-    evaluate as a formula has an apostrophe before it.
+    In a text, invisible characters are escaped, and an apostrophe precedes what a spreadsheet would
+    evaluate as a formula.
     """
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(map(_cell, values))

@@ -26,14 +26,14 @@ def named(name: AddressName | None) -> dict[str, str | None]:
 
 def with_paths(distributions: Sequence[Distribution]) -> Iterator[tuple[Path, Distribution]]:
     """Yield each with its path; guests or vCPUs that share a name get a distinguishing number."""
-    keys = {_vcpu_key(each.labels) for each in distributions}
+    keys = {_vcpu_key(distribution.labels) for distribution in distributions}
     vms = Counter(vm for vm, _ in {key[:2] for key in keys})
     vcpus = Counter(key[:3] for key in keys)
     seen: Counter[Path] = Counter()
-    for each in distributions:
-        path = _path(each, vms, vcpus)
+    for distribution in distributions:
+        path = _path(distribution, vms, vcpus)
         seen[path] += 1
-        yield _unique(path, seen[path]), each
+        yield _unique(path, seen[path]), distribution
 
 
 def _vcpu_key(labels: Labels) -> tuple[str | int | None, ...]:
@@ -41,11 +41,11 @@ def _vcpu_key(labels: Labels) -> tuple[str | int | None, ...]:
 
 
 def _path(
-    each: Distribution,
+    distribution: Distribution,
     vms: Counter[str | int | None],
     vcpus: Counter[tuple[str | int | None, ...]],
 ) -> Path:
-    labels = each.labels
+    labels = distribution.labels
     words = []
     if "vm" in labels:
         shared = vms[labels["vm"]] > 1
@@ -55,10 +55,12 @@ def _path(
         alone = labels["vcpu"] is not None and vcpus[_vcpu_key(labels)[:3]] == 1
         number = "" if labels["vcpu"] is None else f"vCPU {labels['vcpu']} "
         words.append(f"{number}tid {labels['tid']}" if not alone else number.strip())
+    if "class" in labels:
+        words.append(str(labels["class"]))
     if "reason" in labels:
         words.append(printable(str(labels["reason"] or "")) or "unknown")
     if labels.get("kind") is not None:
-        name = f" ({printable(each.name.marked)})" if each.name else ""
+        name = f" ({printable(distribution.name.marked)})" if distribution.name else ""
         words.append(_access(labels) + name)
     return tuple(words)
 
@@ -66,7 +68,7 @@ def _path(
 def _access(labels: Labels) -> str:
     kind, number = str(labels["kind"]), labels["address"]
     assert isinstance(number, int)  # noqa: S101 - a kind comes with an address
-    return f"{KIND_OF_NAME[kind].written(number)} {labels['access']}"
+    return f"{KIND_OF_NAME[kind].written(number)} {labels['access'] or ''}".rstrip()
 
 
 def _unique(path: Path, number: int) -> Path:

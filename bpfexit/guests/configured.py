@@ -30,7 +30,7 @@ def configured_uuid(guest: Guest, arguments: tuple[str, ...]) -> str | None:
     if guest.vmm == "qemu":
         values = [*option_values(arguments, "-uuid", "--uuid")]
     elif guest.vmm == "cloud-hypervisor":
-        values = [_property(each, "uuid") for each in option_values(arguments, "--platform")]
+        values = [_property(value, "uuid") for value in option_values(arguments, "--platform")]
     else:
         values = []
     uuid = values[-1].lower() if values else ""
@@ -48,8 +48,8 @@ def _size(value: str) -> str:
 
 def _property(value: str, key: str) -> str:
     """Return the last TEXT of `key=TEXT` in a list separated by commas; "" if there is none."""
-    found = [part for part in value.split(",") if part.startswith(f"{key}=")]
-    return found[-1].removeprefix(f"{key}=") if found else ""
+    settings = [part for part in value.split(",") if part.startswith(f"{key}=")]
+    return settings[-1].removeprefix(f"{key}=") if settings else ""
 
 
 def _bytes(text: str, default_unit: str) -> int | None:

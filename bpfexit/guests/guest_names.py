@@ -1,7 +1,7 @@
-"""Names of guests, from what their processes are started with: a chain of readers.
+"""Names of guests, from the command lines and cgroups of their processes.
 
-Each reader takes a process and a root path and returns the name, or "" when it
-finds none. A name is the guest owner's text: not to be trusted.
+Each reader takes a PID and a root path and returns the name, or "" if it finds none. A name is text
+of the guest's owner and is not trusted.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bpfexit.host.processes import Process, command_line, process, program_name
 
 NAME_LIMIT = 256
-"""Characters of a name that are kept: it is written with every row. The rest is an ellipsis."""
+"""Maximum characters of a name, which is in every row; a longer name ends in an ellipsis."""
 
 Reader = Callable[[int, Path], str]
 
@@ -22,11 +22,11 @@ _VMMS = {"qemu": "qemu", "kvm": "qemu"} | {
 }
 _KUBEVIRT = frozenset({"virt-launcher-monitor", "virt-launcher"})
 _ANCESTORS = 16
-"""KubeVirt's launcher is QEMU's parent, or that of the libvirt that started it."""
+"""Generations above QEMU: KubeVirt's launcher is its parent, or its libvirt's."""
 
 
 def guest_name(pid: int, root: Path = Path("/")) -> tuple[str, str]:
-    """Return a guest's name and the reader that found it; `pid:N` and "" when none did."""
+    """Return a guest's name and the reader that found it; `pid:N` and "" if none did."""
     for reader, read in READERS.items():
         name = read(pid, root)
         if name.strip():
@@ -35,13 +35,13 @@ def guest_name(pid: int, root: Path = Path("/")) -> tuple[str, str]:
 
 
 def guest_vmm(pid: int, root: Path = Path("/")) -> str:
-    """Return the program that runs a guest: `qemu`, another one known here, or ""."""
+    """Return the program that runs a guest: `qemu`, another known one, or ""."""
     name = program_name(command_line(pid, root))
     return next((vmm for part, vmm in _VMMS.items() if part in name), "")
 
 
 def qemu_name(pid: int, root: Path) -> str:
-    """Read QEMU's `-name [guest=]NAME[,option=...]`, in which a comma is written twice."""
+    """Read QEMU's `-name [guest=]NAME[,option=...]`; a comma in NAME is doubled."""
     value = _option(command_line(pid, root), "-name", "--name")
     parts = value.replace(",,", "\0").split(",")
     named = [part.removeprefix("guest=") for part in parts if part.startswith("guest=")]
@@ -50,7 +50,7 @@ def qemu_name(pid: int, root: Path) -> str:
 
 
 def own_name(pid: int, root: Path) -> str:
-    """Read `--name` of `bpfexit testguest`, which Python runs as a script or by `-m`."""
+    """Read `--name` of `bpfexit testguest`, run as a script or with `python -m`."""
     arguments = command_line(pid, root)
     for program, command in pairwise(arguments[1:4]):
         if (program_name((program,)), command) == ("bpfexit", "testguest"):
@@ -78,13 +78,13 @@ def libvirt_name(pid: int, root: Path) -> str:
 
 
 def _machine(part: str) -> str:
-    """Return the guest that a folder of the cgroup file system is for; "" for any other."""
+    """Return the guest of a folder in the cgroup file system; "" for any other folder."""
     if scope := _SCOPE.fullmatch(part):
-        found = _MACHINE.fullmatch(_unescaped(scope[1]))
-        return found[1] if found else ""
+        machine = _MACHINE.fullmatch(_unescaped(scope[1]))
+        return machine[1] if machine else ""
     if folder := _FOLDER.fullmatch(part):
-        found = _MACHINE.fullmatch(folder[1])
-        return found[1] if found else folder[1]
+        machine = _MACHINE.fullmatch(folder[1])
+        return machine[1] if machine else folder[1]
     return ""
 
 
@@ -92,21 +92,21 @@ def _unescaped(unit: str) -> str:
     r"""Undo systemd's escapes: `-` stands for `/`, `\x2d` for the byte."""
     raw = re.sub(
         rb"\\x([0-9a-f]{2})",
-        lambda found: bytes([int(found[1], 16)]),
+        lambda match: bytes([int(match[1], 16)]),
         unit.replace("-", "/").encode(),
     )
     return raw.decode(errors="replace")
 
 
 class Launcher(NamedTuple):
-    """The process of KubeVirt that a guest was started by."""
+    """The process of KubeVirt that started a guest."""
 
     pid: int
     arguments: tuple[str, ...]
 
 
 def kubevirt_launcher(pid: int, root: Path) -> Launcher | None:
-    """Find the KubeVirt launcher above a process; None where there is none in sight."""
+    """Return the KubeVirt launcher above a process; None if none is visible."""
     for _ in range(_ANCESTORS):
         arguments = command_line(pid, root)
         if any(program_name((argument,)) in _KUBEVIRT for argument in arguments):
@@ -121,7 +121,7 @@ def kubevirt_launcher(pid: int, root: Path) -> Launcher | None:
 def kubevirt_name(pid: int, root: Path) -> str:
     """Read `--namespace` and `--name` of the KubeVirt launcher above: `namespace_name`.
 
-    That is the domain's name in KubeVirt's own libvirt, too.
+    KubeVirt's own libvirt gives the domain the same name.
     """
     launcher = kubevirt_launcher(pid, root)
     if launcher is None:
@@ -133,7 +133,7 @@ def kubevirt_name(pid: int, root: Path) -> str:
 def _in_sight(pid: int, root: Path) -> Process | None:
     try:
         return process(pid, root)
-    except OSError:  # another user's, where /proc is mounted with hidepid=1
+    except OSError:  # another user's process, and /proc is mounted with hidepid=1
         return None
 
 
@@ -145,15 +145,14 @@ def firecracker_name(pid: int, root: Path) -> str:
 
 _GENERIC = re.compile(r"(?:api|ch|clh|ch-api|clh-api|cloud-hypervisor|vmm)", re.IGNORECASE)
 _DEEP = 4
-"""From `/run/vc/vm/NAME` on, a folder is a guest's own."""
+"""A folder with more parts than `/run/vc/vm` has belongs to one guest."""
 
 
 def cloud_hypervisor_name(pid: int, root: Path) -> str:
-    """Read what Cloud Hypervisor's guest is told apart by, as it has no option for a name.
+    """Read what identifies a guest of Cloud Hypervisor, which has no option for a name.
 
-    That is the API socket, `--api-socket [path=]…/NAME.sock`; where every guest's
-    is called the same, the folder of its own; else `--platform serial_number=…`
-    or `uuid=…`.
+    That is the API socket, `--api-socket [path=]…/NAME.sock`, or its folder if the name of the
+    socket is a generic one; otherwise `--platform serial_number=…` or `uuid=…`.
     """
     arguments = command_line(pid, root)
     if "cloud-hypervisor" not in program_name(arguments):
@@ -178,7 +177,7 @@ def _of_platform(value: str) -> str:
 
 
 def _option(arguments: tuple[str, ...], *names: str) -> str:
-    """Return the value of the first of these options; "" when none is there."""
+    """Return the value of the first of these options; "" if none is given."""
     return next(option_values(arguments, *names), "")
 
 
@@ -198,4 +197,4 @@ READERS: dict[str, Reader] = {
     "firecracker": firecracker_name,
     "cloud-hypervisor": cloud_hypervisor_name,
 }
-"""In the order in which they are asked."""
+"""The readers, in their order."""

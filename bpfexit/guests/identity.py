@@ -1,4 +1,4 @@
-"""What other exporters know a guest by: its UUID, its libvirt domain, its KubeVirt pod."""
+"""The names by which other exporters know a guest: UUID, libvirt domain, KubeVirt pod."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bpfexit.host.processes import command_line, environment
 from bpfexit.model.guest import Guest
 
 _POD = "POD_NAME"
-"""The variable in which KubeVirt gives the launcher the name of its pod."""
+"""The variable in which KubeVirt passes the pod's name to the launcher."""
 
 
 class GuestIdentity(NamedTuple):
-    """Names of one guest, "" where it has none. All of it is the owner's text: not to be trusted.
+    """Names of a guest; "" if it has none. All are text of the owner and not trusted.
 
-    `domain` is libvirt's name of it, which libvirt_exporter and KubeVirt report, too.
+    `domain` is libvirt's name, which libvirt_exporter and KubeVirt report, too.
     """
 
     uuid: str = ""
@@ -32,7 +32,7 @@ class GuestIdentity(NamedTuple):
 
 
 def guest_identity(guest: Guest, root: Path = Path("/")) -> GuestIdentity:
-    """Read what a guest's process, and the launcher above it, are started with."""
+    """Read the names from what started a guest's process and the launcher above it."""
     pid = guest.pid
     uuid = configured_uuid(guest, command_line(pid, root)) or ""
     launcher = kubevirt_launcher(pid, root)

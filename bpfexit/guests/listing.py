@@ -43,7 +43,7 @@ def list_guests(root: Path = Path("/")) -> Listing:
             vcpus[pid] = _number_of_vcpus(links)
     guests = guests_of(vcpus, root)
     uptime_s = _uptime_s(root)
-    running = (_running(each, vcpus[each.pid], uptime_s, root) for each in guests)
+    running = (_running(guest, vcpus[guest.pid], uptime_s, root) for guest in guests)
     return Listing(tuple(sorted(filter(None, running), key=_order)), not_examined)
 
 

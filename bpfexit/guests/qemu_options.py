@@ -43,11 +43,11 @@ _NETDEV = re.compile("model|vhost")
 
 def qemu_options(pid: int, root: Path = Path("/")) -> Options:
     """Return (option without its dashes, value) in order; the text is not trusted."""
-    found = list(_pairs(list(command_line(pid, root)[1:])))
-    cut = [(name, _cut(value)) for name, value in found[:MOST]]
+    pairs = list(_pairs(list(command_line(pid, root)[1:])))
+    cut = [(name, _cut(value)) for name, value in pairs[:MOST]]
     lengths = accumulate(len(value) for _, value in cut)
     kept = [pair for pair, until in zip(cut, lengths, strict=True) if until <= MOST_CHARACTERS]
-    return tuple(kept + [CUT] * (len(found) > len(kept)))
+    return tuple(kept + [CUT] * (len(pairs) > len(kept)))
 
 
 def _cut(value: str) -> str:
@@ -56,16 +56,16 @@ def _cut(value: str) -> str:
 
 def _pairs(arguments: list[str]) -> Iterator[tuple[str, str]]:
     """Yield the options that are kept, with the kept parts of their values."""
-    at = 0
-    while at < len(arguments):
-        name = _name(arguments[at])
-        at += 1
+    index = 0
+    while index < len(arguments):
+        name = _name(arguments[index])
+        index += 1
         if name in _FLAGS:
             yield name, ""
-        elif name and at < len(arguments) and (name in _VALUES or not _name(arguments[at])):
+        elif name and index < len(arguments) and (name in _VALUES or not _name(arguments[index])):
             if name in _VALUES:
-                yield _ALIASES.get(name, name), _VALUES[name](arguments[at])
-            at += 1
+                yield _ALIASES.get(name, name), _VALUES[name](arguments[index])
+            index += 1
 
 
 def _name(argument: str) -> str:
@@ -128,7 +128,7 @@ def _flat(value: str) -> str:
     except (ValueError, RecursionError):
         return ""
     first = [str(properties.pop(key)) for key in ("driver", "type") if key in properties][:1]
-    return ",".join(first + [f"{key}={_text(each)}" for key, each in properties.items()])
+    return ",".join(first + [f"{key}={_text(item)}" for key, item in properties.items()])
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Running a program that may hang, or print without end: its time and its output have one."""
+"""Run a program that may hang or print without end, within limits of time and output."""
 
 import os
 import selectors
@@ -17,7 +17,7 @@ _PIECE = 1 << 16
 
 @dataclass(frozen=True)
 class Done:
-    """How a program ended, and all that it printed."""
+    """The exit status of a program and all its output."""
 
     code: int
     output: bytes
@@ -34,11 +34,11 @@ def bounded_run(
     data: bytes = b"",
     cwd: str | None = None,
 ) -> Done:
-    """Run a program in a session of its own: Ctrl-C does not reach it. Its stdin has `data`.
+    """Run a program in its own session, which Ctrl-C does not reach; `data` is its stdin.
 
-    It is killed, with the children that stay in its session, when it is not done in time,
-    prints too much or is cancelled. Raises `OSError` when it cannot be run, `TimeoutError`,
-    `OverflowError` for more than `most` bytes of either stream, and `CancelledError`.
+    It is killed, with the children in its session, after `timeout_s` s, when stdout or stderr
+    exceeds `most` bytes, or when it is cancelled. Raises `OSError` if it cannot be started,
+    `TimeoutError`, `OverflowError` and `CancelledError`.
     """
     end = time.monotonic() + timeout_s
     with (
@@ -52,7 +52,7 @@ def bounded_run(
 
 @contextmanager
 def _input(data: bytes) -> Iterator[int]:
-    """Yield a descriptor to read this from: no /dev/null is needed, and no writer for a pipe."""
+    """Yield a descriptor to read the data from: no /dev/null and no writer is needed."""
     with os.fdopen(os.memfd_create("stdin"), "w+b") as file:
         file.write(data)
         file.seek(0)
@@ -71,15 +71,15 @@ def _started(
         try:
             yield process
         finally:
-            if process.returncode is None:  # so its number is not another one's yet
+            if process.returncode is None:  # so its PID is still its own
                 os.killpg(process.pid, signal.SIGKILL)
 
 
 def _read(
     process: subprocess.Popen[bytes], cancelled: int, end: float, most: int
 ) -> tuple[bytes, bytes]:
-    """Return what a program prints until it closes both streams and ends."""
-    streams: list[IO[bytes]] = [each for each in (process.stdout, process.stderr) if each]
+    """Return stdout and stderr of a program, read until it has closed both and ended."""
+    streams: list[IO[bytes]] = [pipe for pipe in (process.stdout, process.stderr) if pipe]
     texts = {stream.fileno(): bytearray() for stream in streams}
     ended = os.pidfd_open(process.pid)
     try:
@@ -97,7 +97,7 @@ def _read(
 
 
 def _ready(selector: selectors.BaseSelector, cancelled: int, end: float) -> list[int]:
-    """Wait for what can be read. Raises `TimeoutError` and `CancelledError`."""
+    """Return the readable descriptors. Raises `TimeoutError` and `CancelledError`."""
     ready = [key.fd for key, _ in selector.select(max(0, end - time.monotonic()))]
     if cancelled in ready:
         raise CancelledError
@@ -107,7 +107,7 @@ def _ready(selector: selectors.BaseSelector, cancelled: int, end: float) -> list
 
 
 def _is_last(fd: int, text: bytearray, most: int) -> bool:
-    """Add what can be read; return whether that is the end. Raises `OverflowError`."""
+    """Append what can be read; return whether the stream has ended. Raises `OverflowError`."""
     piece = os.read(fd, _PIECE)
     text += piece
     if len(text) > most:

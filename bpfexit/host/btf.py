@@ -1,7 +1,7 @@
-"""Where members lie in the kernel's structs, from the kernel's own type information (BTF).
+"""Offsets of members in the kernel's structs, from its type information (BTF).
 
-A search for one struct, instead of a walk over all of some hundred thousand
-types: https://docs.kernel.org/bpf/btf.html describes the format.
+One struct is searched for, because parsing all of some hundred thousand types is slow.
+https://docs.kernel.org/bpf/btf.html describes the format.
 """
 
 import struct
@@ -18,10 +18,10 @@ KERNEL = "vmlinux"
 
 
 class Types:
-    """The types of the kernel and of one of its modules, whose strings continue the kernel's."""
+    """The types of the kernel and of one module, whose strings continue the kernel's."""
 
     def __init__(self, blobs: Iterable[bytes] = ()) -> None:
-        """Take what is in the files of BTF, the kernel's first."""
+        """Take the contents of BTF files, the kernel's first."""
         self._types: list[tuple[bytes, int]] = []
         self._strings = b""
         for blob in blobs:
@@ -33,9 +33,9 @@ class Types:
             self._strings += blob[header + strings_at : header + strings_at + strings_len]
 
     def offset(self, *path: tuple[str, str]) -> int | None:
-        """Return the offset in bytes at the end of a path; None where it is not found.
+        """Return the offset in bytes at the end of a path; None if it is not found.
 
-        A path's steps are a struct and its member, which in turn is the next step's struct.
+        A step of the path is a struct and its member; the member is the struct of the next step.
         """
         total = 0
         for struct_name, member in path:
@@ -53,28 +53,28 @@ class Types:
         return None
 
     def _search(self, types: bytes, strings_from: int, name: str, member: str) -> int | None:
-        """Look for a struct type record by its name's offset, at each place it may be."""
+        """Search for the type record of a struct, which begins with the offset of its name."""
         start = max(0, strings_from - 1)
         at_name = self._strings.find(b"\0" + name.encode() + b"\0", start) + 1
         if not at_name:
             return None
         needle = struct.pack("<I", at_name)
-        place = types.find(needle)
-        while place >= 0:
-            if place % 4 == 0:
-                offset = self._member_of(types, place, member)
+        position = types.find(needle)
+        while position >= 0:
+            if position % 4 == 0:
+                offset = self._member_of(types, position, member)
                 if offset is not None:
                     return offset
-            place = types.find(needle, place + 1)
+            position = types.find(needle, position + 1)
         return None
 
-    def _member_of(self, types: bytes, place: int, member: str) -> int | None:
-        if place + _TYPE.size > len(types):
+    def _member_of(self, types: bytes, offset: int, member: str) -> int | None:
+        if offset + _TYPE.size > len(types):
             return None
-        _, info, _ = _TYPE.unpack_from(types, place)
+        _, info, _ = _TYPE.unpack_from(types, offset)
         if (info >> 24) & 0x1F != _KIND_STRUCT:
             return None
-        first, count = place + _TYPE.size, info & 0xFFFF
+        first, count = offset + _TYPE.size, info & 0xFFFF
         if first + count * _MEMBER.size > len(types):
             return None
         for name_at, _, bits in _MEMBER.iter_unpack(types[first : first + count * _MEMBER.size]):
@@ -92,12 +92,12 @@ def types_of(module: str, root: Path = Path("/")) -> Types:
 
 
 def path(name: str = KERNEL, root: Path = Path("/")) -> Path:
-    """Return where the types of the kernel are, or of a module."""
+    """Return the path of the types of the kernel or of a module."""
     return root / "sys/kernel/btf" / name
 
 
 def _read(file: Path) -> bytes:
-    """Return a BTF file's bytes; none when it is missing or not BTF. Raises `OSError`."""
+    """Return the bytes of a BTF file; none if it is missing or not BTF. Raises `OSError`."""
     try:
         blob = file.read_bytes()
     except FileNotFoundError:

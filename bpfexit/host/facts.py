@@ -1,4 +1,4 @@
-"""What is known of this host that bears on its guests' exits."""
+"""Facts about this host that affect its guests' exits."""
 
 import re
 from pathlib import Path
@@ -11,20 +11,21 @@ _VMX_FLAGS = re.compile(r"^vmx flags\s*:(.*)", re.MULTILINE)
 _CHOSEN = re.compile(r"\[(\w+)\]")
 _SPLIT_LOCK = re.compile(r"(?:^|\s)split_lock_detect=(\w+)")
 _SWAP = re.compile(r"^(Swap\w+):\s*([0-9]{1,18}) kB", re.MULTILINE | re.ASCII)
-_CPU_BYTES = 16384  # enough for the first CPU; each of a thousand says the same
+_CPU_BYTES = 16384  # enough for the first CPU; all CPUs have the same flags
 
 _SYSCTLS = ("kernel.numa_balancing", "kernel.split_lock_mitigate")
+_KSM = "sys/kernel/mm/ksm/run"
 _GOVERNOR = "sys/devices/system/cpu/cpuidle/current_governor"
 
 CPU_FLAGS = frozenset(
     ("avic", "x2avic", "vnmi", "svm", "vmx", "hypervisor", "split_lock_detect", "bus_lock_detect")
 )
-"""The flags that rules ask for; a CPU has some 150."""
+"""CPU flags that rules look for, of some 150."""
 VMX_FLAGS = frozenset(("apicv", "vapic_reg", "vid", "posted_intr", "ple", "ipi_virt", "pml"))
 
 
 def host_facts(root: Path = Path("/")) -> HostFacts:
-    """Read what can be read; the rest stays empty, which means that it is not known."""
+    """Return the facts that can be read; the others stay empty, which means unknown."""
     cpuinfo = _text(root / "proc/cpuinfo")
     model = _MODEL.search(cpuinfo)
     hugepages = _CHOSEN.search(_text(root / "sys/kernel/mm/transparent_hugepage/enabled"))
@@ -45,17 +46,20 @@ def host_facts(root: Path = Path("/")) -> HostFacts:
 
 
 def _settings(root: Path) -> dict[str, str]:
-    """Return those that can be read, by name."""
-    found = {name: _text(root / "proc/sys" / name.replace(".", "/")).strip() for name in _SYSCTLS}
+    """Return the settings that can be read, by name."""
+    settings = {
+        name: _text(root / "proc/sys" / name.replace(".", "/")).strip() for name in _SYSCTLS
+    }
     governor = _text(root / f"{_GOVERNOR}_ro") or _text(root / _GOVERNOR)
-    found["cpuidle.governor"] = governor.strip()
+    settings["cpuidle.governor"] = governor.strip()
+    settings["ksm.run"] = _text(root / _KSM).strip()
     chosen = _SPLIT_LOCK.search(_text(root / "proc/cmdline"))
-    found["split_lock_detect"] = chosen[1] if chosen else ""
-    return {name: value for name, value in found.items() if value}
+    settings["split_lock_detect"] = chosen[1] if chosen else ""
+    return {name: value for name, value in settings.items() if value}
 
 
 def _flags(cpuinfo: str) -> tuple[str, ...] | None:
-    """Return the flags that matter here, in order; None where there is no list of flags."""
+    """Return the CPU flags that matter here, in order; None if the kernel lists no flags."""
     flags, vmx = _FLAGS.search(cpuinfo), _VMX_FLAGS.search(cpuinfo)
     if flags is None:
         return None
@@ -65,18 +69,20 @@ def _flags(cpuinfo: str) -> tuple[str, ...] | None:
 
 
 def _parameters(modules: Path) -> list[tuple[str, str]]:
-    """Return what may be read: some parameters are for writing alone."""
-    found = sorted(modules.glob("kvm*/parameters/*"))
-    return [(f"{path.parts[-3]}.{path.name}", _text(path).strip()) for path in found]
+    """Return the parameters of the KVM modules that may be read, as `module.parameter`."""
+    files = sorted(modules.glob("kvm*/parameters/*"))
+    return [(f"{path.parts[-3]}.{path.name}", _text(path).strip()) for path in files]
 
 
 def _number_of_cpus(ranges: str) -> int:
-    """Add up the kernel's list of CPUs, `0-3,8`; 0 for what is none."""
+    """Return the number of CPUs in a list such as `0-3,8`; 0 for any other text."""
     try:
-        ends = [[int(end) for end in each.split("-")] for each in ranges.strip().split(",")]
+        ends = [
+            [int(end) for end in cpu_range.split("-")] for cpu_range in ranges.strip().split(",")
+        ]
     except ValueError:
         return 0
-    return sum(each[-1] - each[0] + 1 for each in ends)
+    return sum(end[-1] - end[0] + 1 for end in ends)
 
 
 def _text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Which kernel this host runs, and what follows from its release."""
+"""The kernel release of this host, and what follows from it."""
 
 import re
 from pathlib import Path
@@ -20,9 +20,9 @@ def release_text(root: Path = Path("/")) -> str:
 
 
 def release(root: Path = Path("/")) -> tuple[int, int]:
-    """Return the release's first two numbers; high ones, which pass all checks, if unknown."""
-    found = re.match(r"(\d+)\.(\d+)", release_text(root))
-    return (int(found[1]), int(found[2])) if found else (999, 0)
+    """Return the first two numbers of the release; if unknown, high ones that pass all checks."""
+    match = re.match(r"(\d+)\.(\d+)", release_text(root))
+    return (int(match[1]), int(match[2])) if match else (999, 0)
 
 
 def preempts_raw_tracepoints(root: Path = Path("/")) -> bool:

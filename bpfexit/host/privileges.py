@@ -4,24 +4,23 @@ import os
 import resource
 from pathlib import Path
 
+from bpfexit.host.capabilities import CAPABILITIES
 from bpfexit.host.check import Check, Status
 
-# Bits in the capability sets, from linux/capability.h. CAP_PERFMON and CAP_BPF
-# are new in Linux 5.8; before, CAP_SYS_ADMIN stood for both, and still does.
-_CAP_DAC_OVERRIDE = 1
-_CAP_SYS_ADMIN = 21
-_CAP_SYS_RESOURCE = 24
-_NEEDED = {"CAP_PERFMON": 38, "CAP_BPF": 39}
+_CAP_SYS_ADMIN = CAPABILITIES["CAP_SYS_ADMIN"]
+_CAP_SYS_RESOURCE = CAPABILITIES["CAP_SYS_RESOURCE"]
+# New in Linux 5.8; before, CAP_SYS_ADMIN stood for both, and still does.
+_NEEDED = {name: CAPABILITIES[name] for name in ("CAP_PERFMON", "CAP_BPF")}
 
 _OPTIONAL = (
     (
         "CAP_DAC_READ_SEARCH",
-        (2, _CAP_DAC_OVERRIDE),
-        "tracefs cannot be read where it is root's alone, as it is by default",
+        (CAPABILITIES["CAP_DAC_READ_SEARCH"], CAPABILITIES["CAP_DAC_OVERRIDE"]),
+        "tracefs cannot be read if only root may, which is the default",
     ),
     (
         "CAP_SYS_PTRACE",
-        (19,),
+        (CAPABILITIES["CAP_SYS_PTRACE"],),
         "whether another user's process runs a guest is unknown until it takes exits, "
         "and an exec in it goes unnoticed",
     ),
@@ -31,26 +30,26 @@ _OPTIONAL = (
         "tracefs cannot be mounted and the cost of the BPF programs cannot be measured",
     ),
 )
-"""Capability, the bits of which one is enough, and what its lack costs."""
+"""Capability, its bits, of which one is enough, and the cost of its absence."""
 
 _SMALLEST = (
     "run bpfexit as root, or with CAP_BPF (maps and programs), CAP_PERFMON (tracepoints) "
     "and CAP_DAC_READ_SEARCH (tracefs)"
 )
 
-# The inode numbers of the first namespaces never change: linux/proc_ns.h.
+# The inode numbers of the first namespaces are fixed: linux/proc_ns.h.
 _FIRST_USER_NAMESPACE = "user:[4026531837]"
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"
 
 _OPEN_FILES = 64
-"""Some 40 are open at once: maps, programs, attachments; the rest is for --qmp and the like."""
+"""Some 40 are open at once: maps, programs, attachments; --qmp needs the rest."""
 
 _LOCKED_BYTES = 64 << 20
-"""Several times what the maps take with room for the usual number of rows."""
+"""Several times what the maps take with the default number of rows."""
 
 
 def open_files() -> Check:
-    """Check the limit on open files; it is asked without opening one."""
+    """Check the limit on open files."""
     name = "open files"
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY or limit >= _OPEN_FILES:
@@ -64,7 +63,7 @@ def open_files() -> Check:
 
 
 def capabilities(root: Path = Path("/")) -> Check:
-    """Check for what loading the programs takes: CAP_BPF, and CAP_PERFMON for tracing."""
+    """Check for the capabilities that loading takes: CAP_BPF, and CAP_PERFMON for tracing."""
     name = "capabilities"
     if _namespace(root, "user") not in ("", _FIRST_USER_NAMESPACE):
         return Check(
@@ -87,7 +86,7 @@ def capabilities(root: Path = Path("/")) -> Check:
 
 
 def optional_capabilities(root: Path = Path("/")) -> list[Check]:
-    """Check for what bpfexit runs without: what the lack of each costs."""
+    """Check for the optional capabilities, and report what is lost without each."""
     held = _effective(root)
     return [
         Check(name, Status.OK, "held")
@@ -98,7 +97,7 @@ def optional_capabilities(root: Path = Path("/")) -> list[Check]:
 
 
 def process_ids(root: Path = Path("/")) -> Check:
-    """Check that process ids mean here what they mean to the kernel, whose ids BPF gives."""
+    """Check that PIDs here are the kernel's, because BPF reports the kernel's."""
     name = "process ids"
     if _namespace(root, "pid") in ("", _FIRST_PID_NAMESPACE):
         return Check(name, Status.OK, "the host's")
@@ -125,7 +124,7 @@ def locked_memory(root: Path = Path("/")) -> Check:
 
 
 def _namespace(root: Path, kind: str) -> str:
-    """Return a name such as `pid:[4026531836]`; an empty one when the kernel does not tell."""
+    """Return the name of a namespace, such as `pid:[4026531836]`; "" if it cannot be read."""
     try:
         return os.readlink(root / "proc/self/ns" / kind)
     except OSError:
@@ -151,7 +150,7 @@ def _own_status(root: Path) -> dict[str, str]:
 
 
 def _locked_limit(root: Path) -> int | None:
-    """Return the soft limit in bytes; None when there is none."""
+    """Return the soft limit in bytes; None without a limit."""
     try:
         text = (root / "proc/self/limits").read_text()
     except OSError:

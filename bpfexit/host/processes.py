@@ -16,6 +16,8 @@ _TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
 _STATE, _PARENT, _THREADS, _STARTED = 0, 1, 17, 19
 _CODE, _STACK, _ARGUMENTS = 23, 25, 45  # their addresses change with an `exec`
 _ENDED = (b"Z", b"X")
+_STAT = 4096
+"""Bytes of a line that has some 50 numbers."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ def process(pid: int, root: Path = Path("/")) -> Process | None:
     Raises `OSError` if the process exists and cannot be read.
     """
     try:
-        stat = (root / "proc" / str(pid) / "stat").read_bytes()
+        with open(f"{root}/proc/{pid}/stat", "rb", buffering=0) as file:
+            stat = file.read(_STAT)
     except (FileNotFoundError, ProcessLookupError):  # ESRCH: it ended while it was read
         return None
     fields = stat[stat.rfind(b")") + 1 :].split()  # the name before may contain anything
@@ -56,7 +59,7 @@ def process(pid: int, root: Path = Path("/")) -> Process | None:
 
 
 def _chosen(fields: list[bytes]) -> list[bytes]:
-    return [fields[at] for at in (_PARENT, _THREADS, _STARTED, _CODE, _STACK, _ARGUMENTS)]
+    return [fields[index] for index in (_PARENT, _THREADS, _STARTED, _CODE, _STACK, _ARGUMENTS)]
 
 
 def process_list(root: Path = Path("/")) -> list[int]:
@@ -98,13 +101,13 @@ def command_line(pid: int, root: Path = Path("/")) -> tuple[str, ...]:
 
 
 def environment(pid: int, root: Path = Path("/")) -> dict[str, str]:
-    """Return the variables a process was started with; none when it may not be looked into."""
-    pairs = (each.partition("=") for each in _texts(root / "proc" / str(pid) / "environ"))
+    """Return the variables a process was started with; none if they may not be read."""
+    pairs = (variable.partition("=") for variable in _texts(root / "proc" / str(pid) / "environ"))
     return {name: value for name, _, value in pairs}
 
 
 def _texts(path: Path) -> tuple[str, ...]:
-    """Return the texts of a file that ends each with a zero byte; none where it is not readable."""
+    """Return the texts in a file, each ended by a zero byte; none if it cannot be read."""
     try:
         with path.open("rb") as file:
             raw = file.read(COMMAND_LIMIT)

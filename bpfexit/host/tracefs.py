@@ -1,4 +1,4 @@
-"""The kernel's tracing file system: where it is mounted, and what its event files say."""
+"""The kernel's tracing file system: its mount point, and its files about events."""
 
 import ctypes
 import os
@@ -6,40 +6,42 @@ import re
 from pathlib import Path
 
 MOUNT_POINT = "sys/kernel/tracing"
-"""Where it belongs since Linux 4.1."""
+"""The mount point since Linux 4.1."""
 
-_FIELD = re.compile(r"^\s*field:.*?(\w+)(?:\[\d*\])?;\s*offset:(\d+);", re.MULTILINE)
+_FIELD = re.compile(
+    r"^\s*field:.*?(\w+)(?:\[\d*\])?;\s*offset:(\d+);(?:\s*size:(\d+);)?", re.MULTILINE
+)
 
 
 def find(root: Path = Path("/")) -> Path | None:
-    """Return the mount point below `root`; None when it is not mounted."""
-    # os.path, because Path.is_dir() raises where the folder may not be searched.
-    for place in (root / MOUNT_POINT, root / "sys/kernel/debug/tracing"):
-        if os.path.isdir(place / "events"):
-            return place
+    """Return the mount point below `root`; None if it is not mounted."""
+    # os.path, because Path.is_dir() raises if the folder may not be searched.
+    for folder in (root / MOUNT_POINT, root / "sys/kernel/debug/tracing"):
+        if os.path.isdir(folder / "events"):
+            return folder
     return None
 
 
 def is_hidden(root: Path = Path("/")) -> bool:
-    """Say whether this process may not look into its place: it is root's alone (mode 0700)."""
-    place = root / MOUNT_POINT
-    return os.path.isdir(place) and not os.access(place, os.R_OK | os.X_OK)
+    """Return whether this process may not look into the mount point (root's, mode 0700)."""
+    folder = root / MOUNT_POINT
+    return os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK)
 
 
 def mount(root: Path = Path("/")) -> Path:
-    """Mount it at its place and return that. Raises `OSError` when that is not allowed."""
-    place = root / MOUNT_POINT
+    """Mount it and return the mount point. Raises `OSError` if that is not allowed."""
+    folder = root / MOUNT_POINT
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"tracefs", os.fsencode(place), b"tracefs", 0, None) != 0:
+    if libc.mount(b"tracefs", os.fsencode(folder), b"tracefs", 0, None) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), os.fspath(place))
-    return place
+        raise OSError(number, os.strerror(number), os.fspath(folder))
+    return folder
 
 
 def event_format(tracefs: Path, event: str) -> str | None:
-    """Return the text of the format file of `group:name`; None when there is no such event.
+    """Return the text of the format file of `group:name`; None if the event does not exist.
 
-    Raises `OSError` when the file is there and cannot be read.
+    Raises `OSError` if the file exists and cannot be read.
     """
     group, name = event.split(":")
     try:
@@ -49,11 +51,16 @@ def event_format(tracefs: Path, event: str) -> str | None:
 
 
 def event_id(tracefs: Path, event: str) -> int:
-    """Return the number by which perf knows `group:name`. Raises `OSError`."""
+    """Return perf's number of `group:name`. Raises `OSError`."""
     group, name = event.split(":")
     return int((tracefs / "events" / group / name / "id").read_text())
 
 
 def field_offsets(text: str) -> dict[str, int]:
     """Return the offset in bytes of each field in an event's record, by name."""
-    return {name: int(offset) for name, offset in _FIELD.findall(text)}
+    return {name: int(offset) for name, offset, _ in _FIELD.findall(text)}
+
+
+def field_sizes(text: str) -> dict[str, int]:
+    """Return the size in bytes of each field in an event's record, by name."""
+    return {name: int(size) for name, _, size in _FIELD.findall(text) if size}

@@ -1,8 +1,8 @@
 """Two snapshots, before and after a change, compared line by line.
 
-Processes and threads have other numbers in the next run, so guests are matched by
-name, vCPUs by name and number, and everything is a rate, since runs last
-differently long. Guests without a name count as one; so do namesakes.
+Processes and threads have other numbers in the next run, so guests are matched by name, and vCPUs
+by name and number. Runs differ in length, so all numbers are rates. Guests without a name count as
+one, as do guests with the same name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +25,18 @@ from bpfexit.model.snapshot import Snapshot, times, with_common_names
 from bpfexit.model.view import Query, wanted_rows
 
 NAMELESS = "pid:*"
-"""Stands for every guest that has no name but its process (`pid:4711`)."""
+"""Stands for all guests that are named for their process (`pid:4711`)."""
 
 _PROCESS = re.compile(r"pid:[0-9]+(?:#[0-9]+)?")
 _FLEETING = ("pid", "tid", "isa")
-"""What does not last from one run to the next, or follows from the rest."""
+"""Fields that change from one run to the next, or follow from the others."""
 
 
 @dataclass(frozen=True)
 class Diff:
-    """The comparison: lines by time saved or lost, and how many more the limit leaves out.
+    """A comparison: its lines by time saved or lost, and how many lines the limit hides.
 
-    `userspace`: a back end emits no exits, so time is what user space took.
+    `userspace`: a back end emits no exits, so times are those in user space.
     """
 
     query: Query
@@ -46,44 +45,37 @@ class Diff:
     userspace: bool
     lines: Sequence[Line]
     hidden: int
-    is_same: bool  # no line, hidden ones neither, differs in anything
+    is_same: bool  # all lines, hidden ones too, are equal
 
     @property
     def differing(self) -> tuple[str, ...]:
-        """What of the two origins differs, so that more than the guest may have changed."""
+        """The fields in which the two origins differ: more than the guest may have changed."""
         a, b = self.before.origin, self.after.origin
         names = ("host", "kernel", "backend")
         return tuple(name for name in names if getattr(a, name) != getattr(b, name))
 
     @property
     def saved(self) -> float:
-        """Time saved by all exits together, ns a second; HLT is in none."""
+        """Time saved by all exits together, ns per second, HLT excluded."""
         return self.time(self.before) - self.time(self.after)
 
     def time(self, snapshot: Snapshot) -> float:
-        """Return the time in exits, or in user space, ns a second."""
+        """Return the time in exits, or in user space, ns per second."""
         vcpu_times = times(snapshot)
-        return per_second(
-            vcpu_times.user if self.userspace else vcpu_times.exits, snapshot.duration_s
-        )
-
-
-def per_second(amount: float, seconds: float) -> float:
-    """Return a rate; nan of no time at all."""
-    return amount / seconds if seconds else nan
+        return snapshot.per_second(vcpu_times.user if self.userspace else vcpu_times.exits)
 
 
 def times_per_second(snapshot: Snapshot) -> dict[str, float]:
-    """Return where the vCPUs' time went, ns a second."""
+    """Return where the vCPUs' time went, ns per second."""
     vcpu_times = times(snapshot)
-    return {name: per_second(ns, snapshot.duration_s) for name, ns in vars(vcpu_times).items()}
+    return {name: snapshot.per_second(ns) for name, ns in vars(vcpu_times).items()}
 
 
 def compare(before: Snapshot, after: Snapshot, query: Query) -> Diff:
-    """Compare two snapshots by the query's dimensions; its order has no say.
+    """Compare two snapshots by the query's dimensions; the query's order is ignored.
 
-    Lines are ordered by time saved or lost, an address below its group; a group
-    stands where the largest of its lines would.
+    Lines are ordered by time saved or lost, addresses below their group; a group is ranked by its
+    largest line.
     """
     userspace = not (before.origin.has_exit_events and after.origin.has_exit_events)
     sides = with_common_names([_lasting(before), _lasting(after)])
@@ -95,7 +87,7 @@ def compare(before: Snapshot, after: Snapshot, query: Query) -> Diff:
 
 
 def _naming(before: Snapshot, after: Snapshot) -> Naming:
-    """Name an address as both sides do, each by the guests that were there."""
+    """Return what names an address in both snapshots, by the guests that accessed it."""
     sides = AddressNames(before), AddressNames(after)
 
     def name(kind: Kind, address: int, vm: str | None, pid: int | None) -> AddressName | None:
@@ -105,13 +97,13 @@ def _naming(before: Snapshot, after: Snapshot) -> Naming:
 
 
 def _lasting(snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot without names that hold a process's number."""
+    """Return the snapshot with `NAMELESS` for each name that is made of a PID."""
     vms = (NAMELESS if _PROCESS.fullmatch(name) else name for name in snapshot.vms)
     return replace(snapshot, vms=tuple(vms))
 
 
 def _parts(sides: tuple[Snapshot, Snapshot], query: Query, userspace: bool) -> list[Matched]:
-    """Return the groups, and the addresses in them, of both sides; whichever are asked for."""
+    """Return the groups of both sides and the addresses in them, as far as the query has them."""
     by = tuple(name for name in fields_of(query.groups) if name not in _FLEETING)
     rows = wanted_rows(sides[0], query), wanted_rows(sides[1], query)
     parts = []
@@ -129,24 +121,24 @@ def _of_kinds(rows: Rows, query: Query) -> Rows:
 
 
 def _lines(parts: Sequence[Matched], naming: Naming) -> OnDemand[Line]:
-    """Return the lines, what matters most first, and each address below its group."""
+    """Return the lines, most important first, and addresses below their group."""
     tests = sum(part.tests for part in parts)
     groups, below = parts[0], parts[-1]
 
-    def line(at: int) -> Line:
-        part, place = (groups, at) if at < len(groups) else (below, at - len(groups))
-        return part.line(place, tests, naming)
+    def line(index: int) -> Line:
+        part, position = (groups, index) if index < len(groups) else (below, index - len(groups))
+        return part.line(position, tests, naming)
 
     order = _order(groups.weights) if len(parts) == 1 else _tree_order(groups, below)
     return OnDemand.keeping(order, line)
 
 
 def _tree_order(groups: Matched, below: Matched) -> NDArray[np.intp]:
-    """Return the order of the lines, those of `below` being places after those of all groups."""
+    """Return the order of the lines; those of `below` have indexes after those of all groups."""
     group_of = _group_of(groups, below)
     own = [np.concatenate(pair) for pair in zip(groups.weights, below.weights, strict=True)]
     in_group = np.concatenate([np.arange(len(groups)), group_of])
-    # A group weighs as much as the line of it that weighs most.
+    # A group weighs as much as its heaviest line.
     by_weight = np.lexsort([-own[1], -own[0], in_group])
     heaviest = by_weight[np.flatnonzero(np.diff(in_group[by_weight], prepend=-1))]
     rank = np.empty(len(groups), np.intp)
@@ -160,7 +152,7 @@ def _order(weights: Sequence[NDArray[np.float64]]) -> NDArray[np.intp]:
 
 
 def _group_of(groups: Matched, below: Matched) -> NDArray[np.intp]:
-    """Return for each of `below` the place of its group, shape (n,)."""
+    """Return the index of the group of each of `below`, shape (n,)."""
     every = np.concatenate([groups.rows, below.rows])
-    _, place = Rows(every, no_histograms(len(every))).summed_by(groups.by)
-    return place[len(groups) :]
+    _, group_of = Rows(every, no_histograms(len(every))).summed_by(groups.by)
+    return group_of[len(groups) :]

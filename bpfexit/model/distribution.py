@@ -1,13 +1,12 @@
 """Distributions: the latencies of a snapshot by group, each exit in exactly one of them.
 
-What a view shows as a tree, addresses under their reason, is flat here: exits at
-an address are a group, and those of the same reason elsewhere are another.
-Tools that add up what they are given add up to the snapshot.
+A view has addresses below their reason. Here, exits at an address are one group, and other exits of
+the same reason are another, so the groups add up to the snapshot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, overload
@@ -23,13 +22,15 @@ from bpfexit.model.grouping import ADDRESS_FIELDS, Naming, fields_of
 from bpfexit.model.histogram import BUCKETS, LOWER_NS, Counts, rebucketed
 from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows
 from bpfexit.model.snapshot import Snapshot, idle_rows
+from bpfexit.model.structs import copied
 from bpfexit.model.view import Query, wanted_rows
+from bpfexit.names.reason_classes import CLASSES
 from bpfexit.names.reasons import IDLE
 
 Labels = Mapping[str, str | int | None]
-"""What a group is about, by the names in `LABELS`; only what was grouped by, None: not known."""
+"""What a group is about, by the names in `LABELS`: those grouped by; None if unknown."""
 
-LABELS = ("vm", "pid", "vcpu", "tid", "reason", "kind", "address", "access")
+LABELS = ("vm", "pid", "vcpu", "tid", "class", "reason", "kind", "address", "access")
 
 
 class Bucket(NamedTuple):
@@ -44,9 +45,8 @@ class Bucket(NamedTuple):
 class Distribution:
     """The latencies of one group of exits, from `kvm_exit` to `kvm_entry`, in ns.
 
-    `name` is that of its address. `exits` counts those without a latency, too;
-    `counts` has one place for each lower edge in `edges_ns`. `total_ns` and
-    `max_ns` are exact, whatever the buckets.
+    `name` is that of the address. `exits` includes those without a latency; `counts` has an element
+    per lower edge in `edges_ns`. `total_ns` and `max_ns` are exact, whatever the buckets.
     """
 
     labels: Labels
@@ -64,7 +64,7 @@ class Distribution:
 
     @property
     def idle(self) -> bool:
-        """Whether this is the time in which the guest waits."""
+        """Whether this is time in which the guest waits."""
         return self.labels.get("reason") in IDLE
 
     @property
@@ -80,8 +80,8 @@ class Distribution:
     @property
     def span(self) -> list[Bucket]:
         """The buckets from the first to the last that is not empty."""
-        places = np.flatnonzero(self.counts)
-        return self._between(int(places[0]), int(places[-1]) + 1) if len(places) else []
+        used = np.flatnonzero(self.counts)
+        return self._between(int(used[0]), int(used[-1]) + 1) if len(used) else []
 
     def _between(self, first: int, end: int) -> list[Bucket]:
         """Return the buckets from `first` to before `end`."""
@@ -96,45 +96,45 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Distributions(Sequence[Distribution]):
-    """Distributions, each made when it is looked at: the sum at `places[i]` is the i-th.
+    """Distributions, each made on access: the i-th is that of the sum at `indexes[i]`.
 
     The rows of `sums` agree in the fields `by`.
     """
 
     sums: Rows
     by: tuple[str, ...]
-    places: NDArray[np.intp]
+    indexes: NDArray[np.intp]
     vms: tuple[str, ...]
     reasons: tuple[str, ...]
     naming: Naming
     edges_ns: NDArray[np.uint64] = field(default_factory=lambda: LOWER_NS)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indexes)
 
     @overload
-    def __getitem__(self, at: int) -> Distribution: ...
+    def __getitem__(self, index: int) -> Distribution: ...
     @overload
-    def __getitem__(self, at: slice) -> Distributions: ...
-    def __getitem__(self, at: int | slice) -> Distribution | Distributions:
-        if isinstance(at, slice):
-            return replace(self, places=self.places[at])
-        found = self._distribution(int(self.places[at]))
-        return found if self.edges_ns is LOWER_NS else found.rebucketed(self.edges_ns)
+    def __getitem__(self, index: slice) -> Distributions: ...
+    def __getitem__(self, index: int | slice) -> Distribution | Distributions:
+        if isinstance(index, slice):
+            return replace(self, indexes=self.indexes[index])
+        distribution = self._distribution(int(self.indexes[index]))
+        return distribution if self.edges_ns is LOWER_NS else distribution.rebucketed(self.edges_ns)
 
     @property
     def all_exits(self) -> int:
-        """Exits of all of them, those without a latency, too."""
-        return int(self.sums["count"][self.places].sum())
+        """Number of exits, including those without a latency."""
+        return int(self.sums["count"][self.indexes].sum())
 
     @property
     def timed_exits(self) -> int:
-        """Exits of all of them that have a latency."""
-        return int(self.sums["timed"][self.places].sum())
+        """Number of exits that have a latency."""
+        return int(self.sums["timed"][self.indexes].sum())
 
     def timed(self) -> Distributions:
         """Return those that are not empty."""
-        return replace(self, places=self.places[self.sums["timed"][self.places] > 0])
+        return replace(self, indexes=self.indexes[self.sums["timed"][self.indexes] > 0])
 
     def rebucketed(self, edges_ns: NDArray[np.uint64]) -> Distributions:
         """Return the same in coarser buckets (see `histogram.rebucketed`)."""
@@ -142,11 +142,11 @@ class Distributions(Sequence[Distribution]):
 
     @cached_property
     def _starts(self) -> NDArray[np.intp]:
-        return self.sums.hist.starts()
+        return self.sums.hist.starts
 
-    def _distribution(self, at: int) -> Distribution:
-        row, hist = self.sums.fields[at], self.sums.hist
-        own = slice(self._starts[at], self._starts[at + 1])
+    def _distribution(self, index: int) -> Distribution:
+        row, hist = self.sums.fields[index], self.sums.hist
+        own = slice(self._starts[index], self._starts[index + 1])
         counts = np.zeros(BUCKETS, np.uint64)
         counts[hist.bucket[own]] = hist.count[own]
         labels = {name: self._label(row, name) for name in LABELS if name in self.by}
@@ -164,15 +164,15 @@ class Distributions(Sequence[Distribution]):
         value = int(row[name])
         if name in ADDRESS_FIELDS and row["kind"] == NO_KIND:
             return None
-        if name == "vm":
-            return self.vms[value]
-        if name == "reason":
-            return None if value == NO_REASON else self.reasons[value]
-        if name == "vcpu":
-            return None if value == NO_VCPU else value
-        if name == "kind":
-            return KINDS[value].name
-        return Access(value).name.lower() if name == "access" else value
+        known: dict[str, Callable[[int], str | int | None]] = {
+            "vm": self.vms.__getitem__,
+            "class": CLASSES.__getitem__,
+            "reason": lambda index: None if index == NO_REASON else self.reasons[index],
+            "vcpu": lambda number: None if number == NO_VCPU else number,
+            "kind": lambda number: KINDS[number].name,
+            "access": lambda number: Access(number).name.lower() if number else None,
+        }
+        return known[name](value) if name in known else value
 
     def _name(self, row: Any, labels: Labels) -> AddressName | None:
         if labels.get("address") is None:
@@ -183,16 +183,16 @@ class Distributions(Sequence[Distribution]):
 
 
 def distributions(snapshot: Snapshot, query: Query) -> Distributions:
-    """Return what the query groups by, most time first and idle time last.
+    """Return the query's groups, longest total time first and idle time last.
 
-    Of the query, order and limit are left to the caller. Without an address
-    among the dimensions, exits are grouped by the others alone.
+    The query's order and limit are left to the caller. Without an address among the dimensions,
+    exits are grouped by the others alone.
     """
     rows = _without_other_addresses(wanted_rows(snapshot, query), query)
     by = tuple(name for name in fields_of(query.groups) if name in LABELS)
     by += ADDRESS_FIELDS * bool(query.kinds)
     sums, _ = rows.summed_by(by)
-    # Sums are in the order of their fields, so equals are, too; ~ turns the order round.
+    # Sums are in the order of their fields; ~ reverses it and keeps that order for equals.
     keys = [~sums["count"], ~sums["total_ns"]]
     if "reason" in by:
         keys.append(idle_rows(sums, snapshot.reasons))
@@ -201,8 +201,8 @@ def distributions(snapshot: Snapshot, query: Query) -> Distributions:
 
 
 def _without_other_addresses(rows: Rows, query: Query) -> Rows:
-    """Make exits at an address of a kind not asked for belong to their reason alone."""
-    fields = rows.fields.copy()
+    """Move exits at an address of an unwanted kind to their reason alone."""
+    fields = copied(rows.fields)
     other = ~np.isin(fields["kind"], query.kinds)
     for name in ADDRESS_FIELDS:
         fields[name][other] = 0

@@ -12,8 +12,8 @@ _DURATION = re.compile(
 
 def parse_duration(text: str, unit: str | None = None) -> float:
     """Return a duration in ns; a bare number is in `unit`. Raises `ValueError` for other text."""
-    found = _DURATION.fullmatch(text.strip())
-    used = found and (found[2] or unit)
-    if not found or not used:
+    match = _DURATION.fullmatch(text.strip())
+    used = match and (match[2] or unit)
+    if not match or not used:
         raise ValueError(f"{text!r} is not a duration such as 500ms or 2s")
-    return float(found[1]) * UNITS_NS[used]
+    return float(match[1]) * UNITS_NS[used]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from bpfexit.model.guest import Guest
 from bpfexit.model.rows import NO_VCPU, Rows
 from bpfexit.model.snapshot import Snapshot, merged
+from bpfexit.model.structs import copied
 
 MOST_ENDED = 256
 """Ended guests that are kept apart: hosts start and end thousands per day."""
@@ -22,8 +23,8 @@ def with_fewer_ended(snapshot: Snapshot, most: int = MOST_ENDED) -> Snapshot:
     if len(ended) <= most:
         return snapshot
     in_order = dict.fromkeys((guest.pid, guest.name) for guest in snapshot.guests)
-    oldest = set([each for each in in_order if each in ended][: len(ended) - most])
-    left = [each for each in snapshot.guests if (each.pid, each.name) not in oldest]
+    oldest = set([guest for guest in in_order if guest in ended][: len(ended) - most])
+    left = [guest for guest in snapshot.guests if (guest.pid, guest.name) not in oldest]
     guests = dict.fromkeys((Guest(0, OTHERS, ended=True), *left))
     known = replace(
         _as_others(snapshot, oldest),
@@ -36,7 +37,7 @@ def with_fewer_ended(snapshot: Snapshot, most: int = MOST_ENDED) -> Snapshot:
 def _as_others(snapshot: Snapshot, oldest: set[tuple[int, str]]) -> Snapshot:
     """Give the rows and vCPUs of these guests to `OTHERS`; keep only used names."""
     vms = (*snapshot.vms, OTHERS)
-    fields, vcpus = snapshot.rows.fields.copy(), snapshot.vcpus.copy()
+    fields, vcpus = copied(snapshot.rows.fields), copied(snapshot.vcpus)
     for array in (fields, vcpus):
         theirs = _are_of(array, snapshot.vms, oldest)
         array["vm"][theirs] = len(snapshot.vms)
@@ -46,14 +47,20 @@ def _as_others(snapshot: Snapshot, oldest: set[tuple[int, str]]) -> Snapshot:
     for array in (fields, vcpus):
         array["vm"] = np.searchsorted(used, array["vm"])
     rows = Rows(fields, snapshot.rows.hist)
-    return replace(snapshot, rows=rows, vcpus=vcpus, vms=tuple(vms[place] for place in used))
+    return replace(
+        snapshot,
+        rows=rows,
+        vcpus=vcpus,
+        vms=tuple(vms[index] for index in used),
+        usage=snapshot.usage.where(lambda guest: (guest.pid, guest.vm) not in oldest),
+    )
 
 
 def _are_of(
     array: NDArray[np.void], vms: tuple[str, ...], guests: set[tuple[int, str]]
 ) -> NDArray[np.bool_]:
     """Return which entries, with fields `vm` and `pid`, are of these guests, shape (n,)."""
-    owners, place = np.unique(array[["vm", "pid"]], return_inverse=True)
+    owners, owner_of = np.unique(array[["vm", "pid"]], return_inverse=True)
     chosen = np.array([(pid, vms[vm]) in guests for vm, pid in owners.tolist()], bool)
-    theirs: NDArray[np.bool_] = chosen[place] if len(place) else np.zeros(0, bool)
+    theirs: NDArray[np.bool_] = chosen[owner_of] if len(owner_of) else np.zeros(0, bool)
     return theirs

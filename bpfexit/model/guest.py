@@ -1,4 +1,4 @@
-"""What is known of a guest beside its exits: its name, its machine, what lies at its addresses."""
+"""A guest: its name, its machine and its memory map."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from bpfexit.events.region import Region
 
 
 class NameSource(StrEnum):
-    """Who says what lies at an address: that guest's own memory map, or the platform's."""
+    """The source of an address's name: the guest's own map or symbols, or the built-in map."""
 
     QMP = "qmp"
     LIBVIRT = "libvirt"
+    SYMBOLS = "symbols"
     PLATFORM = "platform"
 
 
 class Identity(NamedTuple):
-    """Which process: its number may be that of another one after it.
+    """Identifies a process, because its PID may be reused.
 
-    `started` is when it began, ns since boot; 0 where that is not known.
+    `started` is its start time, ns since boot; 0 if unknown.
     """
 
     pid: int
@@ -31,15 +32,14 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True)
 class Guest:
-    """A guest by its process. All text is the guest owner's: not to be trusted.
+    """A guest, identified by its process. All text is the guest owner's and not trusted.
 
-    `named_by` says which reader found the name, `vmm` which program runs it; both
-    are empty where that is not known. `options` are those of QEMU's command line
-    that say what machine the guest has, as (option without its dash, value), in
-    order; never one that may hold a secret. `regions` are the guest's own memory
-    map, in order of kind and address, and `mapped_by` who gave it. `manager` is what
-    started the program (`libvirt`, `proxmox`), "" where that is not known. `cpu_quota`
-    is how many CPUs its cgroup may use, 0 without a limit, None where not known.
+    `named_by` is the reader that found the name, `vmm` the program that runs the guest; both are ""
+    if unknown. `options` are the options of QEMU's command line that describe the machine, as
+    (option without its dash, value), in order, without secrets. `regions` are the guest's own
+    memory map, in order of kind and address, and `mapped_by` is its source. `manager` is what
+    started the program (`libvirt`, `proxmox`), "" if unknown. `cpu_quota` is how many CPUs its
+    cgroup may use, 0 without a limit, None if unknown.
     """
 
     pid: int
@@ -55,7 +55,7 @@ class Guest:
 
     @cached_property
     def size(self) -> int:
-        """Bytes of memory that it takes, roughly, without its memory map."""
+        """Approximate bytes of memory, without the memory map."""
         words = (word for option in self.options for word in option)
         text = (self.name, self.named_by, self.vmm, self.manager, *words)
         return _GUEST + _WORD * len(text) + sum(map(len, text))
@@ -66,25 +66,26 @@ _GUEST, _WORD, _REGION = 400, 60, 200
 
 
 def map_size(regions: Iterable[Region]) -> int:
-    """Return the bytes of memory that a memory map takes, roughly."""
-    return sum(_REGION + len(each.name) for each in regions)
+    """Return the approximate bytes of a memory map."""
+    return sum(_REGION + len(region.name) for region in regions)
 
 
 def guests_size(guests: Iterable[Guest]) -> int:
-    """Return the bytes that guests take, roughly; those of the same memory map share it."""
+    """Return the approximate bytes of guests; a memory map that several share counts once."""
     guests = tuple(guests)
     maps = {id(guest.regions): guest.regions for guest in guests}
     return sum(guest.size for guest in guests) + sum(map(map_size, maps.values()))
 
 
 KnownGuests = Callable[[int, str], Guest]
-"""Gives the guest of a process and a name."""
+"""Returns the guest of a process with a name."""
 
 
 def known_guests(guests: Iterable[Guest]) -> KnownGuests:
-    """Return what finds one of these guests: a PID may have been that of several, by name.
+    """Return a function that finds one of these guests by PID and name.
 
-    One of no such name is the process's last; of an unknown process nothing but that is known.
+    A PID may have been that of several guests. For an unknown name it returns the last guest of the
+    process, for an unknown process a guest without facts.
     """
     by_name = {(guest.pid, guest.name): guest for guest in guests}
     last = {guest.pid: guest for guest in by_name.values()}
@@ -92,8 +93,8 @@ def known_guests(guests: Iterable[Guest]) -> KnownGuests:
 
 
 def newcomers(guests: tuple[Guest, ...], before: tuple[Guest, ...]) -> list[Guest]:
-    """Return the guests that are not the same objects as before: nearly always none, or few."""
+    """Return the guests that are not the same objects as before: mostly none."""
     if guests is before:
         return []
     by_id = dict(zip(map(id, guests), guests, strict=True))
-    return [by_id[each] for each in by_id.keys() - set(map(id, before))]
+    return [by_id[key] for key in by_id.keys() - set(map(id, before))]

@@ -1,10 +1,11 @@
-"""The one histogram: log-linear buckets of latencies in nanoseconds.
+"""The histogram: log-linear buckets of latencies in ns.
 
-The programs fill it (`bpf_programs/rows.h`), so its edges are theirs: 16 ns wide
-below 64 ns, then four buckets to each power of two up to 2**36 ns, and one last
-bucket for everything above. A bucket is at most a quarter of its lower edge
-wide, which bounds the error of a quantile read from it.
+The programs fill it (`bpf_programs/rows.h`) and define its edges: 16 ns wide below 64 ns, then four
+buckets per power of two up to 2**36 ns, and one last bucket for everything above. A bucket is at
+most a quarter of its lower edge wide, which bounds the error of quantiles.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ BUCKETS = OVERFLOW + 1
 SUB_BUCKETS = 4
 
 Counts = NDArray[np.uint64]
-"""Counts for each bucket; the last axis has `BUCKETS` places."""
+"""Counts by bucket; the last axis has `BUCKETS` elements."""
 
 
 def _edges() -> NDArray[np.uint64]:
@@ -35,35 +36,45 @@ def bucket_of(ns: NDArray[np.uint64]) -> NDArray[np.intp]:
     return np.searchsorted(LOWER_NS, ns, side="right") - 1
 
 
-def quantiles(counts: Counts, q: float, max_ns: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Return the `q` quantile in ns of each histogram in `counts`, shape (n, BUCKETS).
+def quantiles(
+    counts: Counts, wanted: Sequence[float], max_ns: NDArray[np.uint64]
+) -> NDArray[np.float64]:
+    """Return quantiles in ns of each histogram in `counts`, shape (n, BUCKETS): (len(wanted), n).
 
-    It lies in the bucket that holds the sample of rank ceil(q * n), at the place
-    it has when that bucket's samples lie evenly, so it is off by less than that
-    bucket's width, and it never exceeds `max_ns`, shape (n,). An empty histogram
-    gives nan.
+    The quantile q is interpolated in the bucket of the sample of rank ceil(q * total), so its
+    error is less than the width of that bucket; it never exceeds `max_ns`, shape (n,). An empty
+    histogram gives nan.
     """
-    totals = counts.sum(axis=1)
-    ranks = np.maximum(np.ceil(q * totals), 1)
     sums = np.cumsum(counts, axis=1, dtype=np.float64)
-    at = np.argmax(sums >= ranks[:, None], axis=1)
+    totals = sums[:, -1] if len(counts) else np.zeros(0)
+    found = [_of_rank(counts, sums, np.maximum(np.ceil(q * totals), 1), max_ns) for q in wanted]
+    return np.where(totals > 0, np.minimum(np.stack(found), max_ns), np.nan)
+
+
+def _of_rank(
+    counts: Counts,
+    sums: NDArray[np.float64],
+    ranks: NDArray[np.float64],
+    max_ns: NDArray[np.uint64],
+) -> NDArray[np.float64]:
+    """Return where the sample of a rank lies in each histogram; `sums` are its counts added up."""
+    bucket = np.argmax(sums >= ranks[:, None], axis=1)
     lines = np.arange(len(counts))
-    inside = counts[lines, at].astype(np.float64)
-    before = sums[lines, at] - inside
-    lower = LOWER_NS[at].astype(np.float64)
-    upper = np.append(LOWER_NS[1:], 0).astype(np.float64)[at]
-    upper = np.where(at == OVERFLOW, np.maximum(max_ns, lower), upper)
+    inside = counts[lines, bucket].astype(np.float64)
+    before = sums[lines, bucket] - inside
+    lower = LOWER_NS[bucket].astype(np.float64)
+    upper = np.append(LOWER_NS[1:], 0).astype(np.float64)[bucket]
+    upper = np.where(bucket == OVERFLOW, np.maximum(max_ns, lower), upper)
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = lower + (upper - lower) * (ranks - before - 0.5) / inside
-    return np.where(totals > 0, np.minimum(value, max_ns), np.nan)
+        value: NDArray[np.float64] = lower + (upper - lower) * (ranks - before - 0.5) / inside
+    return value
 
 
 def rebucketed(counts: Counts, edges_ns: NDArray[np.uint64]) -> Counts:
     """Return the counts between coarser lower edges in ns, shape (..., len(edges_ns)).
 
-    Every edge must be one of `LOWER_NS` and the first 0, so that no bucket is
-    split and no count is guessed: raises `ValueError` otherwise. Counts stay
-    exact; only where in the new bucket they were is lost.
+    Every edge must be in `LOWER_NS` and the first must be 0, so that no bucket is split; otherwise
+    raises `ValueError`. Counts stay exact.
     """
     if not len(edges_ns) or edges_ns[0] != 0 or np.any(edges_ns[1:] <= edges_ns[:-1]):
         raise ValueError("edges must rise from 0")
@@ -78,4 +89,4 @@ def _powers_of_two() -> NDArray[np.uint64]:
 
 
 POWERS_OF_TWO_NS = _powers_of_two()
-"""Lower edges in ns of one bucket to each power of two from 16 ns on, for `rebucketed`."""
+"""Lower edges in ns of one bucket per power of two from 16 ns on, for `rebucketed`."""

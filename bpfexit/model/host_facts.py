@@ -1,4 +1,4 @@
-"""What is known of the host that a guest runs on, for advice on both."""
+"""Facts about the host of a guest, for advice on both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class HostFacts:
-    """The host's settings; what is empty, 0 or None, is not known.
+    """The host's settings; an empty value, 0 or None means unknown.
 
-    `parameters` are those of the KVM modules, by `module.parameter`, as the kernel
-    writes them (`kvm_amd.avic`: `N`). `hugepages` is the chosen one of `always`,
-    `madvise` and `never`. `settings` are others that bear on guests: those of sysctl by
-    their names, `cpuidle.governor`, and `split_lock_detect` of the kernel's command line.
-    `flags` are the CPU's flags, those of them that matter here; VMX's own begin with
-    `vmx:`. `swap_bytes` is the size of all swap space, `swap_used_bytes` what is used.
+    `parameters` are those of the KVM modules, by `module.parameter`, as the kernel writes them
+    (`kvm_amd.avic`: `N`). `hugepages` is `always`, `madvise` or `never`. `settings` are sysctls by
+    name, `cpuidle.governor`, `ksm.run`, and `split_lock_detect` of the kernel's command line.
+    `flags` are the CPU flags that matter here; those of VMX begin with `vmx:`. `swap_bytes` is the
+    size of all swap space, `swap_used_bytes` its used part.
     """
 
     cpu: str = ""  # model name
@@ -27,7 +26,7 @@ class HostFacts:
     swap_used_bytes: int | None = None
 
     def has_flag(self, name: str) -> bool | None:
-        """Say whether the CPU has a flag; None where its flags are not known."""
+        """Return whether the CPU has a flag; None if its flags are unknown."""
         return None if self.flags is None else name in self.flags
 
     def number(self, parameter: str) -> int | None:

@@ -1,4 +1,4 @@
-"""What the rows lack: each loss once, with its meaning."""
+"""Losses: what the rows lack, each defined once, with its meaning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _loss(meaning: str, *, undercounts: bool = False) -> int:
 
 @dataclass(frozen=True)
 class Lost:
-    """Counts of what is not in the rows, or not complete there; every count is exact."""
+    """Counts of what is missing from the rows, or incomplete in them; all are exact."""
 
     map_full: int = _loss("exits in no row, the map is full", undercounts=True)
     vcpus_full: int = _loss("exits of vCPUs beyond the map's size", undercounts=True)
@@ -31,12 +31,12 @@ class Lost:
         return Lost(*map(operator.sub, _numbers(self), _numbers(other)))
 
 
-LOSSES: dict[str, str] = {each.name: each.metadata["meaning"] for each in fields(Lost)}
+LOSSES: dict[str, str] = {loss.name: loss.metadata["meaning"] for loss in fields(Lost)}
 """The meaning of each loss, by name."""
 
 _numbers = operator.attrgetter(*LOSSES)
 
 NOT_COUNTED: tuple[str, ...] = tuple(
-    each.name for each in fields(Lost) if each.metadata["undercounts"]
+    loss.name for loss in fields(Lost) if loss.metadata["undercounts"]
 )
 """Losses that make the counts too small; the others concern exits that are counted."""

@@ -1,4 +1,4 @@
-"""Groups of rows of two snapshots, matched: the columns that a comparison's lines are made of."""
+"""Groups of rows of two snapshots, matched: the numbers of a comparison's lines."""
 
 from __future__ import annotations
 
@@ -34,12 +34,11 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Side:
-    """One line before, or after; nan: not known. A line that is not there has rate and time 0.
+    """One line before, or after; nan if unknown. An absent line has rate and time 0.
 
-    rate: exits/s; time: ns a second, from exit to entry (in user space, where
-    the comparison is one of that); mean, p50, p99: latency of an exit, ns; user:
-    share of the exits that went to user space; user_mean: how long those were
-    there, ns.
+    rate: exits/s; time: ns per second, from exit to entry (in user space if a back end emits no
+    exits); mean, p50, p99: latency, ns; user: share of exits that went to user space; user_mean:
+    mean time there, ns.
     """
 
     count: int
@@ -54,9 +53,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Latency:
-    """What the rank test says: `larger` is the probability that an exit after takes longer.
+    """The result of the rank test.
 
-    `p` is that of this line alone; `Verdict` has the number of lines in it.
+    `larger` is the probability that an exit after takes longer than one before. `p` is that of this
+    line alone; the verdict takes the number of lines into account.
     """
 
     verdict: Verdict
@@ -68,9 +68,8 @@ class Latency:
 class Line(GroupKey):
     """One line of a comparison.
 
-    `saved` is the time, ns a second, that it takes less after (negative: more).
-    The ratios are after to before: of the rates, and of the means (those in user
-    space, where the comparison is one of that).
+    `saved` is the time saved, ns per second (negative: lost). The ratios are after to before, of
+    the rates and of the means (of those in user space if a back end emits no exits).
     """
 
     status: Status
@@ -84,9 +83,9 @@ class Line(GroupKey):
 
 @dataclass(frozen=True)
 class _Columns:
-    """The numbers of one side, group by group: of `Side`, shape (n,), and how many have a latency.
+    """The numbers of `Side` by group, shape (n,), and how many exits have a latency.
 
-    A group that the side has not took no exit and no time there.
+    A group that this side lacks has no exits and no time.
     """
 
     count: NDArray[np.uint64]
@@ -97,30 +96,33 @@ class _Columns:
     def of(
         cls,
         sums: Rows,
-        place: NDArray[np.intp],
+        group_of: NDArray[np.intp],
         idle: NDArray[np.bool_],
         seconds: float,
         userspace: bool,
     ) -> _Columns:
-        """Return the numbers of sums, at their places among the groups; of idle time the rate."""
-        found = measures(sums, seconds)
-        time = sums["user_ns"].astype(float) if userspace else found["time"]
+        """Return the numbers of sums at the indexes of their groups; of idle time only the rate."""
+        columns = measures(sums, seconds, has_waiting=False)
+        time = sums["user_ns"].astype(float) if userspace else columns["time"]
         with np.errstate(over="ignore"):
-            found["time"] = np.where(sums["count"] > 0, time, 0.0) / (seconds or nan)
+            columns["time"] = np.where(sums["count"] > 0, time, 0.0) / (seconds or nan)
         absent = dict.fromkeys(("rate", "time"), 0.0 / (seconds or nan))
         numbers = {
-            name: _spread(found[name], place, len(idle), absent.get(name, nan)) for name in _NUMBERS
+            name: _spread(columns[name], group_of, len(idle), absent.get(name, nan))
+            for name in _NUMBERS
         }
         for name in _NUMBERS:
             if name != "rate":
                 numbers[name][idle] = nan
-        count, timed = (_spread(sums[name], place, len(idle), 0) for name in ("count", "timed"))
+        count, timed = (_spread(sums[name], group_of, len(idle), 0) for name in ("count", "timed"))
         timed[idle] = 0
         return cls(count, timed, numbers)
 
-    def side(self, at: int) -> Side:
+    def side(self, index: int) -> Side:
         """Return the numbers of one group."""
-        return Side(int(self.count[at]), *(float(self.numbers[name][at]) for name in _NUMBERS))
+        return Side(
+            int(self.count[index]), *(float(self.numbers[name][index]) for name in _NUMBERS)
+        )
 
 
 @dataclass(frozen=True)
@@ -149,16 +151,19 @@ class Matched:
     ) -> Matched:
         """Add up and match the rows of two snapshots that have common names."""
         sums = [side.summed_by(by)[0] for side in rows]
-        both, place = joined([_bare(side) for side in sums]).summed_by(by)
+        both, group_of = joined([_bare(side) for side in sums]).summed_by(by)
         cut, vms, reasons = len(sums[0]), snapshots[0].vms, snapshots[0].reasons
         idle = idle_rows(both, reasons) if "reason" in by else np.zeros(len(both), bool)
-        places = place[:cut], place[cut:]
+        groups_of = group_of[:cut], group_of[cut:]
         before, after = (
-            _Columns.of(side, at, idle, snapshot.duration_s, userspace)
-            for side, at, snapshot in zip(sums, places, snapshots, strict=True)
+            _Columns.of(side, group_indexes, idle, snapshot.duration_s, userspace)
+            for side, group_indexes, snapshot in zip(sums, groups_of, snapshots, strict=True)
         )
         larger, p = _rank_sums(
-            [side.hist.at(at, len(both)) for side, at in zip(sums, places, strict=True)]
+            [
+                side.hist.at(group_indexes, len(both))
+                for side, group_indexes in zip(sums, groups_of, strict=True)
+            ]
         )
         return cls(both.fields, by, depth, vms, reasons, before, after, larger, p, userspace)
 
@@ -167,29 +172,29 @@ class Matched:
 
     @property
     def tests(self) -> int:
-        """Of how many groups the latencies can be compared."""
+        """The number of groups whose latencies can be compared."""
         return int((np.minimum(self.before.timed, self.after.timed) >= FEWEST).sum())
 
     @property
     def is_same(self) -> bool:
-        """Whether no group differs in anything."""
+        """Whether all groups are equal."""
         numbers = ((self.before.numbers[name], self.after.numbers[name]) for name in _NUMBERS)
         same = [np.array_equal(x, y, equal_nan=True) for x, y in numbers]
         return all(same) and np.array_equal(self.before.count, self.after.count)
 
     @property
     def weights(self) -> tuple[Floats, Floats]:
-        """What matters most: the time saved or lost (-1: not known), then the change of rate."""
+        """The weight of each line: time saved or lost (-1 if unknown), then the change of rate."""
         before, after = self.before.numbers, self.after.numbers
         with np.errstate(invalid="ignore"):
             time, rate = (np.abs(before[name] - after[name]) for name in ("time", "rate"))
         return np.where(np.isnan(time), -1.0, time), np.nan_to_num(rate)
 
-    def line(self, at: int, tests: int, naming: Naming) -> Line:
+    def line(self, index: int, tests: int, naming: Naming) -> Line:
         """Return the line of one group, of `tests` comparisons in all."""
-        before, after = self.before.side(at), self.after.side(at)
+        before, after = self.before.side(index), self.after.side(index)
         mean = "user_mean" if self.userspace else "mean"
-        about = group_key(self.rows[at], self.by, self.depth, self.vms, self.reasons, naming)
+        about = group_key(self.rows[index], self.by, self.depth, self.vms, self.reasons, naming)
         return Line(
             **vars(about),
             status=_status(before, after),
@@ -198,12 +203,12 @@ class Matched:
             saved=before.time - after.time,
             rate_ratio=_ratio(before.rate, after.rate),
             mean_ratio=_ratio(getattr(before, mean), getattr(after, mean)),
-            latency=self._latency(at, tests, _ratio(before.mean, after.mean)),
+            latency=self._latency(index, tests, _ratio(before.mean, after.mean)),
         )
 
-    def _latency(self, at: int, tests: int, mean_ratio: float) -> Latency:
-        timed = int(self.before.timed[at]), int(self.after.timed[at])
-        larger, p = float(self.larger[at]), float(self.p[at])
+    def _latency(self, index: int, tests: int, mean_ratio: float) -> Latency:
+        timed = int(self.before.timed[index]), int(self.after.timed[index])
+        larger, p = float(self.larger[index]), float(self.p[index])
         outcome = verdict(timed, larger, p, mean_ratio, tests)
         known = outcome is not Verdict.UNKNOWN
         return Latency(outcome, larger if known else nan, p if known else nan)
@@ -213,19 +218,21 @@ def _bare(rows: Rows) -> Rows:
     return Rows(rows.fields, no_histograms(len(rows)))
 
 
-def _spread(values: NDArray[Any], place: NDArray[np.intp], n: int, absent: float) -> NDArray[Any]:
-    """Return `n` values: these at their places, and `absent` elsewhere."""
+def _spread(
+    values: NDArray[Any], group_of: NDArray[np.intp], n: int, absent: float
+) -> NDArray[Any]:
+    """Return `n` values: these at their indexes, and `absent` elsewhere."""
     spread = np.full(n, absent, values.dtype)
-    spread[place] = values
+    spread[group_of] = values
     return spread
 
 
 def _rank_sums(sides: Sequence[Histograms]) -> tuple[Floats, Floats]:
     """Compare the latencies group by group, see `rank_sum`."""
-    found = [np.empty((2, 0))]
+    blocks = [np.empty((2, 0))]
     for before, after in zip(*(side.blocks() for side in sides), strict=True):
-        found.append(np.stack(rank_sum(before.dense(), after.dense())))
-    larger, p = np.concatenate(found, axis=1)
+        blocks.append(np.stack(rank_sum(before.dense(), after.dense())))
+    larger, p = np.concatenate(blocks, axis=1)
     return larger, p
 
 
@@ -240,5 +247,5 @@ def _status(before: Side, after: Side) -> Status:
 
 
 def _ratio(before: float, after: float) -> float:
-    """Return after to before; nan where there is nothing to compare with, or nothing known."""
+    """Return the ratio of after to before; nan if before is 0 or either is unknown."""
     return after / before if before else nan

@@ -1,4 +1,4 @@
-"""Sequences whose items are made when they are looked at: there may be hundreds of thousands."""
+"""Sequences whose items are made on access: there may be hundreds of thousands."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from numpy.typing import NDArray
 ItemT = TypeVar("ItemT")
 
 _KEPT = 1024
-"""Items that are kept, those that were looked at last: more than a screen has lines."""
+"""Number of items that are kept, the most recent ones: more than a screen has lines."""
 
 
 class OnDemand(Sequence[ItemT]):
-    """Item i is what `make` returns for `places[i]`."""
+    """Item i is what `make` returns for `indexes[i]`."""
 
-    def __init__(self, places: NDArray[np.intp], make: Callable[[int], ItemT]) -> None:
-        self._places = places
+    def __init__(self, indexes: NDArray[np.intp], make: Callable[[int], ItemT]) -> None:
+        self._indexes = indexes
         self._make = make
 
     @classmethod
-    def keeping(cls, places: NDArray[np.intp], make: Callable[[int], ItemT]) -> OnDemand[ItemT]:
-        """Return one that makes an item once as long as there are few."""
-        return cls(places, lru_cache(_KEPT)(make))
+    def keeping(cls, indexes: NDArray[np.intp], make: Callable[[int], ItemT]) -> OnDemand[ItemT]:
+        """Return a sequence that keeps its most recent items."""
+        return cls(indexes, lru_cache(_KEPT)(make))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._indexes)
 
     @overload
-    def __getitem__(self, at: int) -> ItemT: ...
+    def __getitem__(self, index: int) -> ItemT: ...
     @overload
-    def __getitem__(self, at: slice) -> OnDemand[ItemT]: ...
-    def __getitem__(self, at: Any) -> ItemT | OnDemand[ItemT]:
-        if isinstance(at, slice):
-            return OnDemand(self._places[at], self._make)
-        return self._make(int(self._places[at]))
+    def __getitem__(self, index: slice) -> OnDemand[ItemT]: ...
+    def __getitem__(self, index: Any) -> ItemT | OnDemand[ItemT]:
+        if isinstance(index, slice):
+            return OnDemand(self._indexes[index], self._make)
+        return self._make(int(self._indexes[index]))

@@ -51,12 +51,12 @@ class ProgramsCost:
     @property
     def runs(self) -> int:
         """Runs of all programs."""
-        return sum(each.runs for each in self.programs)
+        return sum(program.runs for program in self.programs)
 
     @property
     def ns(self) -> int:
         """Run time of all programs, ns."""
-        return sum(each.ns for each in self.programs)
+        return sum(program.ns for program in self.programs)
 
     @property
     def ns_per_exit(self) -> float:
@@ -112,7 +112,7 @@ def programs_cost(before: Reading, after: Reading, start: float) -> ProgramsCost
         ProgramRuns(new.event, new.runs - old.runs, new.ns - old.ns)
         for old, new in zip(before.programs, after.programs, strict=True)
     )
-    runs = {each.event: each.runs for each in programs}
+    runs = {program.event: program.runs for program in programs}
     return ProgramsCost(
         start,
         (after.taken_ns - before.taken_ns) / 1e9,
@@ -121,5 +121,5 @@ def programs_cost(before: Reading, after: Reading, start: float) -> ProgramsCost
     )
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else nan
+def _ratio(part: float, total: float) -> float:
+    return part / total if total > 0 else nan

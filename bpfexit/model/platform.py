@@ -1,7 +1,7 @@
-"""The platform map: what usually lies at an address of an x86 guest, and devices' registers.
+"""The platform map: what is usually at an address of an x86 guest, and devices' registers.
 
-It stands behind a guest's own memory map, which knows better; for MSRs, which no
-memory map has, it is what there is.
+A guest's own memory map takes precedence. No memory map contains MSRs, so this map alone names
+them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from bpfexit.names.mmio import MEMORY_OF
 from bpfexit.names.registers import REGISTERS
 
 PLATFORM: tuple[Region, ...] = tuple(
-    Region(view.kind, *each) for view in VIEWS for each in view.ranges
+    Region(view.kind, *entry) for view in VIEWS for entry in view.ranges
 )
-"""QEMU's. In order of kind and address, without overlap, as `Guest.regions` is."""
+"""QEMU's platform, in order of kind and address, without overlap, as `Guest.regions` is."""
 
 _OTHERS: dict[str, tuple[Region, ...]] = {
     vmm: (
         *(region for region in PLATFORM if region.kind < MMIO),
-        *(Region(MMIO, *each) for each in ranges),
+        *(Region(MMIO, *entry) for entry in ranges),
         *(region for region in PLATFORM if region.kind > MMIO),
     )
     for vmm, ranges in MEMORY_OF.items()
@@ -32,27 +32,29 @@ _OTHERS: dict[str, tuple[Region, ...]] = {
 
 
 def platform(vmm: str) -> tuple[Region, ...]:
-    """Return the platform that a VMM gives its guests; that of QEMU for one that is not known."""
+    """Return the platform of a VMM; QEMU's if the VMM is unknown."""
     return _OTHERS.get(vmm, PLATFORM)
 
 
 def region_at(regions: Sequence[Region], kind: Kind, address: int) -> Region | None:
-    """Return the region that an address lies in; they must be in order of kind and address."""
-    at = bisect_right(regions, (kind, address), key=lambda each: (each.kind, each.first)) - 1
-    if at < 0:
+    """Return the region that contains an address; they must be in order of kind and address."""
+    index = (
+        bisect_right(regions, (kind, address), key=lambda region: (region.kind, region.first)) - 1
+    )
+    if index < 0:
         return None
-    found = regions[at]
-    return found if found.kind == kind and found.first <= address <= found.last else None
+    region = regions[index]
+    return region if region.kind == kind and region.first <= address <= region.last else None
 
 
 def described(region: Region, address: int) -> str:
-    """Return a region's name, and which of its registers lies at that address if that is known.
+    """Return a region's name, followed by the register at that address if it is known.
 
     QEMU's `kvm-apic-msi` has the registers of an `apic-msi`.
     """
     offset = address - region.first
     ranges = REGISTERS.get(region.name.removeprefix("kvm-"), ())
-    at = bisect_right(ranges, offset, key=lambda each: each[0]) - 1
-    if at < 0 or offset > ranges[at][1]:
+    index = bisect_right(ranges, offset, key=lambda entry: entry[0]) - 1
+    if index < 0 or offset > ranges[index][1]:
         return region.name
-    return f"{region.name} {ranges[at][2]}"
+    return f"{region.name} {ranges[index][2]}"

@@ -68,7 +68,7 @@ def rank_sum(before: Counts, after: Counts) -> tuple[NDArray[np.float64], NDArra
         z = np.maximum(np.abs(u - pairs / 2) - 0.5, 0) / sigma
         larger = u / pairs
     z = np.where(sigma > 0, z, 0)
-    p = np.array([erfc(each / sqrt(2)) for each in z], np.float64)
+    p = np.array([erfc(value / sqrt(2)) for value in z], np.float64)
     return larger, np.where(pairs > 0, p, np.nan)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,19 @@ class Slow:
         return len(self.exits) + self.limited + self.dropped
 
 
+def joined_slow(parts: Iterable[Slow | None]) -> Slow | None:
+    """Return the slow exits of consecutive parts of an interval; None if no part has any."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    return Slow(
+        known[-1].than_ns,
+        tuple(chain.from_iterable(part.exits for part in known)),
+        limited=sum(part.limited for part in known),
+        dropped=sum(part.dropped for part in known),
+    )
+
+
 def slow_exits(
     records: NDArray[Any],
     reasons: Reasons,
@@ -107,7 +121,7 @@ def slow_exits(
     `vm_of` names a process's VM, `clock_offset_s` is unix time minus CLOCK_MONOTONIC.
     """
     ordered = records[np.argsort(records["end_ns"], kind="stable")]
-    return tuple(_slow_exit(each, reasons, vm_of, clock_offset_s) for each in ordered)
+    return tuple(_slow_exit(slow_exit, reasons, vm_of, clock_offset_s) for slow_exit in ordered)
 
 
 def _slow_exit(

@@ -6,17 +6,17 @@ from bpfexit.model.guest import Guest, guests_size, newcomers
 from bpfexit.model.snapshot import Snapshot, merged
 
 _LEAST_WAITING = 8 << 20
-"""Bytes of snapshots that wait, at least, before they are added to the sum."""
+"""Minimum bytes of waiting snapshots before they are added to the sum."""
 
 
 class SnapshotSum:
-    """Adds snapshots up, several at once: each merge sorts all rows of the sum so far."""
+    """Adds snapshots up, several at once, because each merge sorts all rows of the sum."""
 
     def __init__(self, most: int | None = None, *, bounded: bool = False) -> None:
-        """Begin with nothing. `most` limits the bytes of the sum, roughly: for files of others.
+        """Begin with nothing. `most` limits the approximate bytes of the sum, for untrusted files.
 
-        `bounded` is for a run that may go on for ever: of the guests that ended, the sum keeps
-        the last ones apart and merges the others.
+        `bounded` is for a run without end: of the guests that ended, the sum keeps the last ones
+        apart and merges the others.
         """
         self._bounded = bounded
         self.intervals = 0
@@ -28,9 +28,9 @@ class SnapshotSum:
         self._guests: tuple[Guest, ...] = ()
 
     def add(self, snapshot: Snapshot) -> None:
-        """Add one. They wait until they are half as large as the sum, then are merged at once.
+        """Add a snapshot. Snapshots wait until they are half as large as the sum.
 
-        Raises `BpfexitError` when the sum exceeds its limit.
+        Raises `BpfexitError` if the sum exceeds its limit.
         """
         self.intervals += 1
         size = snapshot.size + guests_size(newcomers(snapshot.guests, self._guests))
@@ -41,7 +41,7 @@ class SnapshotSum:
             self.sum()
 
     def sum(self) -> Snapshot:
-        """Return everything so far as one snapshot; something must have been added."""
+        """Return everything so far as one snapshot. Raises `ValueError` if nothing was added."""
         if self._waiting:
             parts = [self._sum] if self._sum else []
             total = merged([*parts, *self._waiting])

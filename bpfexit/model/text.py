@@ -48,10 +48,10 @@ def printable(text: str) -> str:
 def _visible(text: str) -> Iterator[str]:
     """Yield the characters of a text, or their escapes."""
     marks = _MARKS  # a mark at the beginning would change the text before
-    for each in text:
-        marks = marks + 1 if unicodedata.category(each) in ("Mn", "Me") else 0
-        harmless = each.isprintable() and each not in _INVISIBLE and marks <= _MARKS
-        yield each if harmless else each.encode("unicode_escape").decode()
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        harmless = character.isprintable() and character not in _INVISIBLE and marks <= _MARKS
+        yield character if harmless else character.encode("unicode_escape").decode()
 
 
 def keep_ends(text: str, width: int, measure: Callable[[str], int] = len) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bpfexit.errors import BpfexitError
+from bpfexit.model.durations import parse_duration
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
 _EARLIER_S = 3600.0
@@ -46,7 +47,7 @@ def _first_after(earliest_s: float, of_day_s: float) -> float:
 
 
 def parse_moment(text: str) -> Moment:
-    """Read `90`, `14:05`, `14:05:30` or ISO 8601. Raises `ValueError` for anything else."""
+    """Read `90`, `90s`, `14:05`, `14:05:30` or ISO 8601. Raises `ValueError`."""
     clock = _CLOCK.fullmatch(text)
     if clock:
         hours, minutes, seconds = (float(part or 0) for part in clock.groups())
@@ -56,10 +57,18 @@ def parse_moment(text: str) -> Moment:
     try:
         seconds = float(text)
     except ValueError:
-        return _date(text)
+        return _duration(text) or _date(text)
     if not 0 <= seconds < 1e12:
         raise ValueError(f"{text!r} is not a number of seconds")
     return Moment(seconds)
+
+
+def _duration(text: str) -> Moment | None:
+    """Read `90s` or `1.5h`; None for a text without a unit of time."""
+    try:
+        return Moment(parse_duration(text) / 1e9)
+    except ValueError:
+        return None
 
 
 def _date(text: str) -> Moment:
@@ -67,5 +76,5 @@ def _date(text: str) -> Moment:
         return Moment(datetime.fromisoformat(text).timestamp(), absolute=True)
     except (ValueError, OverflowError, OSError):
         raise ValueError(
-            f"{text!r}: expected a time such as 90, 14:05:30 or 2026-11-23T14:05"
+            f"{text!r}: expected a time such as 90, 5m, 14:05:30 or 2026-11-23T14:05"
         ) from None

@@ -1,19 +1,19 @@
-"""How the lines of a view went over time, in a bounded number of bins: pure.
+"""The rates of a view's lines over time, in a bounded number of bins. Pure.
 
-A bin is as long as the first interval; when the bins do not suffice, two become
-one. So neither the length of a recording nor its intervals need be known before.
+A bin is as long as the first interval. When the bins do not suffice, each two become one, so
+neither the length of a recording nor its intervals need to be known.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.errors import BpfexitError
 from bpfexit.model.grouping import GroupKey
-from bpfexit.model.lines import Line
+from bpfexit.model.lines import about
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query, view
 
@@ -21,38 +21,33 @@ BINS = 256
 """More than a terminal has columns to show; even."""
 
 MOST_LINES = 16384
-"""Lines of a timeline; each takes some three kilobytes."""
+"""Maximum number of lines; each takes some 3 KB."""
 
 _SHORTEST_S = 1e-3
 
 Floats = NDArray[np.float64]
 
 
-def about(line: Line) -> GroupKey:
-    """Return what a line is about, which is the same in every interval."""
-    return GroupKey(*(getattr(line, field.name) for field in fields(GroupKey)))
-
-
 class Timeline:
     """Exits of each line over time, from the first interval on."""
 
     def __init__(self, query: Query) -> None:
-        self._query = replace(query, limit=0)  # an interval's first lines are not always the same
+        self._query = replace(query, limit=0)  # the first lines of intervals differ
         self._start = 0.0
         self._width_s = 0.0
-        self._covered = np.zeros(BINS)  # seconds of a bin that intervals lie in
+        self._covered = np.zeros(BINS)  # seconds of each bin that intervals cover
         self._counts: dict[GroupKey, Floats] = {}
         self._end_s = 0.0
 
     @property
     def length_s(self) -> float:
-        """Seconds from the first interval's start to the last one's end."""
+        """Seconds from the start of the first interval to the end of the last."""
         return self._end_s
 
     def add(self, snapshot: Snapshot) -> None:
-        """Spread an interval's exits over the bins that it lies in.
+        """Spread the exits of an interval over the bins that it covers.
 
-        Raises `BpfexitError` when the lines become more than `MOST_LINES`.
+        Raises `BpfexitError` if there are more than `MOST_LINES` lines.
         """
         if not snapshot.duration_s:
             return
@@ -83,20 +78,20 @@ class Timeline:
         return counts
 
     def rates(self, line: GroupKey, columns: int) -> Floats:
-        """Return exits/s of a line in so many equal parts of the time; nan where nobody looked."""
+        """Return the exits/s of a line in `columns` equal parts of the time; nan in gaps."""
         counts = self._counts.get(line, np.zeros(BINS))
         with np.errstate(invalid="ignore", divide="ignore"):
-            found: Floats = self._parts(counts, columns) / self._parts(self._covered, columns)
-        found[~np.isfinite(found)] = np.nan
-        return found
+            in_parts: Floats = self._parts(counts, columns) / self._parts(self._covered, columns)
+        in_parts[~np.isfinite(in_parts)] = np.nan
+        return in_parts
 
     def _parts(self, values: Floats, columns: int) -> Floats:
-        """Add up bins to `columns` equal parts of the time, a bin's share where one is cut."""
+        """Add up bins to `columns` equal parts of the time; a cut bin is split by length."""
         until = np.concatenate([[0.0], np.cumsum(values)])
-        # The last bin has its exits from before the end, not from all of its length.
+        # The exits of the last bin are from before the end, not from its whole length.
         edges = np.minimum(np.arange(BINS + 1) * self._width_s, self._end_s)
-        at = np.linspace(0.0, self._end_s, columns + 1)
-        return np.diff(np.interp(at, edges, until))
+        cuts = np.linspace(0.0, self._end_s, columns + 1)
+        return np.diff(np.interp(cuts, edges, until))
 
     def _widen(self) -> None:
         self._width_s *= 2

@@ -12,17 +12,25 @@ from numpy.typing import NDArray
 
 from bpfexit.errors import BpfexitError
 from bpfexit.model.rows import SUMS, Rows
+from bpfexit.model.vcpu_parts import PARTS
 
 MAX_TOTAL = 2**64 - 1
+MAX_SIGNED = 2**63 - 1
+"""The same for the parts of vCPUs' time, which may be negative in an interval."""
 
 
 def check_totals(parts: Sequence[Rows], vcpus: NDArray[Any], advice: str = "") -> None:
     """Raise `BpfexitError` if a sum exceeds 64 bits; `vcpus` is of dtype `VCPU_FIELDS`."""
     columns = {name: [part[name] for part in parts] for name in SUMS}
-    columns["guest_ns"] = [vcpus["guest_ns"]]
     for name, values in columns.items():
-        if sum(map(rough_sum, values)) > MAX_TOTAL / 2 and sum(map(exact_sum, values)) > MAX_TOTAL:
-            raise BpfexitError(f"the sum of {name} exceeds 64 bits{advice}")
+        _check(name, values, MAX_TOTAL, advice)
+    for name in PARTS:
+        _check(name, [np.abs(vcpus[name]).astype(np.uint64)], MAX_SIGNED, advice)
+
+
+def _check(name: str, values: list[NDArray[np.uint64]], most: int, advice: str) -> None:
+    if sum(map(rough_sum, values)) > most / 2 and sum(map(exact_sum, values)) > most:
+        raise BpfexitError(f"the sum of {name} exceeds 64 bits{advice}")
 
 
 def rough_sum(values: NDArray[np.uint64]) -> float:

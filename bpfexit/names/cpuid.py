@@ -1,4 +1,4 @@
-"""CPUID leaves: the processor's, and those in which KVM and Hyper-V introduce themselves."""
+"""CPUID leaves of the processor, KVM and Hyper-V."""
 
 from bpfexit.names.ranges import Ranges
 

@@ -1,7 +1,7 @@
 """Guest physical addresses of PIIX4 (`pc`), ICH9 (`q35`) and microvm, as firmware places them.
 
-The names are those of QEMU's `info mtree`, as in `names.ports`. Other VMMs have layouts of
-their own, named with the same words.
+The names are those of QEMU's `info mtree`, as in `names.ports`. Other VMMs have their own layouts,
+with the same names.
 """
 
 from bpfexit.names.ranges import Ranges

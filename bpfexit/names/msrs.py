@@ -1,6 +1,6 @@
 """MSRs, named as in Linux, without `MSR_` and `IA32_` (`TSC_DEADLINE`).
 
-Those of Hyper-V and KVM have that in front (`HV_EOI`).
+Those of Hyper-V and KVM begin with `HV_` and `KVM_` (`HV_EOI`).
 """
 
 from bpfexit.names.ranges import Ranges, singles
@@ -145,7 +145,7 @@ MSRS: Ranges = (
     *singles(0xC0010140, "AMD64_OSVW_ID_LENGTH", "AMD64_OSVW_STATUS"),
     *singles(0xC0010200, *_F15H_PERF),
     *singles(0xC0010280, "F15H_PTSC"),
-    *singles(0xC0010290, "AMD_HWP_STATUS", "", "", "AMD_PSTATE_STATUS"),
+    *singles(0xC0010293, "AMD_PSTATE_STATUS"),
     *singles(0xC0010296, "AMD_CSTATE_CONFIG"),
     *singles(0xC0010299, "AMD_RAPL_POWER_UNIT", "AMD_CORE_ENERGY_STATUS", "AMD_PKG_ENERGY_STATUS"),
     *singles(0xC00102B0, "AMD_CPPC_CAP1", "AMD_CPPC_ENABLE", "AMD_CPPC_CAP2", "AMD_CPPC_REQ"),

@@ -67,7 +67,7 @@ PORTS: Ranges = (
     (0xAE00, 0xAE17, "acpi-pci-hotplug"),
     (0xAF00, 0xAF1F, "acpi-cpu-hotplug"),
     (0xAFE0, 0xAFE3, "acpi-gpe0"),
-    # Where OVMF has the PIIX4's power management; SeaBIOS has it at 0x600.
+    # OVMF places the PIIX4's power management here; SeaBIOS places it at 0x600.
     (0xB000, 0xB003, "acpi-evt"),
     (0xB004, 0xB005, "acpi-cnt"),
     (0xB008, 0xB00B, "acpi-tmr"),

@@ -1,10 +1,10 @@
-"""Classes of exit reasons: what VMX and SVM name differently, under one short name."""
+"""Classes of exit reasons: one short name for what VMX and SVM name differently."""
 
 OTHER = "other"
 MMIO_TARGET = "mmio"
 
 _FAULTS = frozenset({"EPT_VIOLATION", "EPT_MISCONFIG", "npf"})
-"""Reasons of faults of memory, which an access to MMIO takes, too."""
+"""Reasons of faults on guest memory; an access to MMIO has them, too."""
 
 _REASONS: dict[str, str] = {
     "io": "IO_INSTRUCTION io",
@@ -15,12 +15,12 @@ _REASONS: dict[str, str] = {
     "halt": "HLT hlt idle-halt MWAIT_INSTRUCTION MONITOR_INSTRUCTION mwait monitor UMWAIT TPAUSE"
     " vmgexit_ap_hlt_loop",
     "interrupt": "EXTERNAL_INTERRUPT INTERRUPT_WINDOW NMI_WINDOW PREEMPTION_TIMER INIT_SIGNAL"
-    " SIPI_SIGNAL interrupt nmi smi init vintr iret vmgexit_nmi_complete",
+    " SIPI_SIGNAL interrupt nmi smi init vintr iret vmgexit_nmi_complete INTERRUPT",
     "fault": "EPT_VIOLATION EPT_MISCONFIG npf EXCEPTION_NMI TRIPLE_FAULT PML_FULL shutdown"
     " MCE_DURING_VMENTRY",
     "hypercall": "VMCALL hypercall TDCALL vmgexit vmgexit_page_state_change vmgexit_guest_request"
     " vmgexit_ext_guest_request vmgexit_ap_creation vmgexit_ap_jump_table"
-    " vmgexit_hypervisor_feature",
+    " vmgexit_hypervisor_feature HYPERCALL",
     "pause": "PAUSE_INSTRUCTION pause",
     "nested": "VMCLEAR VMLAUNCH VMPTRLD VMPTRST VMREAD VMRESUME VMWRITE VMOFF VMON INVEPT INVVPID"
     " VMFUNC vmrun vmload vmsave stgi clgi skinit invlpga",
@@ -35,8 +35,8 @@ CLASSES: tuple[str, ...] = (*_REASONS, OTHER)
 def reason_class(reason: str, target: str = "") -> str:
     """Return the class of a reason; `target` is the name of the kind that the exit accessed.
 
-    A fault of memory with an access to MMIO is of class `mmio`. The exceptions of SVM are
-    named `#PF excp` and so on without the sign; what no table has is `other`.
+    A memory fault with an access to MMIO is `mmio`. Exceptions on SVM end in ` excp`. A reason that
+    is in no table is `other`.
     """
     if target == MMIO_TARGET and reason in _FAULTS:
         return MMIO_TARGET

@@ -1,4 +1,4 @@
-"""Registers of devices, by offset; each follows its device (`apic EOI`), in its manual's words."""
+"""Registers of devices, by offset; each follows the device's name (`apic EOI`)."""
 
 from bpfexit.names.ranges import Ranges, singles
 
@@ -90,4 +90,4 @@ REGISTERS: dict[str, Ranges] = {
     "virtio-mmio": _VIRTIO_MMIO,
     "virtio-pci": _VIRTIO_PCI,
 }
-"""Of each device, what lies at which offset."""
+"""By device: ranges of offsets and the register there."""

@@ -22,7 +22,7 @@ class Entries:
         self._skipped_bytes = 0
         self._first_skipped = ""
         self._first_error = ""
-        self._found = False
+        self._has_entry = False
         self._is_unmarked = False
         self.line = 0
         """The number of the last line read; skipped parts of a compressed file have no numbers."""
@@ -41,37 +41,37 @@ class Entries:
     def notes(self) -> list[str]:
         """Return the damage of the file, a sentence each."""
         name = printable(str(self._path))
-        said = [f"{name} is incomplete: {self.cut}"] if self.cut else []
+        sentences = [f"{name} is incomplete: {self.cut}"] if self.cut else []
         if self._skipped_lines:
-            said.append(
+            sentences.append(
                 f"{name} is damaged: skipped {_number(self._skipped_lines, 'line')}"
                 f" ({_number(self._skipped_bytes, 'byte')}), the first is {self._first_skipped}"
             )
         members = self._lines.members if self._lines else None
         if members and members.skipped:
-            said.append(
+            sentences.append(
                 f"{name} is damaged in {_number(members.skipped, 'compressed byte')}, from byte"
                 f" {members.first_skipped:,} on; unreadable parts are skipped"
             )
         if self._is_unmarked:
-            said.append(
+            sentences.append(
                 f"{name} has no end mark: it is still being recorded, was not closed, or its end"
                 " is cut off"
             )
         if self._lines and self._lines.unverified:
-            said.append(
+            sentences.append(
                 f"{name}: {_number(self._lines.unverified, 'line')} come from a damaged block"
                 " and may be wrong"
             )
-        return said
+        return sentences
 
     def _decoded(self, fd: int) -> Generator[Entry, None, None]:
         self._lines = Lines(partial(os.read, fd), self._path.suffix == ".gz")
         for entry in map(self._entry, self._lines):  # so that no variable keeps a line
             if entry is not None:
-                self._found = True
+                self._has_entry = True
                 yield entry
-            elif not self._found and self._skipped_bytes > LONGEST:
+            elif not self._has_entry and self._skipped_bytes > LONGEST:
                 break
             del entry  # before the next one is read: an interval may take 100 MB
         members = self._lines.members
@@ -79,7 +79,7 @@ class Entries:
             self._is_unmarked = not self._lines.is_cut
         if self._lines.is_cut:
             self.cut = "the file ends within a compressed block"
-        if not self._found:
+        if not self._has_entry:
             self._refuse(self._lines)
 
     def _entry(self, line: Line) -> Entry | None:

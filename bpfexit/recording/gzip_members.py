@@ -47,7 +47,7 @@ class GzipMembers:
         self._read = read
         self._data = b""
         self._start = 0  # of `_data` in the file
-        self._at = 0  # in `_data`
+        self._position = 0  # in `_data`
         self._rescanned = 0
         self.skipped = 0
         """Bytes of broken members, and between members."""
@@ -59,7 +59,7 @@ class GzipMembers:
     @property
     def position(self) -> int:
         """Where the next byte to be decompressed is in the file."""
-        return self._start + self._at
+        return self._start + self._position
 
     def pieces(self) -> Iterator[bytes | End]:
         """Yield each member's data piece by piece, then how the member ends."""
@@ -67,12 +67,12 @@ class GzipMembers:
             begin = self.position
             self.ends_marked = False
             try:
-                whole = yield from self._member()
+                is_whole = yield from self._member()
             except zlib.error:
                 self._resync(begin)
                 yield End.BROKEN
                 continue
-            if whole:
+            if is_whole:
                 self._note_mark(begin)
                 yield End.WHOLE
             else:
@@ -84,16 +84,16 @@ class GzipMembers:
         while not member.eof:
             if not self._more():
                 return False
-            part = self._data[self._at : self._at + _SLICE]
-            self._at += len(part)
+            part = self._data[self._position : self._position + _SLICE]
+            self._position += len(part)
             data = member.decompress(part)
-            self._at -= len(member.unused_data)
+            self._position -= len(member.unused_data)
             yield data
         return True
 
     def _note_mark(self, begin: int) -> None:
         first = begin - self._start
-        self.ends_marked = self._data[max(0, first) : self._at] == MARK
+        self.ends_marked = self._data[max(0, first) : self._position] == MARK
         self.begins_marked |= self.ends_marked and begin == 0
 
     def _cut(self, begin: int) -> End:
@@ -117,13 +117,13 @@ class GzipMembers:
     def _find(self, first: int) -> bool:
         """Go to the first member from there on, or to the end of the file."""
         ahead = self.position
-        self._at = first - self._start
-        while not (found := _BEGINNING.search(self._data, self._at)):
-            self._at = max(self._at, len(self._data) - _LENGTH + 1)
+        self._position = first - self._start
+        while not (match := _BEGINNING.search(self._data, self._position)):
+            self._position = max(self._position, len(self._data) - _LENGTH + 1)
             if not self._fill():
-                self._at = len(self._data)
+                self._position = len(self._data)
                 return False
-        self._at = found.start()
+        self._position = match.start()
         self._rescanned += max(0, ahead - self.position)
         return True
 
@@ -133,13 +133,13 @@ class GzipMembers:
         self.skipped += self.position - begin
 
     def _more(self) -> bool:
-        return self._at < len(self._data) or self._fill()
+        return self._position < len(self._data) or self._fill()
 
     def _fill(self) -> bool:
         """Read more, and keep data for going back; False at the end."""
         block = self._read(_BLOCK)
-        gone = max(0, min(self._at, len(self._data) - _OVERRUN)) if block else 0
+        gone = max(0, min(self._position, len(self._data) - _OVERRUN)) if block else 0
         self._data = self._data[gone:] + block
         self._start += gone
-        self._at -= gone
+        self._position -= gone
         return bool(block)

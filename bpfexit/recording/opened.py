@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 from bpfexit.formats.json.recording import Header
 from bpfexit.model.filter import Filter
@@ -25,6 +24,11 @@ class Recording:
       and `events.access.Access`; `size` is in bytes; `address` is a port, GPA or MSR.
     - `count` exits took `total_ns` ns, the longest of them `max_ns`; `timed` of them have a
       latency. `user_count` of them went to user space, for `user_ns` ns.
+    - `wait_ns` of `total_ns`, and `user_wait_ns` of `user_ns`, the thread waited for a CPU;
+      both are 0 without `snapshot.origin.has_waiting`. `blocked_ns` and `user_blocked_ns` it was
+      blocked; both are 0 without `snapshot.origin.has_blocked`. `poll_ns` KVM polled for the end
+      of halts; 0 without `halt` in `snapshot.origin.views`.
+    - `class` is 0: `model.classes.with_classes` fills it.
 
     `rows.hist` has their latency histograms, `vcpus` the ns in the guest for each vCPU,
     `start` is unix time and `duration_s` the length, in s; `lost` has the losses.
@@ -55,10 +59,5 @@ class Recording:
     def __enter__(self) -> Recording:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -66,7 +66,10 @@ class RecordingSource:
     def notes(self) -> list[str]:
         """Return, after the last snapshot, the damage and what of the filter is missing."""
         name = printable(str(self.path))
-        return self._entries.notes() + [f"{name} has {each}" for each in self._wanted.missing()]
+        return self._entries.notes() + [f"{name} has {clause}" for clause in self._wanted.missing()]
+
+    def read(self) -> None:
+        """Do nothing: intervals are as they were recorded."""
 
     def due(self) -> float | None:
         """Return how long the next snapshot lasted, s."""

@@ -2,7 +2,7 @@
 
 from bpfexit.formats.json import guest as guest_json
 from bpfexit.formats.json import recording as recording_json
-from bpfexit.formats.json import snapshot as snapshot_json
+from bpfexit.formats.json import snapshot_reader
 from bpfexit.formats.json.recording import Header
 from bpfexit.formats.json.values import Line
 from bpfexit.model.guest import Guest
@@ -15,7 +15,7 @@ _BEGINNING = b'{"schema":"bpfexit.'
 
 def decode(line: Line) -> Entry:
     """Read a line. Raises `BpfexitError` if it is not one of a recording."""
-    return recording_json.decode(line) or guest_json.decode(line) or snapshot_json.decode(line)
+    return recording_json.decode(line) or guest_json.decode(line) or snapshot_reader.decode(line)
 
 
 def whole_part(data: bytes | bytearray) -> bytes | bytearray:

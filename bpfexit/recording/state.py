@@ -84,8 +84,8 @@ class Known:
         if not had:  # `top -j` writes only the names of guests
             self._put(replace(guest, name=self._names.get(guest.pid, guest.name)))
             return
-        living = [each for each in had.values() if not each.ended]
-        had.update((each.name, replace(each, ended=True)) for each in living)
+        living = [guest for guest in had.values() if not guest.ended]
+        had.update((guest.name, replace(guest, ended=True)) for guest in living)
         self._changed |= bool(living)
 
     def _forget(self, reported: frozenset[int]) -> None:

@@ -54,9 +54,9 @@ def _last_newline(fd: int, size: int) -> int:
     end = size
     while end:
         start = max(0, end - _BLOCK)
-        found = os.pread(fd, end - start, start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
+        newline = os.pread(fd, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
         end = start
     return 0
 
@@ -74,4 +74,4 @@ def _is_line(fd: int, first: int, end: int) -> bool:
 
 def _read(fd: int, first: int, end: int) -> list[bytes]:
     """Read a part of a file in blocks: one read(2) returns 2 GiB at most, or less."""
-    return [os.pread(fd, min(_BLOCK, end - at), at) for at in range(first, end, _BLOCK)]
+    return [os.pread(fd, min(_BLOCK, end - offset), offset) for offset in range(first, end, _BLOCK)]

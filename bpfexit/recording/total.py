@@ -7,7 +7,7 @@ from math import inf
 from pathlib import Path
 
 from bpfexit.errors import BpfexitError
-from bpfexit.formats.json.snapshot import MEMORY
+from bpfexit.formats.json.snapshot_reader import MEMORY
 from bpfexit.model.filter import Filter
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.snapshot_sum import SnapshotSum
@@ -46,14 +46,28 @@ def total_of(
 ) -> Total:
     """Add up an open recording likewise and close it; `note` is called with each snapshot."""
     window_sum = SnapshotSum(SUM_MEMORY)
+    for snapshot in window(source, begin_s, end_s):
+        window_sum.add(snapshot)
+        note(snapshot)
+        del snapshot  # before the next one is read
+    return Total(window_sum.sum(), source.cut, window_sum.intervals, tuple(source.notes()))
+
+
+def window(
+    source: RecordingSource, begin_s: float | None = None, end_s: float | None = None
+) -> Iterator[Snapshot]:
+    """Yield the snapshots of a window and close the recording.
+
+    Raises `BpfexitError` for an empty window.
+    """
+    is_empty = True
     with closing(source):
         for snapshot in within(source, begin_s, end_s):
-            window_sum.add(snapshot)
-            note(snapshot)
+            is_empty = False
+            yield snapshot
             del snapshot  # before the next one is read
-    if not window_sum.intervals:
+    if is_empty:
         raise BpfexitError(f"{source.path} has no interval in this window: {_covers(source)}")
-    return Total(window_sum.sum(), source.cut, window_sum.intervals, tuple(source.notes()))
 
 
 def within(

@@ -1,6 +1,7 @@
 """The values of a filter that a recording lacks, and those that it has instead."""
 
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from bpfexit.model.filter import Filter, kept
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import printable
+from bpfexit.model.view import OPT_IN_VIEWS
 
 _MOST_NAMED = 100
 """Maximum values in a note; Intel VMX has some 70 reasons."""
@@ -23,8 +25,18 @@ class _Choice:
 
     def see(self, values: Iterable[object]) -> None:
         """Note which of the wanted values occur, and the names of the others."""
-        for value in map(str, values):
+        every = [*map(str, values)]
+        self.find(every)
+        self.name(every)
+
+    def find(self, values: Iterable[str]) -> None:
+        """Note which of the wanted values occur."""
+        for value in values:
             self._unseen.pop(value.lower(), None)
+
+    def name(self, values: Iterable[str]) -> None:
+        """Note values that occur, to name them if a wanted one does not."""
+        for value in values:
             if len(self._seen) <= _MOST_NAMED:
                 self._seen[value] = None
 
@@ -46,7 +58,10 @@ class Wanted:
         self._reasons = _Choice("", wanted.reasons)
         self._pids = _Choice("process ", wanted.pids)
         self._vcpus = _Choice("vCPU ", wanted.vcpus)
+        self._tids = _Choice("thread ", wanted.tids)
+        self._guests = _Choice("guest ", wanted.guests)
         self._exits = self._kept = 0
+        self._views = {kind for kind in wanted.kinds if kind.dimension in OPT_IN_VIEWS}
 
     def kept(self, snapshot: Snapshot) -> Snapshot:
         """Return the wanted part of a snapshot, and remember which values occurred."""
@@ -54,17 +69,38 @@ class Wanted:
         self._exits += snapshot.exits
         self._kept += chosen.exits
         self._reasons.see(snapshot.reasons)
+        self._see_views(snapshot)
+        if self._filter.guests:
+            self._guests.find(
+                pattern
+                for pattern in self._filter.guests
+                if any(fnmatchcase(name, pattern) for name in snapshot.vms)
+            )
+            self._guests.name(snapshot.vms)
         if self._filter.pids:
             self._pids.see(np.unique(snapshot.rows["pid"]).tolist())
         if self._filter.vcpus:
             vcpus = np.unique(snapshot.rows["vcpu"])
             self._vcpus.see(vcpus[vcpus != NO_VCPU].tolist())
+        if self._filter.tids:
+            self._tids.see(np.unique(snapshot.rows["tid"]).tolist())
         return chosen
+
+    def _see_views(self, snapshot: Snapshot) -> None:
+        """Note which views were recorded; older recordings do not list them."""
+        self._views -= {
+            kind
+            for kind in self._views
+            if kind.dimension in snapshot.origin.views or (snapshot.rows["kind"] == kind).any()
+        }
 
     def missing(self) -> list[str]:
         """Return the wanted values that are missing, a clause each; empty if none are."""
-        choices = (self._pids, self._vcpus, self._reasons)
-        said = [clause for each in choices if (clause := each.missing())]
-        if not said and self._exits and not self._kept:
-            said = ["no exit that matches all of -p, -v and --reason"]
-        return said
+        choices = (self._pids, self._vcpus, self._tids, self._guests, self._reasons)
+        clauses = [clause for choice in choices if (clause := choice.missing())]
+        if not clauses and self._exits and not self._kept:
+            clauses = ["no exit that matches all of -p, -v, -t, --guest and --reason"]
+        names = ",".join(kind.dimension for kind in self._filter.kinds if kind in self._views)
+        if self._exits and names:
+            clauses.append(f"no view by {names}: record it with `bpfexit record --by {names}`")
+        return clauses

@@ -5,7 +5,6 @@ import subprocess
 from collections.abc import Callable, Sequence
 from math import inf
 from shutil import which
-from types import TracebackType
 
 from bpfexit.errors import BpfexitError
 from bpfexit.model.text import clean
@@ -45,12 +44,7 @@ class Child:
     def __enter__(self) -> "Child":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
         if not isinstance(error, SystemExit):  # a second signal
             self.finish()
         elif self._process.poll() is None:

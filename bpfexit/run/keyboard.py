@@ -1,14 +1,40 @@
 """Keys from the terminal, one at a time; afterwards, the terminal is as before."""
 
 import os
+import re
+import select
 import sys
 import termios
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
+
+TAKEN = "taken"
+"""The "key" by which a terminal answers that it has taken what was written (device status)."""
+
+CONTINUED, RESIZED = "continued", "resized"
+"""The "keys" that signals press: the process was stopped and goes on; the size has changed."""
+
+_ENDS_WITHIN = re.compile(rb"\x1b(O|\[[0-?]*[ -/]*)?$")
+"""Input that ends within an escape sequence, or with the key Esc."""
+
+_PAUSE_S = 0.03
+"""The pause after which Esc was a key: a slow line takes a tenth of it between two bytes."""
 
 _LFLAG, _CC = 3, 6
 _NAMES = {
+    b"\x1b[0n": TAKEN,
+    b"\x1b[5~": "pageup",
+    b"\x1b[6~": "pagedown",
+    b"\x1b[H": "home",
+    b"\x1b[F": "end",
+    b"\x1b[1~": "home",
+    b"\x1b[4~": "end",
+    b"\x1b[7~": "home",
+    b"\x1b[8~": "end",
+    b"\x1bOH": "home",
+    b"\x1bOF": "end",
+    b"\t": "tab",
+    b"\x1b[Z": "backtab",
     b"\x1b[A": "up",
     b"\x1b[B": "down",
     b"\x1b[C": "right",
@@ -32,48 +58,59 @@ class Keyboard:
     at once (TCSANOW): the output of a terminal stopped by Ctrl-S would never drain.
     """
 
-    def __init__(self) -> None:
-        self.fd = sys.stdin.fileno()
+    def __init__(self, fd: int | None = None) -> None:
+        self.fd = sys.stdin.fileno() if fd is None else fd
         self._before: list[Any] = []
 
     def __enter__(self) -> "Keyboard":
+        self.take()
+        return self
+
+    def take(self) -> None:
+        """Change the terminal's settings."""
         with suppress(termios.error):
             self._before = termios.tcgetattr(self.fd)
             changed = termios.tcgetattr(self.fd)
             changed[_LFLAG] &= ~(termios.ICANON | termios.ECHO)
-            # Ctrl-Z would leave the shell on the alternate screen.
+            # Ctrl-Z is a key like others: the screen is left first.
             changed[_CC][termios.VSUSP] = b"\0"
             termios.tcsetattr(self.fd, termios.TCSANOW, changed)
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Restore the terminal's settings."""
         if self._before:
             with suppress(termios.error):
                 termios.tcsetattr(self.fd, termios.TCSANOW, self._before)
 
     def read(self) -> list[str]:
         """Return the pending keys; `eof` if the terminal has gone."""
-        try:
-            data = os.read(self.fd, 256)
-        except OSError:
-            data = b""
+        data = self._bytes()
+        while _ENDS_WITHIN.search(data) and select.select([self.fd], [], [], _PAUSE_S)[0]:
+            more = self._bytes()
+            data += more
+            if not more:
+                break
         return keys(data) if data else ["eof"]
+
+    def _bytes(self) -> bytes:
+        try:
+            return os.read(self.fd, 256)
+        except OSError:
+            return b""
 
 
 def keys(data: bytes) -> list[str]:
-    """Split a terminal's input into keys; an unknown escape sequence is one `escape`."""
-    found = []
+    """Split a terminal's input into keys; an unknown escape sequence is one `unknown`."""
+    pressed = []
     while data:
         length = _sequence_length(data)
         sequence, data = data[:length], data[length:]
-        unknown = "escape" if sequence[:1] == b"\x1b" else sequence.decode(errors="replace")
-        found.append(_NAMES.get(sequence, unknown))
-    return found
+        unknown = "unknown" if sequence[:1] == b"\x1b" else sequence.decode(errors="replace")
+        pressed.append(_NAMES.get(sequence, unknown))
+    return pressed
 
 
 def _sequence_length(data: bytes) -> int:
@@ -83,9 +120,9 @@ def _sequence_length(data: bytes) -> int:
         return 3
     if data[1:2] != b"[":
         return 1
-    for at in range(2, len(data)):
-        if 0x40 <= data[at] <= 0x7E:
-            return at + 1
+    for index in range(2, len(data)):
+        if 0x40 <= data[index] <= 0x7E:
+            return index + 1
     return len(data)
 
 
@@ -93,7 +130,7 @@ def _character_length(data: bytes) -> int:
     """Return the bytes of a UTF-8 character, of which the last may be missing."""
     first = data[0]
     length = 1 if first < 0xC0 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
-    at = 1
-    while at < min(length, len(data)) and 0x80 <= data[at] < 0xC0:
-        at += 1
-    return at
+    index = 1
+    while index < min(length, len(data)) and 0x80 <= data[index] < 0xC0:
+        index += 1
+    return index

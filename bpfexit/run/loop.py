@@ -1,21 +1,27 @@
 """One loop for every command and the screen: pace, limits, signals, keys, a resized terminal."""
 
+import gc
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from math import inf
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from bpfexit.model.own_cost import MEASURING_S
-from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.recording.total import SUM_MEMORY
-from bpfexit.run.keyboard import Keyboard
+from bpfexit.run.keyboard import CONTINUED, Keyboard
 from bpfexit.run.resizes import Resizes
 from bpfexit.run.screen import Pace, Screen, Unattended
 from bpfexit.run.signals import Interrupts
-from bpfexit.run.source import Source
+from bpfexit.run.source import Intervals, Seekable, Source
+from bpfexit.run.terminal import NO_TERMINAL, NoTerminal, Terminal
+
+T = TypeVar("T")
+
+LONGEST_READING_S = 30.0
+"""A longer interval is read in between."""
 
 _ROUNDING_S = 1e-6
 """A shorter rest of a run is only the rounding error of its intervals' sum."""
@@ -55,8 +61,8 @@ class Input(Protocol):
 
 
 def intervals(
-    source: Source, run: Run, interrupts: Interrupts, *, measure_cost: bool = False
-) -> Iterator[Snapshot]:
+    source: Intervals[T], run: Run, interrupts: Interrupts, *, measure_cost: bool = False
+) -> Iterator[T]:
     """Yield a snapshot per interval; the last one is read after the source has stopped.
 
     A recording is not waited for. With `measure_cost`, the first snapshot of a live source
@@ -69,33 +75,40 @@ def intervals(
 
 def run_screen(source: Source, run: Run, interrupts: Interrupts, screen: Screen) -> None:
     """Show a source until the user or the run's length ends it; give the terminal back."""
-    with Keyboard() as keyboard, Resizes() as resizes, screen:
-        loop = Loop(source, run, interrupts, screen, (keyboard, resizes))
+    with (
+        Keyboard() as keyboard,
+        Resizes() as resizes,
+        Terminal(screen, keyboard) as terminal,
+    ):
+        loop = Loop(source, run, interrupts, screen, (keyboard, resizes), terminal)
         for snapshot in loop.snapshots():
             screen.add(snapshot)
     for snapshot in loop.rest():
         screen.add(snapshot)
 
 
-class Loop:
+class Loop(Generic[T]):
     """Reads a source at a pace, until the pace, the run's length or a signal ends it."""
 
     def __init__(
         self,
-        source: Source,
+        source: Intervals[T],
         run: Run,
         interrupts: Interrupts,
         pace: Pace,
         inputs: Sequence[Input] = (),
+        terminal: Terminal | NoTerminal = NO_TERMINAL,
     ) -> None:
         self._source = source
         self._run = run
         self._interrupts = interrupts
         self._pace = pace
         self._inputs = inputs
+        self._terminal = terminal
 
-    def snapshots(self) -> Iterator[Snapshot]:
+    def snapshots(self) -> Iterator[T]:
         """Yield a snapshot per interval, except for the last one of a live source."""
+        gc.freeze()  # what has been imported stays: no collection of garbage has to look at it
         begun = time.monotonic()
         end, recorded = 0.0, 0.0
         for number in count(1):
@@ -114,7 +127,7 @@ class Loop:
             if is_last:
                 return
 
-    def rest(self) -> Iterator[Snapshot]:
+    def rest(self) -> Iterator[T]:
         """Close the source; if it is live, yield a snapshot of the time since the last one."""
         if (snapshot := self._source.close()) is not None:
             yield snapshot
@@ -129,7 +142,10 @@ class Loop:
         run = replace(self._run, interval=lasts) if due is None else Run(lasts)
         return run.next_end(previous, now)
 
-    def _read(self) -> Iterator[Snapshot]:
+    def _read(self) -> Iterator[T]:
+        number, source = self._pace.seeks, self._source
+        if number is not None and isinstance(source, Seekable):
+            yield from source.skip_to(number)
         snapshot = self._source.next()
         if snapshot is None:
             self._pace.end_of_recording()
@@ -141,18 +157,40 @@ class Loop:
         if self._pace.measures_cost:
             with self._source.measuring_cost():
                 self._wait_until(min(end, time.monotonic() + MEASURING_S))
+        while end - time.monotonic() > LONGEST_READING_S:
+            self._wait_until(time.monotonic() + LONGEST_READING_S)
+            if self._stopped or self._pace.hurries:
+                return
+            self._source.read()
         self._wait_until(end)
 
     def _wait_until(self, end: float) -> None:
         """Answer keys until a point in time, or until the pace or a signal ends the interval."""
+        self._terminal.change()
         while not (self._stopped or self._pace.hurries):
             left = inf if self._pace.holds else end - time.monotonic()
             if left <= 0:
                 return
-            ready = self._interrupts.wait(left, *(source.fd for source in self._inputs))
-            if ready:
-                inputs = [source for source in self._inputs if source.fd in ready]
-                self._pace.press([key for source in inputs for key in source.read()])
+            self._terminal.flush()
+            self._answer(self._inputs_within(min(left, self._terminal.wait_s)))
+
+    def _inputs_within(self, seconds: float) -> list[Input]:
+        """Wait for input, or until the terminal takes what is left to write."""
+        terminal = self._terminal
+        writing = [terminal.fd] if terminal.is_blocked else []
+        fds = [source.fd for source in self._inputs]
+        ready = self._interrupts.wait(seconds, *fds, writing=writing)
+        return [source for source in self._inputs if source.fd in ready]
+
+    def _answer(self, inputs: Sequence[Input]) -> None:
+        keys = self._terminal.without_answers([key for each in inputs for key in each.read()])
+        if CONTINUED in keys:
+            self._terminal.resume()
+        if keys:
+            self._pace.press(keys)
+            self._terminal.change()
+        if self._pace.suspends:
+            self._terminal.suspend()
 
 
 def sum_for(source: Source) -> SnapshotSum:

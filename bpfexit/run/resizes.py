@@ -1,35 +1,38 @@
-"""Changes of the terminal's size (SIGWINCH), as a descriptor that becomes readable."""
+"""A terminal that changes: its size (SIGWINCH), or another process had it (SIGCONT)."""
 
 import os
 import signal
 from contextlib import suppress
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
+
+from bpfexit.run.keyboard import CONTINUED, RESIZED
+
+_SIGNALS = (signal.SIGWINCH, signal.SIGCONT)
 
 
 class Resizes:
-    """A context in which `fd` becomes readable when the terminal's size changes."""
+    """A context in which `fd` becomes readable at these signals."""
 
     def __enter__(self) -> "Resizes":
         self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._before: Any = signal.signal(signal.SIGWINCH, self._note)
+        self._continued = False
+        self._before: list[Any] = [signal.signal(number, self._note) for number in _SIGNALS]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        signal.signal(signal.SIGWINCH, self._before)
+    def __exit__(self, *_: object) -> None:
+        for number, handler in zip(_SIGNALS, self._before, strict=True):
+            signal.signal(number, handler)
         os.close(self.fd)
 
     def read(self) -> list[str]:
-        """Clear all changes so far. Returns the pressed keys: none."""
+        """Clear all changes so far; return which they were, as if they were keys."""
         with suppress(BlockingIOError):
             os.eventfd_read(self.fd)
-        return []
+        continued, self._continued = self._continued, False
+        return [CONTINUED if continued else RESIZED]
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        self._continued |= number == signal.SIGCONT
         os.eventfd_write(self.fd, 1)

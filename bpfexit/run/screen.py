@@ -1,7 +1,6 @@
 """The interface of a screen for the loop: it sets the pace, answers keys and draws."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import Protocol
 
 from bpfexit.model.snapshot import Snapshot
@@ -26,6 +25,14 @@ class Pace(Protocol):
     def quits(self) -> bool:
         """Whether the run ends now."""
 
+    @property
+    def seeks(self) -> int | None:
+        """The interval of a recording to go on with, from 1; None for the next one."""
+
+    @property
+    def suspends(self) -> bool:
+        """Whether a key has asked to stop the process."""
+
     def begin(self, recorded_s: float | None) -> float:
         """Begin an interval; return its length, s: in a recording, it lasted `recorded_s`."""
 
@@ -36,17 +43,25 @@ class Pace(Protocol):
         """React to the end of a recording: no snapshot follows."""
 
 
-class Screen(Pace, AbstractContextManager[object], Protocol):
-    """A context in which the terminal shows what the loop reads."""
+class Screen(Pace, Protocol):
+    """Shows what the loop reads."""
+
+    def paint(self) -> tuple[str, bool]:
+        """Return the next part of what changes the terminal, and whether it is the last."""
+
+    def forget(self) -> None:
+        """Begin with an empty terminal."""
 
     def add(self, snapshot: Snapshot) -> None:
-        """Take the next snapshot; the last one comes after the context and is not drawn."""
+        """Take the next snapshot; the last one is not drawn."""
 
 
 class Unattended:
     """No screen: intervals of one length. A recording is read as fast as possible."""
 
     holds = False
+    seeks = None
+    suspends = False
 
     def __init__(self, interval: float, measure_cost: bool) -> None:
         """Take intervals of `interval` s, and measure the cost in the first if wanted."""

@@ -8,11 +8,11 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 from bpfexit.streams import Data
@@ -48,24 +48,22 @@ class Interrupts:
         self._before = _handled(handlers)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._restore()
         Data.asked_to_end_at = inf
         os.close(self._wake)
 
-    def wait(self, seconds: float, *fds: int) -> set[int]:
-        """Sleep, a day at most; return early when stopped, or with the readable descriptors."""
+    def wait(self, seconds: float, *fds: int, writing: Sequence[int] = ()) -> set[int]:
+        """Sleep, a day at most; return early when stopped, or with the readable descriptors.
+
+        It also returns early when one of those in `writing` is writable.
+        """
         if self.stopped:
             return set()
         timeout = min(max(0.0, seconds), _LONGEST_S)
         own = {self._wake} if self._end is None else {self._wake, self._end}
-        found, _, _ = select.select([*own, *fds], [], [], timeout)
-        ready = set(found)
+        readable, _, _ = select.select([*own, *fds], writing, [], timeout)
+        ready = set(readable)
         if self._end in ready:
             self.stopped = True
         return ready - own

@@ -7,7 +7,6 @@ import os
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Self
 
 from bpfexit.errors import BpfexitError, UsageError
@@ -107,12 +106,7 @@ class Machine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._resources.close()
 
     def _build(self, programs: Sequence[Program]) -> list[Vcpu]:

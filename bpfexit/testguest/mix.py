@@ -160,8 +160,8 @@ def _shares(mix: Mix, left: int) -> Iterator[int]:
 
 
 def _parse_step(text: str) -> Step:
-    place, _, weight = text.partition("=")
-    name, _, address = place.partition("@")
+    address_text, _, weight = text.partition("=")
+    name, _, address = address_text.partition("@")
     operation = _find(name)
     if not address:
         return Step(operation, operation.address, _parse_weight(weight or "1", text))

@@ -1,4 +1,4 @@
-"""Guests as they come, told of by the kernel at once: they may end before the next reading."""
+"""New guests, reported by the kernel at once, because they may end before the next reading."""
 
 import os
 import select
@@ -16,13 +16,13 @@ ARRIVAL = np.dtype([("owner", "u8"), ("process_start", "u8")])
 
 
 class Arrivals:
-    """A thread that sleeps until a new vCPU is seen, and calls `notice` with its process.
+    """A thread that sleeps until a new vCPU is seen, and calls each `notice` with its process.
 
-    A ring buffer of its own, beside the one of slow exits: reading that is no affair of this
-    thread. An arrival that finds it full is only noticed later, at the next reading of the maps.
+    It has a ring buffer of its own, because another thread reads the one of slow exits. An arrival
+    that finds the buffer full is noticed at the next reading of the maps.
     """
 
-    def __init__(self, buffer: Map, notice: Callable[[Identity], object]) -> None:
+    def __init__(self, buffer: Map, *notice: Callable[[Identity], object]) -> None:
         """Map the buffer and start the thread. Raises `BpfexitError`."""
         self._notice = notice
         self._ring = Ring(buffer, self._take)
@@ -46,4 +46,6 @@ class Arrivals:
 
     def _take(self, record: bytes) -> None:
         arrival = np.frombuffer(record, ARRIVAL)[0]
-        self._notice(Identity(int(arrival["owner"]) >> 32, int(arrival["process_start"])))
+        identity = Identity(int(arrival["owner"]) >> 32, int(arrival["process_start"]))
+        for notice in self._notice:
+            notice(identity)

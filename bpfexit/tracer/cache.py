@@ -1,7 +1,7 @@
 """Compiled programs, kept in a folder that only root may write.
 
-Nothing here fails: a file that cannot be read, trusted or written is like one that is missing,
-which costs a compilation.
+No failure is an error: a file that cannot be read, trusted or written counts as missing, which
+costs a compilation.
 """
 
 import os
@@ -17,7 +17,7 @@ from bpfexit.host.check import Check, Status
 FOLDER = Path("/var/cache/bpfexit")
 
 MOST = 32
-"""Entries that are kept: those that were used last."""
+"""Maximum number of entries; the least recently used are dropped."""
 
 ROOT = 0
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -28,11 +28,11 @@ _HEADER_BYTES = 8
 
 
 class UntrustedError(OSError):
-    """A file or folder that others than root may have written."""
+    """A file or folder that users other than root may have written."""
 
 
 def load(key: bytes, folder: Path = FOLDER) -> bytes | None:
-    """Return the data stored under a key; None where there is none that can be trusted."""
+    """Return the data stored under a key; None if there is none that can be trusted."""
     with suppress(OSError), _opened(folder) as directory:
         fd = os.open(_name(key), os.O_RDONLY | _SAFELY, dir_fd=directory)
         with open(fd, "rb") as file:
@@ -41,13 +41,13 @@ def load(key: bytes, folder: Path = FOLDER) -> bytes | None:
             head = _head(key, content[_HEADER_BYTES + len(key) :])
             if content.startswith(head):
                 with suppress(OSError):
-                    os.utime(fd)  # it is used: others are dropped before it
+                    os.utime(fd)  # it is in use: others are dropped first
                 return content[len(head) :]
     return None
 
 
 def store(key: bytes, data: bytes, folder: Path = FOLDER) -> None:
-    """Keep data under a key; make the folder where it is missing."""
+    """Store data under a key; create the folder if it is missing."""
     if os.geteuid() != ROOT:
         return
     with suppress(OSError):
@@ -82,7 +82,7 @@ def check(folder: Path = FOLDER) -> Check:
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[int]:
-    """Yield the folder's descriptor. Raises `OSError` when there is no folder of root's alone."""
+    """Yield the folder's descriptor. Raises `OSError` unless it exists and is root's alone."""
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | _SAFELY)
     try:
         _trust(directory, stat.S_IFDIR)
@@ -92,7 +92,7 @@ def _opened(folder: Path) -> Iterator[int]:
 
 
 def _trust(fd: int, kind: int) -> None:
-    """Raise `UntrustedError` unless it is of this kind, and root alone may have written it."""
+    """Raise `UntrustedError` unless it has this type and only root may have written it."""
     status = os.fstat(fd)
     is_roots = status.st_uid == ROOT and not status.st_mode & _OTHERS_MAY_WRITE
     if stat.S_IFMT(status.st_mode) != kind or not is_roots:
@@ -100,10 +100,10 @@ def _trust(fd: int, kind: int) -> None:
 
 
 def _make(folder: Path) -> None:
-    """Make the folder, for all to read; its parent must be there."""
+    """Create the folder, readable by all; its parent must exist."""
     with suppress(FileExistsError):
         folder.mkdir(mode=0o755)
-        folder.chmod(0o755)  # whatever the umask
+        folder.chmod(0o755)  # regardless of the umask
 
 
 def _write(directory: int, name: str, content: bytes) -> None:
@@ -136,7 +136,7 @@ def _entries(directory: int, *suffixes: str) -> list[str]:
 
 
 def _name(key: bytes) -> str:
-    """Return the file of a key. Two keys may share one: they cost each other a compilation."""
+    """Return the file of a key. Two keys may share one, which costs compilations."""
     return f"{crc32(key):08x}{_SUFFIX}"
 
 

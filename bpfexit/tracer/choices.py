@@ -1,34 +1,49 @@
-"""The macros by which the programs choose what they count and report."""
+"""The sets and macros by which the programs choose what they count and report."""
 
 from bpfexit.model.slow import Threshold
 from bpfexit.names.reasons import VMX_CODE_MASK, Isa
 
 SLOW_PAGES = 256
-"""Size of the ring buffer for slow exits: 1 MiB, room for some 13,000 between two readings."""
+"""Size of the ring buffer for slow exits: 1 MiB, for some 13,000 between two readings."""
 
 
-def traced_macro(pids: tuple[int, ...], vcpus: tuple[int, ...]) -> dict[str, str]:
-    """Return the macro by which the programs choose vCPUs, when they are first seen."""
-    tests = [_any_of("(pid)", pids)] if pids else []
-    tests += [_any_of("(vcpu_id)", vcpus)] if vcpus else []
-    return {"TRACED(pid,vcpu_id)": "&&".join(tests)} if tests else {}
+def traced_sets(
+    pids: tuple[int, ...], vcpus: tuple[int, ...], tids: tuple[int, ...] = ()
+) -> dict[str, frozenset[int]]:
+    """Return the sets of maps.h by which the programs choose vCPUs, without those that are empty.
+
+    They are maps and no macros, so that the cache of compiled programs serves every choice.
+    """
+    sets = {
+        "traced_pids": frozenset(pids),
+        "traced_vcpus": frozenset(vcpus),
+        "traced_tids": frozenset(tids),
+    }
+    return {name: numbers for name, numbers in sets.items() if numbers}
 
 
 def reason_macro(isa: Isa, codes: list[int]) -> dict[str, str]:
-    """Return the macro by which the programs choose exits."""
+    """Return the macro that selects exits."""
     return {"REASON_TRACED(r)": _any_of(_code_of(isa), tuple(codes))} if codes else {}
 
 
-def slow_macros(threshold: Threshold, isa: Isa, idle_codes: list[int]) -> dict[str, str]:
-    """Return the macros by which single slow exits are told of; never those of idle time."""
-    macros = {
+def idle_macro(isa: Isa, codes: list[int]) -> dict[str, str]:
+    """Return the macro by which the programs know the exits in which a guest is idle."""
+    return {"IDLE_REASON(r)": _any_of(_code_of(isa), tuple(codes))} if codes else {}
+
+
+def slow_macros(threshold: Threshold) -> dict[str, str]:
+    """Return the macros that report single slow exits; idle time is never reported."""
+    return {
         "SLOW_NS": f"{threshold.than_ns}ULL",
         "SLOW_RATE": str(threshold.rate),
         "SLOW_PAGES": str(SLOW_PAGES),
     }
-    if idle_codes:
-        macros["SLOW_IDLE(r)"] = _any_of(_code_of(isa), tuple(idle_codes))
-    return macros
+
+
+def guest_macro(guests: tuple[str, ...]) -> dict[str, str]:
+    """Return the macro by which user space can stop the count of a guest: it knows the names."""
+    return {"TRACED_GUESTS": "1"} if guests else {}
 
 
 def _code_of(isa: Isa) -> str:

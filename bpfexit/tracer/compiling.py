@@ -1,4 +1,4 @@
-"""Compiling, in a child process, which then ends: this one never maps bcc and clang's 140 MB."""
+"""Compiling in a child process, which then ends: bcc and clang map 140 MB."""
 
 import json
 import os
@@ -17,21 +17,24 @@ _CHILD = (
     "import sys; sys.path[:] = sys.argv[2:]; from bpfexit.compiler.__main__ import main; main()"
 )
 _TIMEOUT_S = 600.0
-"""An emulated CPU takes a minute."""
+"""Time limit, s; an emulated CPU takes a minute."""
 
 
 def bcc_version() -> str:
-    """Return the version of bcc, which compiles something. Raises `BpfexitError`."""
+    """Return the version of bcc, found by compiling a text. Raises `BpfexitError`."""
     return compile_text("int nothing(void *ctx) { return 0; }").bcc
 
 
 def flags_of(plan: programs.Plan) -> list[str]:
     """Return the compiler's flags. No program depends on the number of rows: the loader's maps do.
 
-    bcc makes maps as it compiles, which would take memory for all rows.
+    bcc makes maps as it compiles, which would take memory for all rows. They are sorted: the
+    cache knows a compilation by them, and what a plan has from sets comes in another order in
+    each process.
     """
     macros = plan.macros | {"MAX_ROWS": "1"}
-    return ["-Wno-macro-redefined", *(f"-D{name}={value}" for name, value in macros.items())]
+    definitions = sorted(f"-D{name}={value}" for name, value in macros.items())
+    return ["-Wno-macro-redefined", *definitions]
 
 
 def compile_text(text: str, flags: Sequence[str] = ()) -> Bundle:
@@ -63,18 +66,18 @@ def _command() -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of the child: of the caller's, only where libraries lie.
+    """Return the child's environment: of the caller's, only the paths of libraries.
 
-    bcc and clang obey some variables (ARCH, CPATH), which are not meant for them.
+    bcc and clang obey some variables (ARCH, CPATH) that are not meant for them.
     """
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     return kept | {"BCC_KERNEL_SOURCE": str(programs.folder() / "headers")}
 
 
 def _failure(done: Done) -> str:
-    """Return in one sentence why the child has failed."""
-    said = " ".join((done.output + b" " + done.errors).decode(errors="replace").split())
+    """Return why the child has failed, in one sentence."""
+    message = " ".join((done.output + b" " + done.errors).decode(errors="replace").split())
     if done.code < 0:
         name = signal.Signals(-done.code).name
         return f"{name} ended the compiler of the BPF programs: is the machine out of memory?"
-    return said or f"the compiler of the BPF programs ended with status {done.code}"
+    return message or f"the compiler of the BPF programs ended with status {done.code}"

@@ -1,8 +1,8 @@
-"""How the programs come by the fields of an exit.
+"""How the programs read the fields of an exit.
 
-A raw `kvm_exit` costs half of what the classic one does, but is given the vCPU alone: the
-programs then read the reason where the vendor's module keeps it. Where that is, the types
-of this kernel tell; where they do not, the classic program stays.
+A raw `kvm_exit` costs half of a classic one, but its only argument is the vCPU: the programs then
+read the reason where the vendor module keeps it. The kernel's types tell where that is; without
+them, the program is classic.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,11 +23,11 @@ _RCX_PLACE = 1
 
 @dataclass(frozen=True)
 class ExitFields:
-    """The way that is in use.
+    """The method in use.
 
-    `header` is the file with it, `programs` are files with programs of its own, for `events`.
-    `carried` are events that need no program, as an exit itself tells what they would. `reason`
-    says to a person why it is this way.
+    `header` is the file that contains it, `programs` are files with further programs, for `events`.
+    `carried` are events that need no program, because an exit itself has what they carry. `reason`
+    explains the choice to a person.
     """
 
     header: str
@@ -39,7 +39,7 @@ class ExitFields:
 
     @property
     def flags(self) -> dict[str, str]:
-        """Macros for what is read from the exit: PIO_FROM_EXIT and the like."""
+        """Macros for the fields that are read from the exit: PIO_FROM_EXIT and the like."""
         return {f"{event.removeprefix('kvm_')}_from_exit".upper(): "1" for event in self.carried}
 
     @property
@@ -49,20 +49,22 @@ class ExitFields:
 
 
 def from_record(reason: str) -> ExitFields:
-    """Return the way that every kernel has."""
+    """Return the method that works on every kernel."""
     return ExitFields("backends/exit_record.h", reason)
 
 
 def exit_fields(isa: Isa, release: tuple[int, int], types: Types) -> ExitFields:
-    """Return the cheapest way on this kernel; `types` are those of the vendor's module."""
+    """Return the cheapest method on this kernel; `types` are those of the vendor module."""
     if release < RAW_ARGUMENTS:
         return from_record("before Linux 5.16 the raw event has no known arguments")
+    if isa is Isa.PVM:
+        return from_record("PVM keeps the reason in no place that is known")
     found = _from_vmcb(types) if isa is Isa.SVM else _from_vcpu(types)
     return found or from_record("the kernel's types (BTF) do not say where the reason is")
 
 
 def with_events(fields: ExitFields, events: Collection[str]) -> ExitFields:
-    """Return the same way with programs for some of the events that it spares otherwise."""
+    """Return the same method with programs for some of the events that it avoids."""
     return replace(fields, carried=fields.carried - set(events))
 
 
@@ -104,6 +106,6 @@ def _from_vcpu(types: Types) -> ExitFields | None:
 
 
 def _all_known(offsets: Mapping[str, int | None]) -> dict[str, int]:
-    """Return the offsets, or none at all where one is missing."""
+    """Return the offsets; none if one of them is missing."""
     known = {name: offset for name, offset in offsets.items() if offset is not None}
     return known if len(known) == len(offsets) else {}

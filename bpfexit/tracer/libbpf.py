@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -91,9 +91,9 @@ class Libbpf:
         )
 
     def load_program(self, name: str, kind: int, instructions: bytes) -> int:
-        """Return the descriptor of a program that the kernel's verifier accepts.
+        """Return the descriptor of a program that the kernel's verifier has accepted.
 
-        When it does not, the error's message is the last line of what the verifier writes.
+        If it refuses the program, the error's message is the last line of the verifier's log.
         """
         try:
             return self._load(name, kind, instructions, None)
@@ -124,7 +124,7 @@ class Libbpf:
         return _checked(self._library.bpf_raw_tracepoint_open(event.encode(), program))
 
     def lookup(self, fd: int, key: bytes, size: int) -> bytes:
-        """Return the value of a map's entry, so many bytes."""
+        """Return the value of a map's entry, of `size` bytes."""
         value = ctypes.create_string_buffer(size)
         _checked(self._library.bpf_map_lookup_elem(fd, key, value))
         return value.raw
@@ -134,7 +134,7 @@ class Libbpf:
         _checked(self._library.bpf_map_update_elem(fd, key, value, ctypes.c_uint64(0)))
 
     def push(self, fd: int, values: Iterable[int]) -> None:
-        """Push numbers of 32 bits to a stack, the last one to be its top."""
+        """Push 32-bit numbers to a stack; the last one is its top."""
         number = ctypes.c_uint32()
         pointer, no_flags = ctypes.byref(number), ctypes.c_uint64(0)
         push = self._library.bpf_map_update_elem
@@ -147,19 +147,27 @@ class Libbpf:
         """Delete a map's entry."""
         _checked(self._library.bpf_map_delete_elem(fd, key))
 
+    def keys(self, fd: int, size: int) -> Iterator[bytes]:
+        """Yield the keys of a hash, of so many bytes each; none may be deleted meanwhile."""
+        key: bytes | None = None
+        following = ctypes.create_string_buffer(size)
+        while self._library.bpf_map_get_next_key(fd, key, following) == 0:
+            key = following.raw
+            yield key
+
     def possible_cpus(self) -> int:
-        """Return for how many CPUs a map per CPU has values."""
+        """Return the number of CPUs for which a per-CPU map has values."""
         return _checked(self._library.libbpf_num_possible_cpus())
 
     def ring_buffer(self, fd: int, sample: Any) -> int:
-        """Return the address of a reader of a ring buffer; `sample`, a `SAMPLE`, must live on."""
+        """Return the address of a ring buffer's reader; `sample`, a `SAMPLE`, must stay alive."""
         ring = self._library.ring_buffer__new(fd, sample, None, None)
         if not ring:
             raise _error()
         return int(ring)
 
     def consume(self, ring: int) -> None:
-        """Call the reader's `sample` for each record that is there."""
+        """Call the reader's `sample` for each record in the buffer."""
         _checked(self._library.ring_buffer__consume(ring))
 
     def free_ring_buffer(self, ring: int) -> None:
@@ -168,7 +176,7 @@ class Libbpf:
 
 
 def open_libbpf() -> Libbpf:
-    """Load the library. Raises `BpfexitError` when there is none."""
+    """Load the library. Raises `BpfexitError` if it is missing."""
     for name in LIBRARIES:
         with suppress(OSError, AttributeError):
             library = ctypes.CDLL(name, use_errno=True)
@@ -192,7 +200,7 @@ def _error() -> OSError:
 
 
 def _reason(error: OSError, log: bytes) -> str:
-    """Return the error with what the verifier says of it, last, before its statistics."""
+    """Return the error with the last message of the verifier, before its statistics."""
     lines = [line for line in log.decode(errors="replace").splitlines() if line]
-    said = [line for line in lines if not line.startswith("processed ")]
-    return ": ".join([str(error.strerror), *said[-1:]])
+    messages = [line for line in lines if not line.startswith("processed ")]
+    return ": ".join([str(error.strerror), *messages[-1:]])

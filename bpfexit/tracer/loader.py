@@ -40,12 +40,12 @@ _NEAR_NS = np.arange(NEAR_UNITS, dtype=np.uint64) << np.uint64(UNIT_SHIFT)
 
 
 class Programs:
-    """The programs of a plan, in the kernel; they count from `attach` to `detach`."""
+    """The programs of a plan in the kernel; they count from `attach` to `detach`."""
 
     def __init__(
         self, library: Libbpf, plan: programs.Plan, bundle: Bundle, tracefs_root: Path
     ) -> None:
-        """Make the maps and load the programs. Raises `BpfexitError` when the kernel refuses."""
+        """Make the maps and load the programs. Raises `BpfexitError` if the kernel refuses."""
         self.plan = plan
         self._library, self._tracefs = library, tracefs_root
         self._links: dict[programs.Attachment, int] = {}
@@ -60,12 +60,14 @@ class Programs:
 
     def attach(self) -> None:
         """Begin to count. Raises `BpfexitError`."""
-        for each in self.plan.attachments:
+        for attachment in self.plan.attachments:
             try:
-                self._links[each] = attach(self._library, each, self._fds[each], self._tracefs)
+                self._links[attachment] = attach(
+                    self._library, attachment, self._fds[attachment], self._tracefs
+                )
             except OSError as error:
                 raise BpfexitError(
-                    f"cannot attach to {each.full_name} ({error.strerror}); "
+                    f"cannot attach to {attachment.full_name} ({error.strerror}); "
                     "`bpfexit doctor` shows what is missing"
                 ) from None
         self._mark_attached(yes=True)
@@ -81,23 +83,27 @@ class Programs:
 
     def detach(self) -> None:
         """Stop counting; the maps stay readable."""
-        for each in self.plan.detaching:
-            if each in self._links:
-                os.close(self._links.pop(each))
+        extra = None
+        for attachment in self.plan.detaching:
+            if attachment in self._links:
+                os.close(self._links.pop(attachment))
+                if attachment.event == "kvm_entry":
+                    extra = self.vcpus["extra_accesses"].copy()
+        if extra is not None:
+            forget_extra_accesses(self.vcpus, extra)
 
     def close(self) -> None:
-        """Give up programs and maps."""
+        """Release programs and maps."""
         self.detach()
         self._open.close()
 
     def runs(self) -> tuple[ProgramRuns, ...]:
         """Return how often each program ran and how long, while BPF statistics are on."""
-        return tuple(_program_runs(each, fd) for each, fd in self._fds.items())
+        return tuple(_program_runs(attachment, fd) for attachment, fd in self._fds.items())
 
     def missed(self) -> int:
         """Return the program runs that the kernel skipped."""
-        statistics = map(bpf_statistics.counters, self._fds.values())
-        return sum(counters.get("recursion_misses", 0) for counters in statistics)
+        return sum(bpf_statistics.counters(fd).missed for fd in self._fds.values())
 
     def _mark_attached(self, *, yes: bool) -> None:
         """Tell the programs whether all of them are attached: see all_attached in maps.h."""
@@ -110,37 +116,54 @@ class Programs:
         sized = dict(definitions)
         for name in OF_ALL_ROWS:
             sized[name] = replace(sized[name], max_entries=max_rows)
+        for name, numbers in self.plan.sets.items():
+            sized[name] = replace(sized[name], max_entries=len(numbers))
         sized[VCPUS] = MapDefinition(_ARRAY, 4, vcpus_size, 1, _MMAPABLE)
         made = {}
         for name, definition in sized.items():
             made[name] = Map(self._library, name, definition)
             stack.callback(made[name].close)
+        for name, numbers in self.plan.sets.items():
+            made[name].add(numbers)
         return made
 
     def _load(self, stack: ExitStack, bundle: Bundle) -> dict[programs.Attachment, int]:
-        """Have the kernel verify the programs. Raises `BpfexitError` when it refuses one."""
+        """Let the kernel verify the programs. Raises `BpfexitError` if it refuses one."""
         map_fds = {name: table.fd for name, table in self.maps.items()}
         fds = {}
-        for each in self.plan.attachments:
-            name = f"on_{each.event}"
+        for attachment in self.plan.attachments:
+            name = f"on_{attachment.event}"
             instructions = bundle.programs[name].linked(map_fds)
             try:
-                fds[each] = self._library.load_program(name, kind_of(each), instructions)
+                fds[attachment] = self._library.load_program(
+                    name, kind_of(attachment), instructions
+                )
             except OSError as error:
                 raise BpfexitError(
-                    f"the kernel refused the program for {each.full_name} ({error.strerror}); "
-                    "`bpfexit doctor` shows what is missing"
+                    f"the kernel refused the program for {attachment.full_name} "
+                    f"({error.strerror}); `bpfexit doctor` shows what is missing"
                 ) from None
-            stack.callback(os.close, fds[each])
+            stack.callback(os.close, fds[attachment])
         return fds
 
 
+def forget_extra_accesses(vcpus: NDArray[Any], before: NDArray[np.uint64]) -> None:
+    """Take back the extra accesses that vCPUs made since `before`, if their exit has no end.
+
+    Such an exit was in progress as kvm_entry was detached: it is not counted, and whatever the
+    vCPU accesses from there on would be an extra access of it.
+    """
+    unended = vcpus["exit_ns"] != 0
+    vcpus["extra_accesses"][unended] = before[unended]
+
+
 def _check_complete(bundle: Bundle, plan: programs.Plan) -> None:
-    """Raise `BpfexitError` when the bundle lacks anything that this module takes from it."""
+    """Raise `BpfexitError` if the bundle lacks something that this module needs."""
     needed = {
-        *(f"on_{each.event}" for each in plan.attachments),
+        *(f"on_{attachment.event}" for attachment in plan.attachments),
         *OF_ALL_ROWS,
         *(FREE_SLOTS, SLOTS_FULL, ARRIVALS, _ALL_ATTACHED),
+        *plan.sets,
         *("row", "vcpu"),
     }
     missing = needed - bundle.programs.keys() - bundle.maps.keys() - bundle.layouts.keys()
@@ -149,7 +172,7 @@ def _check_complete(bundle: Bundle, plan: programs.Plan) -> None:
 
 
 def _prepared(shared: NDArray[Any]) -> NDArray[Any]:
-    """Fill in what the programs find in `struct vcpus`; return the vCPUs in it by slot."""
+    """Fill in the constants in `struct vcpus`; return its vCPUs by slot."""
     (vcpus,) = shared
     vcpus["bucket_of"] = bucket_of(_NEAR_NS)
     vcpus["generation"] = 1  # of a vCPU that has not looked for its VMCB yet it is 0
@@ -157,6 +180,6 @@ def _prepared(shared: NDArray[Any]) -> NDArray[Any]:
     return of_slot
 
 
-def _program_runs(each: programs.Attachment, fd: int) -> ProgramRuns:
-    found = bpf_statistics.counters(fd)
-    return ProgramRuns(each.event, found["run_cnt"], found["run_time_ns"])
+def _program_runs(attachment: programs.Attachment, fd: int) -> ProgramRuns:
+    counters = bpf_statistics.counters(fd)
+    return ProgramRuns(attachment.event, counters.runs, counters.run_ns)

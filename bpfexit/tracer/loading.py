@@ -1,4 +1,4 @@
-"""A plan's programs in the kernel, from the cache where it has them compiled."""
+"""The programs of a plan in the kernel, compiled or from the cache."""
 
 import importlib.util
 import json
@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bpfexit.compiler import document
+from bpfexit.compiler.bundle import Bundle
 from bpfexit.errors import BpfexitError
 from bpfexit.tracer import cache
 from bpfexit.tracer import plan as programs
@@ -32,8 +33,21 @@ def load(plan: programs.Plan, tracefs_root: Path, *, anew: bool = False) -> Prog
     return loaded
 
 
+def compiled(text: str, flags: list[str]) -> Bundle:
+    """Return what a text compiles to, from the cache if it has that. Raises `BpfexitError`."""
+    key = cache_key(text, flags)
+    cached = cache.load(key) if key else None
+    if cached:
+        with suppress(document.DocumentError):
+            return document.decode(cached)
+    bundle = compile_text(text, flags)
+    if key:
+        cache.store(key, document.encode(bundle))
+    return bundle
+
+
 def cache_key(text: str, flags: list[str]) -> bytes | None:
-    """Return all that a compilation depends on; None where there is no bcc."""
+    """Return everything that a compilation depends on; None without bcc."""
     binding = _binding()
     if binding is None:
         return None
@@ -48,7 +62,7 @@ def cache_key(text: str, flags: list[str]) -> bytes | None:
 
 
 def _binding() -> list[str | int] | None:
-    """Return which bcc is installed, without importing it: its place, size and time."""
+    """Return which bcc is installed, without importing it: its path, size and time."""
     spec = importlib.util.find_spec("bcc")
     if spec is None or not spec.origin:
         return None

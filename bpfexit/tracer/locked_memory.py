@@ -12,7 +12,7 @@ _UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 def unlimited_locked_memory() -> Iterator[None]:
     """Raise the limit as far as this process may; restore it afterwards.
 
-    What is charged is charged by then, and a command that is run inherits the caller's limit.
+    Maps and programs are charged by then, and a command that is run inherits the caller's limit.
     """
     soft, hard = resource.getrlimit(_LIMIT)
     if not _set(*_UNLIMITED):

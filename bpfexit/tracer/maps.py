@@ -10,10 +10,10 @@ from bpfexit.tracer.libbpf import SAMPLE, Libbpf
 
 
 class Map:
-    """A map of the kernel's, from when it is made until it is closed."""
+    """A map in the kernel, from its creation until it is closed."""
 
     def __init__(self, library: Libbpf, name: str, definition: MapDefinition) -> None:
-        """Make it. Raises `BpfexitError` when the kernel refuses."""
+        """Make it. Raises `BpfexitError` if the kernel refuses."""
         self.name = name
         self.definition = definition
         self.library = library
@@ -29,15 +29,21 @@ class Map:
         size = self.definition.value_size
         self.library.update(self.fd, _index(index), value.to_bytes(size, "little"))
 
+    def add(self, keys: Iterable[int]) -> None:
+        """Add numbers to a hash that is a set. Raises `OSError`."""
+        value = bytes(self.definition.value_size)
+        for key in keys:
+            self.library.update(self.fd, _index(key), value)
+
     def sum_over_cpus(self, index: int) -> int:
         """Return the sum of an entry's numbers, one per CPU. Raises `OSError`."""
         size = -(-self.definition.value_size // 8) * 8
         values = self.library.lookup(self.fd, _index(index), size * self.library.possible_cpus())
-        places = range(0, len(values), size)
-        return sum(int.from_bytes(values[at : at + size], "little") for at in places)
+        offsets = range(0, len(values), size)
+        return sum(int.from_bytes(values[offset : offset + size], "little") for offset in offsets)
 
     def push(self, numbers: Iterable[int]) -> None:
-        """Push numbers to a stack, the last one to be its top. Raises `OSError`."""
+        """Push numbers to a stack; the last one is its top. Raises `OSError`."""
         self.library.push(self.fd, numbers)
 
     def delete(self, key: bytes) -> None:
@@ -45,15 +51,15 @@ class Map:
         self.library.delete(self.fd, key)
 
     def close(self) -> None:
-        """Give it up; the kernel keeps it as long as a program uses it."""
+        """Close it; the kernel keeps it while a program uses it."""
         os.close(self.fd)
 
 
 class Ring:
-    """A reader of a ring buffer, which hands over each record in turn."""
+    """A reader of a ring buffer, which delivers each record in turn."""
 
     def __init__(self, buffer: Map, take: Callable[[bytes], object]) -> None:
-        """Map the buffer. Raises `BpfexitError` when the kernel refuses."""
+        """Map the buffer. Raises `BpfexitError` if the kernel refuses."""
         self.fd = buffer.fd
         self._take = take
         self._library = buffer.library
@@ -67,7 +73,7 @@ class Ring:
             ) from None
 
     def consume(self) -> None:
-        """Hand over all records that are there."""
+        """Deliver all records in the buffer."""
         self._library.consume(self._ring)
 
     def close(self) -> None:

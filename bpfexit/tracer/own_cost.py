@@ -1,4 +1,4 @@
-"""What bpfexit itself costs: its process, and its programs where that is measured."""
+"""The cost of bpfexit itself: its process, and its programs if that is measured."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from bpfexit.model.own_cost import OwnCost, ProgramsCost, Reading, programs_cost
 
 
 class CostMeter:
-    """Measures from when it is made; `read` reads what the kernel counts of the programs."""
+    """Measures from its creation on; `read` reads the kernel's counters of the programs."""
 
     def __init__(self, read: Callable[[], Reading]) -> None:
         self._read = read
@@ -19,7 +19,7 @@ class CostMeter:
 
     @contextmanager
     def measuring(self) -> Iterator[None]:
-        """Have the kernel's BPF statistics on meanwhile; where it refuses, nothing is measured."""
+        """Enable the kernel's BPF statistics meanwhile; if it refuses, nothing is measured."""
         with ExitStack() as stack:
             try:
                 stack.enter_context(bpf_statistics.enabled())
@@ -31,7 +31,7 @@ class CostMeter:
             self._programs_cost = programs_cost(before, self._read(), start)
 
     def since_last(self, duration_s: float) -> OwnCost:
-        """Return what bpfexit cost since the last call, which was `duration_s` ago."""
+        """Return the cost of bpfexit since the last call, `duration_s` s ago."""
         before, self._cpu_s = self._cpu_s, time.process_time()
         measured, self._programs_cost = self._programs_cost, None
         return OwnCost(self._cpu_s - before, duration_s, measured)

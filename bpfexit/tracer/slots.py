@@ -1,8 +1,8 @@
-"""The room in the kernel's arrays: what entries are free, and how those of ended threads become so.
+"""Free entries in the kernel's arrays, and how those of ended threads are freed.
 
-An array's free indices are on a stack in the kernel, from which the programs take them. Since
-the last one put there is taken first, only as many are ever in use as once were at a time:
-those in use lie below that number.
+The free indexes of an array are on a stack in the kernel, from which the programs take them. The
+index pushed last is taken first, so those in use lie below the largest number that was in use at a
+time.
 """
 
 import struct
@@ -26,10 +26,10 @@ _LEAST_VCPUS, _MOST_VCPUS = 1 << 10, 1 << 16
 
 
 def vcpu_slots(cpus: int) -> int:
-    """Return for how many vCPU threads there is room on a host of so many CPUs.
+    """Return the number of slots for vCPU threads on a host with this many CPUs.
 
-    Hosts run some vCPUs a CPU; 16 are more than any runs well. It is a power of two,
-    since slots are masked in the programs. A slot takes 300 bytes.
+    16 per CPU are more than any host runs well. It is a power of two, because programs mask slots.
+    A slot takes 300 bytes.
     """
     wanted = 1 << (cpus * _VCPUS_A_CPU - 1).bit_length()
     return min(max(wanted, _LEAST_VCPUS), _MOST_VCPUS)
@@ -42,12 +42,12 @@ class FreeList:
         self._map = stack
 
     def push(self, indices: Iterable[int]) -> None:
-        """Put indices there; the last one is taken first. Raises `BpfexitError`."""
+        """Push indexes; the last one is taken first. Raises `BpfexitError`."""
         try:
             self._map.push(indices)
         except OSError as error:
             raise BpfexitError(
-                f"the kernel refused to note what room its maps have ({error.strerror}); "
+                f"the kernel refused to fill the free list of a map ({error.strerror}); "
                 "is it out of memory?"
             ) from None
 
@@ -70,8 +70,8 @@ class RowIndex:
 def ended_slots(vcpus: NDArray[Any]) -> NDArray[np.intp]:
     """Return the slots of threads that have ended: nothing is written there any longer.
 
-    `owner` must be read first. A vCPU that starts meanwhile sets it last, so a `task` that
-    is zero after that is one that has ended (`bpf_programs/wire.h` has the order of all fields).
+    `owner` must be read first. A vCPU that starts meanwhile sets it last, so if `task` is zero
+    afterwards, the thread has ended (`bpf_programs/wire.h` has the order of all fields).
     """
     used = np.flatnonzero(vcpus["owner"])
     ended: NDArray[np.intp] = used[vcpus["task"][used] == 0]
@@ -79,6 +79,6 @@ def ended_slots(vcpus: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def rows_of(rows: NDArray[Any], slots: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the places of the rows that are in use by these slots."""
+    """Return the indexes of the rows that these slots use."""
     taken = np.flatnonzero(rows["packed_key"])
     return taken[np.isin(slots_of(rows["packed_key"][taken]), slots)]

@@ -18,7 +18,7 @@ class SlowRing:
         self._ring = Ring(buffer, self._taken.append)
 
     def read(self) -> NDArray[Any]:
-        """Return what has come since the last call, of dtype `RECORD`, shape (n,)."""
+        """Return the records since the last call, of dtype `RECORD`, shape (n,)."""
         self._ring.consume()
         taken = b"".join(self._taken)
         self._taken.clear()

@@ -1,4 +1,4 @@
-"""Two samples make a snapshot: pure, all names are given."""
+"""Two samples make a snapshot. Pure: all names are given."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,25 +12,28 @@ from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost
 from bpfexit.model.sample import (
     KIND_MASK,
+    REASON_SHIFT,
     Difference,
     Sample,
     name_owners,
     name_reasons,
+    of_traced,
     rows_by_name,
 )
 from bpfexit.model.slow import Slow, Threshold, slow_exits
 from bpfexit.model.snapshot import VCPU_FIELDS, Origin, Snapshot
-from bpfexit.names.reasons import Isa, Reasons
+from bpfexit.model.vcpu_parts import PARTS, parts_so_far
+from bpfexit.names.reasons import IDLE, Isa, Reasons
 from bpfexit.tracer.owners import identities, vm_places
 
 
 @dataclass(frozen=True)
 class Names:
-    """What a snapshot's names come from, and what its numbers are of.
+    """The sources of a snapshot's names, and the limits of its numbers.
 
-    `name_of` gives a guest's name by its process, and `notices` tell what keeps addresses from
-    being named. `threshold` is that of slow exits, None where there are none, and `only` the
-    reasons that alone are counted.
+    `name_of` returns a guest's name by its process, and `notices` tell why addresses cannot be
+    named. `threshold` is that of slow exits, None if they are not reported, and `only` the reasons
+    that alone are counted.
     """
 
     reasons: Reasons
@@ -60,8 +63,9 @@ def make_snapshot(
 ) -> Snapshot:
     """Return what happened between two samples; `start` is unix time, s.
 
-    `clock_offset_s` is what CLOCK_MONOTONIC lacks of unix time.
+    `clock_offset_s` is unix time minus CLOCK_MONOTONIC.
     """
+    diff = of_traced(diff, after.vcpus)
     name_owners(diff, after.vcpus)
     reasons = name_reasons(diff, names.reasons)
     vms, vm_of_slot = vm_places(identities(after.vcpus), names.name_of)
@@ -70,7 +74,7 @@ def make_snapshot(
         start=start,
         duration_s=(after.taken_ns - before.taken_ns) / 1e9,
         rows=rows_by_name(diff),
-        vcpus=_seen_vcpus(before.vcpus, after.vcpus, vm_of_slot)[after.vcpus["traced"] != 0],
+        vcpus=_seen_vcpus(before, after, vm_of_slot, names)[after.vcpus["traced"] != 0],
         vms=vms,
         reasons=reasons,
         lost=lost,
@@ -85,13 +89,13 @@ def make_snapshot(
 
 
 def lost_so_far(after: Sample, of_ended: Lost, exits_only: bool) -> Lost:
-    """Return all losses since the start; `of_ended` are those of slots that were given back."""
+    """Return all losses since the start; `of_ended` are those of slots that were freed."""
     lost = of_ended + lost_in(after.vcpus, exits_only)
     return replace(lost, vcpus_full=after.slots_full, missed=after.missed)
 
 
 def lost_in(vcpus: NDArray[Any], exits_only: bool) -> Lost:
-    """Return what these vCPUs know of: neither what had no slot nor what was missed."""
+    """Return the losses that vCPUs count: not those without a slot, and not missed runs."""
     return Lost(
         map_full=int(vcpus["map_full"].sum()),
         unpaired=int(vcpus["unpaired"].sum()),
@@ -105,23 +109,45 @@ def _unfinished(vcpus: NDArray[Any], exits_only: bool, *, ended: bool) -> NDArra
     """Which vCPUs are in an exit, or made an access outside one that is not counted yet."""
     unfinished: NDArray[np.bool_] = vcpus["exit_ns"] != 0
     if not exits_only:
-        waits = (vcpus["packed_key"] & KIND_MASK != 0) & (vcpus["isa"] != Isa.NONE)
-        unfinished |= waits & (vcpus["traced"] != 0)
-    unfinished &= (vcpus["task"] == 0) == ended
+        unfinished |= (vcpus["packed_key"] & KIND_MASK != 0) & (vcpus["isa"] != Isa.NONE)
+    unfinished &= (vcpus["traced"] != 0) & ((vcpus["task"] == 0) == ended)
     return unfinished
 
 
 def _seen_vcpus(
-    before: NDArray[Any], after: NDArray[Any], vm_of_slot: NDArray[np.uint32]
+    before: Sample, after: Sample, vm_of_slot: NDArray[np.uint32], names: Names
 ) -> NDArray[Any]:
-    seen = np.zeros(len(after), VCPU_FIELDS)
+    vcpus = after.vcpus
+    seen = np.zeros(len(vcpus), VCPU_FIELDS)
     seen["vm"] = vm_of_slot
-    seen["pid"] = after["owner"] >> 32
-    seen["tid"] = after["owner"] & 0xFFFFFFFF
-    seen["vcpu"] = after["vcpu_id"]
-    seen["guest_ns"] = after["guest_ns"]
-    seen["guest_ns"][: len(before)] -= before["guest_ns"]
+    seen["pid"] = vcpus["owner"] >> 32
+    seen["tid"] = vcpus["owner"] & 0xFFFFFFFF
+    seen["vcpu"] = vcpus["vcpu_id"]
+    if names.origin.has_exit_events and not names.exits_only:
+        _add_parts(seen, parts_at(after, names.reasons))
+        _add_parts(seen, parts_at(before, names.reasons), -1)
+        seen["has_parts"] = True
     return seen
+
+
+def _add_parts(seen: NDArray[Any], parts: NDArray[Any], sign: int = 1) -> None:
+    for name in PARTS:
+        seen[name][: len(parts)] += sign * parts[name]
+
+
+def parts_at(sample: Sample, reasons: Reasons) -> NDArray[Any]:
+    """Return the parts of the vCPUs' time until a sample was taken."""
+    vcpus = sample.clock
+    return parts_so_far(vcpus, sample.taken_ns, _in_idle_exit(vcpus, reasons))
+
+
+def _in_idle_exit(vcpus: NDArray[Any], reasons: Reasons) -> NDArray[np.bool_]:
+    """Which vCPUs are in an exit in which the guest is idle, if they are in one, shape (n,)."""
+    isas = vcpus["isa"].astype(np.uint64) << np.uint64(32)
+    pairs, place = np.unique(isas | vcpus["packed_key"] >> REASON_SHIFT, return_inverse=True)
+    are_idle = [reasons.name(int(pair) >> 32, int(pair) & 0xFFFFFFFF) in IDLE for pair in pairs]
+    idle: NDArray[np.bool_] = np.array([*are_idle, False], bool)[place]
+    return idle
 
 
 def _slow(before: Sample, after: Sample, names: Names, clock_offset_s: float) -> Slow | None:

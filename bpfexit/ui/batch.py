@@ -1,12 +1,14 @@
-"""Snapshots in a pipe: one table after another, or a line of JSON each."""
+"""Snapshots in a pipe: one table after another, a line of JSON each, or CSV."""
 
 from collections.abc import Callable, Iterable
 from itertools import chain
 
 from rich.console import Console
 
+from bpfexit.formats import report
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.model.address_names import AddressNames
+from bpfexit.model.losses import Lost
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.view import Query, view
@@ -18,6 +20,27 @@ def show_json(snapshots: Iterable[Snapshot], write: Callable[[Iterable[str]], ob
     """Write a line of JSON per interval, at once, with the names of addresses."""
     for snapshot in snapshots:
         write(chain(snapshot_json.pieces(snapshot, AddressNames(snapshot).name), ["\n"]))
+
+
+def show_json_lines(
+    snapshots: Iterable[Snapshot], query: Query, write: Callable[[Iterable[str]], object]
+) -> None:
+    """Write the lines of each interval as JSON, at once."""
+    for snapshot in snapshots:
+        write(report.json_lines(snapshot, query))
+        del snapshot  # before the next one is read
+
+
+def show_csv(
+    snapshots: Iterable[Snapshot], query: Query, write: Callable[[Iterable[str]], object]
+) -> Lost:
+    """Write the lines of each interval as CSV, at once, below a header; return what they lost."""
+    lost, header = Lost(), [report.csv_header()]
+    for snapshot in snapshots:
+        write(chain(header, report.csv_lines(snapshot, query)))
+        lost, header = lost + snapshot.lost, []
+        del snapshot  # before the next one is read
+    return lost
 
 
 def show_tables(

@@ -31,12 +31,12 @@ def overhead_table(snapshot: Snapshot, cost: ProgramsCost) -> RenderableType:
     grid.add_column("program")
     for heading in ("runs", "mean", "core%"):
         grid.add_column(heading, justify="right", no_wrap=True)
-    for each in cost.programs:
+    for program in cost.programs:
         grid.add_row(
-            Text(each.event),
-            numbers.count(each.runs),
-            numbers.duration(each.mean),
-            numbers.small_share(cost.core_share_of(each.ns)),
+            Text(program.event),
+            numbers.count(program.runs),
+            numbers.duration(program.mean),
+            numbers.small_share(cost.core_share_of(program.ns)),
         )
     return Group(grid, *map(Text, _totals(snapshot, cost)))
 

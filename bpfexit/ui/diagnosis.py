@@ -22,6 +22,7 @@ from bpfexit.model.text import clean
 from bpfexit.ui.header import lost, origin_line, totals_line, without_exits
 from bpfexit.ui.labels import named_by, reason_or_address
 from bpfexit.ui.paragraph import Paragraph
+from bpfexit.ui.usage import usage_line
 
 MOST_LINES = 4
 """Reasons and addresses of a finding that are shown; JSON has all."""
@@ -36,39 +37,43 @@ _SURE = {Confidence.HIGH: "green", Confidence.MEDIUM: "yellow", Confidence.LOW: 
 _COST = {CostOf.EXITS: "per second", CostOf.USER: "per second in user space"}
 
 
-def diagnosis(found: Diagnosis) -> RenderableType:
+def diagnosis(result: Diagnosis) -> RenderableType:
     """Return all of it: guests with findings in full, the others in a line each."""
-    snapshot = found.snapshot
+    snapshot = result.snapshot
     parts: list[RenderableType] = [origin_line(snapshot), totals_line(snapshot), lost(snapshot)]
     parts += without_exits(snapshot)
-    full = [each for each in found.guests if each.findings]
-    rest = [each for each in found.guests if not each.findings]
+    full = [guest for guest in result.guests if guest.findings]
+    rest = [guest for guest in result.guests if not guest.findings]
     for guest in full or rest[:1]:
         parts += ["", _guest(guest)]
     others = rest if full else rest[1:]
     if others:
         parts += ["", Text("nothing stands out", "bold")]
         parts += [line for guest in others for line in _brief(guest)]
-    if not found.guests:
+    if not result.guests:
         parts += ["", Text("no guest seen", "bold")]
     return Group(*parts)
 
 
-def _guest(found: GuestDiagnosis) -> RenderableType:
-    parts: list[RenderableType] = [_name(found), *_account(found)]
-    if found.findings and (unknown := _unknown(found)):
+def _guest(guest: GuestDiagnosis) -> RenderableType:
+    parts: list[RenderableType] = [_name(guest), *_account(guest)]
+    if guest.usage:
+        usage = usage_line(guest.usage)
+        usage.stylize("dim")
+        parts.append(usage)
+    if guest.findings and (unknown := _unknown(guest)):
         parts.append(Text(unknown, "yellow"))
-    for number, finding in enumerate(found.findings, 1):
+    for number, finding in enumerate(guest.findings, 1):
         parts += ["", _finding(number, finding)]
-    parts += _rest(found)
-    for number, finding in enumerate(found.hints, 1):
+    parts += _rest(guest)
+    for number, finding in enumerate(guest.hints, 1):
         parts += ["", _finding(number, finding)]
-    parts += [""] * bool(found.expected)
-    parts += [_expected(finding) for finding in found.expected]
-    told = (*found.findings, *found.expected)
-    seen = [line for each in told for line in each.lines[:MOST_LINES]]
-    seen += found.unexplained.lines
-    parts += [Text(each, "dim") for each in _named_by(found.guest, seen)]
+    parts += [""] * bool(guest.expected)
+    parts += [_expected(finding) for finding in guest.expected]
+    findings = (*guest.findings, *guest.expected)
+    seen = [line for finding in findings for line in finding.lines[:MOST_LINES]]
+    seen += guest.unexplained.lines
+    parts += [Text(note, "dim") for note in _named_by(guest.guest, seen)]
     return Group(*parts)
 
 
@@ -80,45 +85,46 @@ def _named_by(guest: Guest, lines: Sequence[Line]) -> list[str]:
     return ['"?": guessed from the usual layout']
 
 
-def _unknown(found: GuestDiagnosis) -> str:
+def _unknown(guest: GuestDiagnosis) -> str:
     """Return what is not known of the guest's program; "" where that is known."""
-    if not is_known(found.guest):
+    if not is_known(guest.guest):
         return _NO_VMM
-    return _BLIND if is_qemu(found.guest) and not found.guest.options else ""
+    return _BLIND if is_qemu(guest.guest) and not guest.guest.options else ""
 
 
-def _name(found: GuestDiagnosis) -> Text:
-    name = clean(found.vm) or "unnamed"
+def _name(guest: GuestDiagnosis) -> Text:
+    name = clean(guest.vm) or "unnamed"
     text = Text(name, "bold reverse")
-    rest = [] if name == f"pid:{found.guest.pid}" else [f"pid {found.guest.pid}"]
-    rest += [f"{numbers.rate(found.per_s)}/s", *(["ended"] if found.guest.ended else [])]
+    rest = [] if name == f"pid:{guest.guest.pid}" else [f"pid {guest.guest.pid}"]
+    rest += [f"{numbers.rate(guest.rate)}/s", *(["ended"] if guest.guest.ended else [])]
     return text.append(f"  {', '.join(rest)}", "not bold not reverse")
 
 
-def _account(found: GuestDiagnosis) -> Iterator[Text]:
+def _account(guest: GuestDiagnosis) -> Iterator[Text]:
     """Yield a line on the time of each vCPU, the one with most time in exits first."""
-    vcpus = sorted(found.vcpus, key=lambda each: (-(each.exits or 0), -each.user, each.vcpu))
-    for each in vcpus[:MOST_VCPUS]:
-        name = f"vCPU {each.vcpu}" if each.vcpu != NO_VCPU else f"tid {each.tid}"
-        yield Text(f"{name}: {_time(each)}", "dim", no_wrap=True, overflow="ellipsis")
+    vcpus = sorted(guest.vcpus, key=lambda vcpu: (-(vcpu.exits or 0), -vcpu.user, vcpu.vcpu))
+    for vcpu in vcpus[:MOST_VCPUS]:
+        name = f"vCPU {vcpu.vcpu}" if vcpu.vcpu != NO_VCPU else f"tid {vcpu.tid}"
+        yield Text(f"{name}: {_time(vcpu)}", "dim", no_wrap=True, overflow="ellipsis")
     if len(vcpus) > MOST_VCPUS:
         yield Text(f"{len(vcpus) - MOST_VCPUS} more vCPUs with less time in exits", "dim")
 
 
-def _time(each: VcpuTime) -> str:
+def _time(vcpu: VcpuTime) -> str:
     def share(ns: float | None) -> str:
-        return numbers.share(ns / each.total) if ns is not None and each.total else "?"
+        return numbers.share(ns / vcpu.total) if ns is not None and vcpu.total else "?"
 
-    if each.guest is None:
-        return f"in user space {share(each.user)}%, the rest is unknown"
-    if each.unclear:
+    if vcpu.guest is None:
+        return f"in user space {share(vcpu.user)}%, the rest is unknown"
+    if vcpu.unclear:
         return (
-            f"guest {share(each.guest)}%, other exits {share(each.exits)}%, "
-            f"exits or idle {share(each.unclear)}%"
+            f"guest {share(vcpu.guest)}%, other exits {share(vcpu.exits)}%, "
+            f"exits or idle {share(vcpu.unclear)}%"
         )
+    waiting = "unknown" if vcpu.wait is None else f"{share(vcpu.wait)}%"
     return (
-        f"guest {share(each.guest)}%, exits {share(each.exits)}% "
-        f"(in user space {share(each.user)}%), idle {share(each.idle)}%"
+        f"guest {share(vcpu.guest)}%, KVM {share(vcpu.kvm)}%, user space {share(vcpu.user)}%, "
+        f"waiting {waiting}, idle {share(vcpu.idle)}%"
     )
 
 
@@ -130,15 +136,15 @@ _WHY = {
 }
 
 
-def _rest(found: GuestDiagnosis) -> Iterator[RenderableType]:
+def _rest(guest: GuestDiagnosis) -> Iterator[RenderableType]:
     """Yield what no finding explains: its share, and a line for each reason that is worth one."""
-    named = any(finding.rule == "unexplained" for finding in found.findings)
-    lines = () if named else found.unexplained.lines
-    share = found.unexplained.share
+    named = any(finding.rule == "unexplained" for finding in guest.findings)
+    lines = () if named else guest.unexplained.lines
+    share = guest.unexplained.share
     left = "" if isnan(share) else f"{numbers.share(share)}% of the busiest vCPU's time"
-    if not found.findings:
+    if not guest.findings:
         also = f"; {left} is unexplained" if left else ""
-        yield Text(f"nothing stands out{also}: {_WHY[found.verdict]}")
+        yield Text(f"nothing stands out{also}: {_WHY[guest.verdict]}")
     elif lines:
         yield ""
     if lines:
@@ -147,13 +153,13 @@ def _rest(found: GuestDiagnosis) -> Iterator[RenderableType]:
         yield Paragraph(Text(""), _seen_line(line), 2)
 
 
-def _brief(found: GuestDiagnosis) -> Iterator[RenderableType]:
+def _brief(guest: GuestDiagnosis) -> Iterator[RenderableType]:
     """Yield a line on a guest without findings, and one for what no rule knows."""
-    text = _name(found)
+    text = _name(guest)
     text.stylize("not bold not reverse")
     words = {Verdict.BUSY: "simply busy", Verdict.IDLE: "idle"}
-    yield text.append(f", {words[found.verdict]}" if found.verdict in words else "")
-    for line in found.unexplained.lines:
+    yield text.append(f", {words[guest.verdict]}" if guest.verdict in words else "")
+    for line in guest.unexplained.lines:
         yield Paragraph(Text(""), Text("no rule knows more: ").append(_seen_line(line)), 2)
 
 
@@ -167,26 +173,30 @@ def _finding(number: int, finding: Finding) -> RenderableType:
 def _paragraphs(finding: Finding) -> Iterator[tuple[str, Text]]:
     advice = finding.advice
     yield "evidence", Text("\n").join(_seen(finding))
-    for each in advice.context:
-        yield "", Text(clean(each, _LONG), "dim")
+    for line in advice.context:
+        yield "", Text(clean(line, _LONG), "dim")
     yield "cause", Text(advice.cause or finding.why)
-    for label, told in zip(_labels("either"), _candidates(advice), strict=False):
-        yield label, Text(clean(told, _LONG))
+    for label, text in zip(_labels("either"), _candidates(advice), strict=False):
+        yield label, Text(clean(text, _LONG))
     for label, change in zip(_labels("fix"), advice.changes, strict=False):
         yield label, _change(change)
     yield "expect", Text(advice.expect)
-    sure = Text.assemble((advice.confidence.value, _SURE[advice.confidence]), f": {advice.because}")
+    sure = Text.assemble(
+        (advice.confidence.value, _SURE[advice.confidence]), f": {clean(advice.rationale, _LONG)}"
+    )
     yield "confidence", sure
     pages = "\n".join((f"--explain {finding.rule}", *finding.references))
     yield "references", Text(pages, "dim")
 
 
 def _candidates(advice: Advice) -> list[str]:
-    """Return each cause and what tells, which stands once at the end where it is the same."""
-    tells = {candidate.decided_by for candidate in advice.candidates}
-    if len(tells) == 1:
-        return [*(each.cause for each in advice.candidates), f"what tells: {tells.pop()}"]
-    return [f"{each.cause} (what tells: {each.decided_by})" for each in advice.candidates]
+    """Return each cause and what decides, which is last and once if it is the same for all."""
+    causes = [candidate.cause for candidate in advice.candidates]
+    deciding = [candidate.decided_by for candidate in advice.candidates]
+    if len(set(deciding)) == 1:
+        return [*causes, f"what decides: {deciding[0]}"]
+    pairs = zip(causes, deciding, strict=True)
+    return [f"{cause} (what decides: {decided_by})" for cause, decided_by in pairs]
 
 
 def _labels(first: str) -> Iterator[str]:
@@ -200,12 +210,15 @@ def _change(change: Change) -> Text:
 
 
 def _cost(finding: Finding) -> str:
+    if waiting := finding.advice.waiting:
+        part = f"{numbers.share(waiting.share)}% of {waiting.who}"
+        return f"{numbers.duration(waiting.ns_per_s)} per second, {part}"
     if finding.is_idle:
-        return f"{numbers.rate(finding.exits.per_s)}/s"
+        return f"{numbers.rate(finding.exits.rate)}/s"
     if not finding.exits.count:
         return "not measured"
     if isnan(finding.cost):
-        return f"{numbers.rate(finding.exits.per_s)}/s, time unknown"
+        return f"{numbers.rate(finding.exits.rate)}/s, time unknown"
     part = f"{numbers.share(finding.share)}% of {vcpu_name(finding.worst)}"
     return f"{numbers.duration(finding.cost)} {_COST[finding.cost_of]}, {part}"
 
@@ -216,7 +229,9 @@ def _seen_line(line: Line) -> Text:
 
 def _seen(finding: Finding) -> list[Text]:
     shown = max(MOST_LINES, sum(SHARE in line.numbers for line in finding.lines))
-    lines = [_seen_line(line) for line in finding.lines[:shown]]
+    waiting = finding.advice.waiting
+    waits = [Text(f"{waiting.who}: waiting {numbers.share(waiting.share)}%")] if waiting else []
+    lines = waits + [_seen_line(line) for line in finding.lines[:shown]]
     if len(finding.lines) > shown:
         more = finding.lines[shown:]
         rate = numbers.rate(sum(line.numbers["rate"] for line in more))

@@ -13,13 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bpfexit.model import numbers
-from bpfexit.model.diff import Diff, per_second, times_per_second
+from bpfexit.model.diff import Diff, times_per_second
 from bpfexit.model.losses import NOT_COUNTED
 from bpfexit.model.matched import Line, Status
 from bpfexit.model.rank_test import Verdict
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.text import clean
-from bpfexit.ui.labels import add_labels, labels, longest
+from bpfexit.ui.labels import add_labels, guests_of, labels, longest, shared_names
 from bpfexit.ui.tables import BLOCK, footnotes, new_table
 
 _VERDICTS = {
@@ -50,10 +50,11 @@ def header(diff: Diff, names: tuple[str, str]) -> RenderableType:
     return Group(*lines)
 
 
-def table(diff: Diff, width: int) -> Iterator[RenderableType]:
+def table(diff: Diff, width: int | None) -> Iterator[RenderableType]:
     """Yield the lines as a table in parts, with a footnote on hidden lines.
 
-    The parts are one table when one is printed below another.
+    The parts are one table when one is printed below another. Without a width, all columns
+    are there, as wide as their lines need.
     """
     if not diff.lines:
         yield Text("nothing to compare", style="dim")
@@ -69,10 +70,12 @@ def table(diff: Diff, width: int) -> Iterator[RenderableType]:
 class _Layout:
     """The columns of a comparison's table, which are as wide as all of its lines need."""
 
-    def __init__(self, diff: Diff, width: int) -> None:
-        self._labels = labels(diff)
+    def __init__(self, diff: Diff, width: int | None) -> None:
+        self._width = width
+        self._labels = labels(diff.query, shared_names(guests_of(diff.lines)))
         self._sizes = longest(self._labels, diff.lines)
-        self._columns = [column for column in _columns(diff.userspace) if width >= column[2]]
+        every = _columns(diff.userspace)
+        self._columns = [each for each in every if width is None or width >= each[2]]
         self._is_tree = bool(diff.query.groups and diff.query.kinds)
         self._widths = [max(6, len(above), len(title)) for above, title, *_ in self._columns]
         for line in diff.lines:
@@ -81,7 +84,7 @@ class _Layout:
 
     def grid(self, lines: Sequence[Line], has_header: bool) -> Table:
         """Return a table of some lines."""
-        grid = new_table(has_header)
+        grid = new_table(has_header, expand=self._width is not None)
         add_labels(grid, self._labels, self._sizes)
         for (above, title, *_), width in zip(self._columns, self._widths, strict=True):
             grid.add_column(f"{above}\n{title}", justify="right", no_wrap=True, width=width)
@@ -139,7 +142,7 @@ def _side_line(title: str, snapshot: Snapshot, name: str) -> Text:
 
 def _rates(diff: Diff) -> Text:
     unit = "accesses" if diff.userspace else "exits"
-    rates = [per_second(each.exits, each.duration_s) for each in (diff.before, diff.after)]
+    rates = [snapshot.per_second(snapshot.exits) for snapshot in (diff.before, diff.after)]
     ratio = numbers.ratio(rates[1] / rates[0]) if rates[0] else ""
     shown = " → ".join(numbers.rate(rate) for rate in rates)
     return Text(f"{shown} {unit}/s {ratio}".rstrip(), "bold", no_wrap=True, overflow="ellipsis")
@@ -148,9 +151,9 @@ def _rates(diff: Diff) -> Text:
 def _saved(diff: Diff) -> Text:
     """Return the time of all exits together, and its change."""
     time_before, time_after = diff.time(diff.before), diff.time(diff.after)
-    place = "in user space" if diff.userspace else "in exits"
+    where = "in user space" if diff.userspace else "in exits"
     text = Text(
-        f"time {place}: {_change(time_before, time_after)} per second",
+        f"time {where}: {_change(time_before, time_after)} per second",
         no_wrap=True,
         overflow="ellipsis",
     )
@@ -175,23 +178,23 @@ def _change(before: float, after: float) -> str:
 
 def _warnings(diff: Diff) -> list[Text]:
     """Return the reasons that make the two recordings less comparable."""
-    found = []
+    notes = []
     if diff.before.start > diff.after.start:
-        found.append("BEFORE was recorded later than AFTER: are they swapped?")
+        notes.append("BEFORE was recorded later than AFTER: are they swapped?")
     if diff.differing:
         names = ", ".join(diff.differing).replace("backend", "back end")
-        found.append(f"the recordings differ in more than the guest: different {names}")
+        notes.append(f"the recordings differ in more than the guest: different {names}")
     if diff.userspace:
-        some = any(each.origin.has_exit_events for each in (diff.before, diff.after))
+        some = any(snapshot.origin.has_exit_events for snapshot in (diff.before, diff.after))
         who = "only one has" if some else "neither has"
-        found.append(f"{who} kvm_exit: no latencies; times are those in user space")
+        notes.append(f"{who} kvm_exit: no latencies; times are those in user space")
     for title, snapshot in (("before", diff.before), ("after", diff.after)):
         if not snapshot.exits:
-            found.append(f"{title}: nothing was counted")
+            notes.append(f"{title}: nothing was counted")
         losses = {name: lost for name, lost in asdict(snapshot.lost).items() if lost}
         missing = [
             f"{name} {numbers.count(losses[name])}" for name in NOT_COUNTED if name in losses
         ]
         if missing:
-            found.append(f"{title}: the counts are too small: {', '.join(missing)}")
-    return [Text(each, "yellow") for each in found]
+            notes.append(f"{title}: the counts are too small: {', '.join(missing)}")
+    return [Text(note, "yellow") for note in notes]

@@ -24,29 +24,33 @@ class _Column:
     is_number: bool = False
 
 
-_NAME = _Column("guest", lambda each: printable(each.guest.name))
-_NAMED_BY = _Column("named by", lambda each: each.guest.named_by)
+_NAME = _Column("guest", lambda running: printable(running.guest.name))
+_NAMED_BY = _Column("named by", lambda running: running.guest.named_by)
 _RESIDENT = _Column(
     "resident",
-    lambda each: "" if each.resident_bytes is None else numbers.memory(each.resident_bytes),
+    lambda running: (
+        "" if running.resident_bytes is None else numbers.memory(running.resident_bytes)
+    ),
     is_number=True,
 )
-_UUID = _Column("UUID", lambda each: each.uuid or "")
+_UUID = _Column("UUID", lambda running: running.uuid or "")
 _COLUMNS = (
     _NAME,
     _NAMED_BY,
-    _Column("PID", lambda each: str(each.guest.pid), is_number=True),
-    _Column("VMM", lambda each: each.guest.vmm),
-    _Column("vCPUs", lambda each: str(each.vcpus), is_number=True),
+    _Column("PID", lambda running: str(running.guest.pid), is_number=True),
+    _Column("VMM", lambda running: running.guest.vmm),
+    _Column("vCPUs", lambda running: str(running.vcpus), is_number=True),
     _Column(
         "memory",
-        lambda each: "" if each.memory_bytes is None else numbers.memory(each.memory_bytes),
+        lambda running: (
+            "" if running.memory_bytes is None else numbers.memory(running.memory_bytes)
+        ),
         is_number=True,
     ),
     _RESIDENT,
     _Column(
         "running",
-        lambda each: "" if each.running_s is None else numbers.elapsed(each.running_s),
+        lambda running: "" if running.running_s is None else numbers.elapsed(running.running_s),
         is_number=True,
     ),
     _UUID,
@@ -57,15 +61,19 @@ _GIVE_WAY = (_UUID, _NAMED_BY, _RESIDENT)
 
 def lines(guests: Sequence[RunningGuest], width: int | None) -> Iterator[Text]:
     """Yield the heading and a line per guest; all columns and full names for a width of None."""
-    cells = {each: [each.write(guest) or _UNKNOWN for guest in guests] for each in _COLUMNS}
+    cells = {column: [column.write(guest) or _UNKNOWN for guest in guests] for column in _COLUMNS}
     shown = list(_COLUMNS)
     if width is not None:
         shown = _fitting(cells, width)
         room = max(_NARROWEST_NAME, _room(cells, shown, width))
         cells[_NAME] = [keep_ends(name, room, cell_len) for name in cells[_NAME]]
-    yield Text(_line([(each, each.title, _width(cells, each)) for each in shown]), "reverse")
+    yield Text(
+        _line([(column, column.title, _width(cells, column)) for column in shown]), "reverse"
+    )
     for index in range(len(guests)):
-        yield Text(_line([(each, cells[each][index], _width(cells, each)) for each in shown]))
+        yield Text(
+            _line([(column, cells[column][index], _width(cells, column)) for column in shown])
+        )
 
 
 _Cells = dict[_Column, list[str]]
@@ -83,7 +91,7 @@ def _fitting(cells: _Cells, width: int) -> list[_Column]:
 
 def _room(cells: _Cells, shown: Sequence[_Column], width: int) -> int:
     """Return the width that the other columns leave for the names."""
-    return width - sum(len(_GAP) + _width(cells, each) for each in shown if each is not _NAME)
+    return width - sum(len(_GAP) + _width(cells, column) for column in shown if column is not _NAME)
 
 
 def _width(cells: _Cells, column: _Column) -> int:

@@ -15,33 +15,42 @@ from bpfexit.model.ended import OTHERS
 from bpfexit.model.losses import LOSSES, NOT_COUNTED
 from bpfexit.model.snapshot import Snapshot, times
 from bpfexit.model.text import clean
+from bpfexit.model.time_account import knows_time, total_time
 from bpfexit.ui.cost import cost_line
+from bpfexit.ui.usage import usage_line
 
 _NOTICE_LIMIT = 512
 """Maximum characters of a notice; the screen's width cuts all notices together."""
 
 
-def header(snapshot: Snapshot, title: str = "", *, with_cost: bool = False) -> RenderableType:
-    """Return the lines above the table: origin, totals, vCPU time and losses.
+def header(snapshot: Snapshot, title: str = "") -> RenderableType:
+    """Return the lines above a table."""
+    return Group(*header_lines(snapshot, title))
+
+
+def header_lines(snapshot: Snapshot, title: str = "", *, with_cost: bool = False) -> list[Text]:
+    """Return the lines above a table: origin, totals, vCPU time and losses.
 
     The cost of bpfexit is included if its programs were measured in that time, or
     `with_cost` is set.
     """
     lines = [origin_line(snapshot), totals_line(snapshot, title), _time(snapshot), lost(snapshot)]
+    if len(snapshot.usage.guests) == 1:
+        lines.append(usage_line(snapshot.usage.guests[0]))
     if snapshot.ended:
         lines.append(_ended(snapshot))
     if snapshot.notices:
         lines.append(_notices(snapshot))
     if snapshot.cost.programs or (with_cost and snapshot.cost.over_s):
         lines.append(_cost(snapshot))
-    return Group(*lines, *without_exits(snapshot))
+    return [*lines, *without_exits(snapshot)]
 
 
 def origin_line(snapshot: Snapshot) -> Text:
     """Return host, kernel, back end, numbers of guests and vCPUs, and the end of the interval."""
     origin = snapshot.origin
     guests, vcpus = len(set(snapshot.vcpus["vm"].tolist())), len(snapshot.vcpus)
-    guests += max(0, snapshot.others - 1)
+    guests += len(snapshot.without_vcpus) + max(0, snapshot.others - 1)
     clock = time.strftime("%H:%M:%S", time.localtime(snapshot.start + snapshot.duration_s))
     text = Text(overflow="ellipsis", no_wrap=True)
     text.append(clean(origin.host), style="bold")
@@ -52,26 +61,28 @@ def origin_line(snapshot: Snapshot) -> Text:
 def totals_line(snapshot: Snapshot, title: str = "") -> Text:
     """Return the exits per second, their number, and the title."""
     unit = "exits" if snapshot.origin.has_exit_events else "accesses"
-    per_second = snapshot.exits / snapshot.duration_s if snapshot.duration_s else float("nan")
-    text = Text(f"{numbers.rate(per_second)} {unit}/s", style="bold", no_wrap=True)
+    rate = numbers.rate(snapshot.per_second(snapshot.exits))
+    text = Text(f"{rate} {unit}/s", style="bold", no_wrap=True)
     counted = f"  {numbers.count(snapshot.exits)} in {snapshot.duration_s:.2f} s"
     return text.append(counted, style="not bold").append(f"  {clean(title)}" if title else "")
 
 
 def _time(snapshot: Snapshot) -> Text:
     """Return the shares of the vCPUs' time; without VM entries, only user space is known."""
-    vcpu_times = times(snapshot)
-    if snapshot.only and vcpu_times.total:
+    if snapshot.only and times(snapshot).total:
         return _time_of_some(snapshot)
-    if not vcpu_times.total:
-        busy = vcpu_times.user / snapshot.duration_s if snapshot.duration_s else float("nan")
-        return Text(f"time: in user space {numbers.duration(busy)} per second", no_wrap=True)
-    guest, exits, user, idle = (
-        numbers.share(ns / vcpu_times.total)
-        for ns in (vcpu_times.guest, vcpu_times.exits, vcpu_times.user, vcpu_times.idle)
+    time = total_time(snapshot) if knows_time(snapshot) else None
+    if not time or not time.total:
+        busy = _per_second(times(snapshot).user, snapshot)
+        return Text(f"time: in user space {busy} per second", no_wrap=True)
+    shares = time.shares
+    guest, kvm, user_space, idle = (
+        numbers.share(part) for part in (shares.guest, shares.kvm, shares.user, shares.idle)
     )
+    waiting = "unknown" if shares.wait is None else f"{numbers.share(shares.wait)}%"
     return Text(
-        f"time: guest {guest}%, exits {exits}% (in user space {user}%), idle {idle}%",
+        f"time: guest {guest}%, KVM {kvm}%, user space {user_space}%, waiting {waiting}, "
+        f"idle {idle}%",
         no_wrap=True,
         overflow="ellipsis",
     )
@@ -81,10 +92,15 @@ def _time_of_some(snapshot: Snapshot) -> Text:
     """Return the time of the filtered reasons: shares would need all other reasons."""
     vcpu_times = times(snapshot)
     amounts = (vcpu_times.exits + vcpu_times.idle, vcpu_times.user)
-    exits, user = (numbers.duration(ns / snapshot.duration_s) for ns in amounts)
+    exits, user = (_per_second(ns, snapshot) for ns in amounts)
     only = clean(", ".join(snapshot.only))
     text = f"time: {exits} per second in exits of {only} alone (in user space {user})"
     return Text(text, no_wrap=True, overflow="ellipsis")
+
+
+def _per_second(ns: float, snapshot: Snapshot) -> str:
+    """Return a time per second of the interval, which may have lasted none."""
+    return numbers.duration(snapshot.per_second(ns))
 
 
 def lost(snapshot: Snapshot) -> Text:

@@ -1,7 +1,7 @@
 """The label columns of a table: what its lines are about. No I/O, nothing computed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -41,21 +41,25 @@ class HasLines(Protocol):
 Label = tuple[str, Callable[[GroupKey], Text]]
 
 
-def labels(view: HasLines, ended: frozenset[tuple[int, str]] = frozenset()) -> list[Label]:
+def labels(
+    query: Query, shared: Collection[str] = (), ended: Collection[tuple[int | None, str]] = ()
+) -> list[Label]:
     """Return the label columns of a view: titles, and the text of a line.
 
-    The guests in `ended`, by process and name, are marked as ended.
+    Guests whose names are in `shared` are written with their process. The guests in `ended`,
+    by process and name, are marked as ended.
     """
-    query = view.query
-    found: list[Label] = []
+    columns: list[Label] = []
     if "vm" in query.by or "vcpu" in query.by:
-        found.append(("guest", partial(_guest, _shared_names(view), ended)))
+        columns.append(("guest", partial(_guest, shared, ended)))
     if "vcpu" in query.by:
-        found.append(("vCPU", _vcpu))
+        columns.append(("vCPU", _vcpu))
+    if "class" in query.by:
+        columns.append(("class", _reason_class))
     if "reason" in query.by or query.kinds:
         title = " / ".join(["reason"] * ("reason" in query.by) + ["address"] * bool(query.kinds))
-        found.append((title, reason_or_address if "reason" in query.by else _address))
-    return found
+        columns.append((title, reason_or_address if "reason" in query.by else _address))
+    return columns
 
 
 def longest(wanted: Sequence[Label], lines: Iterable[GroupKey]) -> list[int]:
@@ -79,14 +83,20 @@ def add_labels(grid: Table, wanted: Sequence[Label], sizes: Sequence[int]) -> No
         grid.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1, min_width=width)
 
 
-def _shared_names(view: HasLines) -> set[str]:
-    """Return the names that several guests share."""
-    guests = {(line.vm, line.pid) for line in view.lines}
-    counts = Counter(vm for vm, _ in guests if vm is not None)
+def shared_names(guests: Iterable[tuple[str | None, int | None]]) -> set[str]:
+    """Return the names that several of some guests share, given as name and process."""
+    counts = Counter(vm for vm, _ in set(guests) if vm is not None)
     return {vm for vm, guests_of_that_name in counts.items() if guests_of_that_name > 1}
 
 
-def _guest(shared: set[str], ended: frozenset[tuple[int, str]], line: GroupKey) -> Text:
+def guests_of(lines: Iterable[GroupKey]) -> Iterator[tuple[str | None, int | None]]:
+    """Yield name and process of the lines' guests."""
+    return ((line.vm, line.pid) for line in lines)
+
+
+def _guest(
+    shared: Collection[str], ended: Collection[tuple[int | None, str]], line: GroupKey
+) -> Text:
     """Return the guest's name, with its process if the name is ambiguous."""
     if line.vm is None or line.depth:
         return Text("")
@@ -100,6 +110,10 @@ def _vcpu(line: GroupKey) -> Text:
     if line.vcpu != NO_VCPU:
         return Text(str(line.vcpu))
     return Text("not known" if line.tid is None else f"tid {line.tid}")
+
+
+def _reason_class(line: GroupKey) -> Text:
+    return Text("" if line.depth else line.reason_class or "")
 
 
 def reason_or_address(line: GroupKey) -> Text:
@@ -116,7 +130,7 @@ def _address(line: GroupKey) -> Text:
 
 def address(kind: Kind, number: int, access: Access) -> str:
     """Return a port, guest physical address or MSR as text, with its direction."""
-    return f"{kind.written(number)} {access.name.lower()}"
+    return f"{kind.written(number)} {access.name.lower() if access else ''}".rstrip()
 
 
 def named_by(lines: Iterable[GroupKey]) -> list[str]:
@@ -132,3 +146,11 @@ def named_by(lines: Iterable[GroupKey]) -> list[str]:
     if some_guessed:
         notes.append(GUESSED)
     return ["; ".join(notes)] if notes else []
+
+
+def shrunk(sizes: Sequence[int], most: int, least: int = 1) -> list[int]:
+    """Return widths of labels that are `most` in all; the widest give way, down to `least`."""
+    fitting = list(sizes)
+    while sum(fitting) > most and max(fitting, default=0) > least:
+        fitting[fitting.index(max(fitting))] -= 1
+    return fitting

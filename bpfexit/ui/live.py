@@ -1,72 +1,90 @@
-"""The live screen: redrawn every interval and at every key."""
+"""The live screen: it keeps the state and the snapshots, and paints what changes."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import TracebackType
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
+from bpfexit.model.history import History
 from bpfexit.model.own_cost import MEASURING_S, ProgramsCost
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.snapshot_sum import SnapshotSum
-from bpfexit.model.text import clean
-from bpfexit.model.view import view
-from bpfexit.ui.header import header
-from bpfexit.ui.state import State, help_of, press
-from bpfexit.ui.tables import NO_EXITS, NO_GUESTS, table
+from bpfexit.ui.screen.body import Body
+from bpfexit.ui.screen.cells import Grid, Size
+from bpfexit.ui.screen.draw import Frame, draw, frame
+from bpfexit.ui.screen.keys import Shown, press
+from bpfexit.ui.screen.pages import Data, body
+from bpfexit.ui.screen.painter import Painter
+from bpfexit.ui.screen.state import State, seen
 
-_CHROME = 10
-"""Screen lines outside the table: 6 of header, headings, hidden lines, name sources, keys.
+FoundT = TypeVar("FoundT")
 
-Ended guests and notices take a line more each."""
 
-_MORE = "a larger window shows more, f filters"
-"""How to see hidden lines."""
+class Recorded(Protocol):
+    """Where one is in a recording."""
+
+    @property
+    def position(self) -> int:
+        """The interval that was returned last, from 1."""
+
+    @property
+    def intervals(self) -> int:
+        """How many there are; 0 if that is not known."""
+
+
+class _Counted:
+    """The intervals of a live source."""
+
+    position = 0
+    intervals = 0
 
 
 class LiveScreen:
-    """Shows snapshots and answers keys; the loop that reads the source gives it both.
-
-    As a context, it takes over the terminal, and gives it back as it was.
-    """
+    """Shows snapshots and answers keys; the loop that reads the source gives it both."""
 
     def __init__(
-        self, state: State, console: Console, empty_sum: Callable[[], SnapshotSum]
+        self,
+        state: State,
+        console: Console,
+        empty_sum: Callable[[], SnapshotSum],
+        recording: Recorded | None = None,
     ) -> None:
-        """Begin with a short interval in which the cost is measured."""
+        """Begin with a short interval in which the cost is measured.
+
+        `recording` tells which of its intervals is shown.
+        """
+        self.state = replace(state, measure=True)
+        self.measures_cost = False
         self._console = console
-        self._live = Live(console=console, screen=True, auto_refresh=False)
+        self._painter = Painter(no_color=console.no_color)
         self._empty_sum = empty_sum
         self._sum = empty_sum()
-        self.state = replace(state, measure=True)
-        self.snapshot: Snapshot | None = None
-        self.measures_cost = False
+        self._history = History(state.base.than_ns)
+        self._recording = recording or _Counted()
+        self._summed = 0
+        self._snapshot: Snapshot | None = None
         self._programs_cost: ProgramsCost | None = None
         self._ended = False
-
-    def __enter__(self) -> "LiveScreen":
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
+        self._position = 0
+        self._grid: Grid | None = None  # what is painted, part by part
+        self._parts: Memo[Snapshot] = Memo()
+        self._bodies: Memo[Body] = Memo()
 
     @property
     def holds(self) -> bool:
         """Whether only a key ends the interval. A pause holds a recording, not a live count."""
-        return self._ended or (self.state.paused and self.state.replay)
+        return self.state.go_to is None and (
+            self._ended or (self.state.paused and self.state.replay)
+        )
 
     @property
     def hurries(self) -> bool:
         """Whether a key requests the next interval at once."""
+        if self.state.go_to is not None:
+            return True
         return self.state.measure or (self.state.steps > 0 and not self._ended)
 
     @property
@@ -74,85 +92,135 @@ class LiveScreen:
         """Whether a key has ended the run."""
         return self.state.quit
 
+    @property
+    def suspends(self) -> bool:
+        """Whether a key has asked to stop the process; asking takes it back."""
+        suspend = self.state.suspend
+        self.state = replace(self.state, suspend=False)
+        return suspend
+
+    @property
+    def seeks(self) -> int | None:
+        """The interval of the recording to go on with, from 1; None for the next one."""
+        return self.state.go_to
+
     def begin(self, recorded_s: float | None) -> float:
-        """Draw; return the interval's length, s. An interval that measures the cost is short."""
+        """Return the interval's length, s. An interval that measures the cost is short."""
         lasts = recorded_s or self.state.interval
         self.measures_cost = self.state.measure
         self.state = replace(self.state, measure=False)
-        if not self.state.paused or self.state.replay:
-            self._draw()
         return min(lasts, MEASURING_S) if self.measures_cost else lasts
 
     def press(self, keys: Sequence[str]) -> None:
-        """Answer keys, and draw. The key `eof` means that the terminal has gone."""
+        """Answer keys. The key `eof` means that the terminal has gone."""
+        self._grid = None
         for key in keys:
-            self.state = replace(self.state, quit=True) if key == "eof" else press(self.state, key)
+            shown = Shown(lambda: self._page().lines, self._position, self._recording.intervals)
+            self.state = press(self.state, key, shown)
             if self.state.reset:
                 self._sum = self._empty_sum()
-        self._draw()
+            if self.state.repaint:
+                self._painter.forget()
 
     def add(self, snapshot: Snapshot) -> None:
-        """Take the next snapshot. A pause keeps showing the one before, except for a step."""
+        """Take the next snapshot. A pause keeps showing the one before, except for a step.
+
+        Of a recording, an interval may come again; in the sum it is once.
+        """
+        self._grid = None
+        state, recording = self.state, self._recording
+        if isinstance(recording, _Counted):
+            recording.position += 1
         self._programs_cost = snapshot.cost.programs or self._programs_cost
-        if not self.state.paused or self.state.steps:
-            self.snapshot = snapshot
-        self._sum.add(snapshot)
-        self.state = replace(self.state, steps=max(0, self.state.steps - 1))
+        if recording.position > self._summed:
+            self._summed = recording.position
+            self._sum.add(snapshot)
+        if not state.paused or state.steps or state.go_to is not None:
+            self._snapshot, self._position = snapshot, recording.position
+            self._history.put(recording.position, snapshot)
+        there = state.go_to is None or recording.position >= state.go_to
+        go_to = None if there else state.go_to
+        self.state = replace(seen(state, snapshot), steps=max(0, state.steps - 1), go_to=go_to)
+        self._ended = False
 
     def end_of_recording(self) -> None:
         """Keep showing the last snapshot."""
-        self._ended = True
-
-    def _draw(self) -> None:
-        self._live.update(self.render(), refresh=True)
+        self._ended, self._grid = True, None
+        self.state = replace(self.state, go_to=None)
 
     @property
     def total(self) -> Snapshot | None:
         """The sum of all snapshots since the start, or since the key that resets it."""
         return self._sum.sum() if self._sum.intervals else None
 
-    def render(self) -> RenderableType:
-        """Return the whole screen."""
-        if self.state.help:
-            return _help(self.state.replay)
-        snapshot = self.total if self.state.total else self.snapshot
-        if snapshot is None:
-            return Group(Text("counting …", style="dim"), Text(), self._footer())
-        room = max(1, self._console.height - _CHROME - _extra_lines(snapshot))
-        query = self.state.query
-        limit = min(query.limit or room, room)
-        shown = view(snapshot, replace(query, limit=limit))
-        title = "since start or reset" if self.state.total else ""
-        about = replace(snapshot, cost=replace(snapshot.cost, programs=self._programs_cost))
-        top = header(about, title, with_cost=True)
-        empty = NO_EXITS if len(snapshot.vcpus) or self.state.replay else NO_GUESTS
-        lines = table(shown, self._console.width, _MORE, empty)
-        return Group(top, lines, self._footer())
+    def paint(self) -> tuple[str, bool]:
+        """Return the next part of what changes the terminal, and whether it is the last."""
+        size = tuple(self._console.size)
+        if self._grid is None or (len(self._grid[0]), len(self._grid)) != size:
+            self._grid = self.grid()
+        return self._painter.paint(self._grid)
 
-    def _footer(self) -> Text:
+    def forget(self) -> None:
+        """Paint everything anew: something else has been on the terminal."""
+        self._grid = None
+        self._painter.forget()
+
+    def grid(self) -> Grid:
+        """Return the cells of the whole screen."""
+        page = self._page()
+        return draw(self.state, page.data, page.body, page.around, page.size)
+
+    def _page(self) -> _Page:
+        snapshot = self.total if self.state.total else self._snapshot
+        intervals = self._recording.intervals
+        data = Data(snapshot, self._history, self._position, intervals, self._ended)
+        size = Size(*(max(1, number) for number in self._console.size))
+        part = self._part(snapshot)
         state = self.state
-        if state.asking:
-            return Text(state.asking + "▏", style="bold")
-        notes = ["paused"] * state.paused + ["end of the recording"] * self._ended
-        notes += [f"filter: {clean(state.query.text)}"] * bool(state.query.text)
-        notes += [state.message] * bool(state.message)
-        status = f"[{', '.join(notes)}]  " if notes else ""
-        keys = "  ".join(f"{key.keys.split()[0]} {key.word}" for key in help_of(state.replay))
-        return Text(status + keys, style="dim", no_wrap=True, overflow="ellipsis")
+        key = (state.part, state.tab, state.query(state.tab.by), state.columns, size.width)
+        own = (part, state.level.helps, *key)
+        found = self._bodies.of(own, lambda: body(state, part, data, size.width))
+        around = frame(state, data, part and self._with_cost(part), size)
+        return _Page(data, found, around, size)
+
+    def _part(self, snapshot: Snapshot | None) -> Snapshot | None:
+        part = self.state.part
+        return snapshot and self._parts.of((snapshot, part), lambda: part.of(snapshot))
+
+    def _with_cost(self, part: Snapshot) -> Snapshot:
+        return replace(part, cost=replace(part.cost, programs=self._programs_cost))
 
 
-def _extra_lines(snapshot: Snapshot) -> int:
-    """Count the optional lines of a header."""
-    return bool(snapshot.ended) + bool(snapshot.notices)
+class _Page(NamedTuple):
+    """Everything of a screen but its cells."""
+
+    data: Data
+    body: Body
+    around: Frame
+    size: Size
+
+    @property
+    def lines(self) -> tuple[Body, int]:
+        """The body, and how many of its lines there are on the screen."""
+        return self.body, self.around.rows
 
 
-def _help(replay: bool) -> RenderableType:
-    grid = Table(box=None, show_header=False, title="keys", title_justify="left")
-    for key in help_of(replay):
-        grid.add_row(Text(key.keys, style="bold"), Text(key.full))
-    legend = Text(
-        "\ntime%: share of the time in exits, HLT excluded; mean to max: from exit to\n"
-        "entry. user%: share of the exits that went to user space (QEMU); in user:\n"
-        "their mean time there. Percentiles are accurate to within 25 %."
-    )
-    return Group(grid, legend)
+class Memo(Generic[FoundT]):
+    """The last result, as long as what it depends on is the same."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._found: FoundT | None = None
+
+    def of(self, key: tuple[object, ...], make: Callable[[], FoundT]) -> FoundT:
+        """Return the result for a key; of snapshots, the same object is the same."""
+        if self._found is None or not _same(self._key, key):
+            self._key, self._found = key, make()
+        return self._found
+
+
+def _same(before: tuple[object, ...], now: tuple[object, ...]) -> bool:
+    def same(one: object, other: object) -> bool:
+        return one is other or (not isinstance(one, Snapshot) and one == other)
+
+    return len(before) == len(now) and all(map(same, before, now))

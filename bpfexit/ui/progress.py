@@ -29,8 +29,8 @@ def file_size(size: int) -> str:
 
 def losses(lost: Lost) -> str:
     """Return the losses with their counts."""
-    found = [f"{name} {numbers.count(each)}" for name, each in asdict(lost).items() if each]
-    return f"lost: {', '.join(found) or 'nothing'}"
+    written = [f"{name} {numbers.count(number)}" for name, number in asdict(lost).items() if number]
+    return f"lost: {', '.join(written) or 'nothing'}"
 
 
 class Progress:
@@ -51,8 +51,8 @@ class Progress:
 
     def end(self, *lines: str) -> None:
         """Write the last lines."""
-        said = "".join(f"bpfexit: {line}\n" for line in lines)
-        self._write(f"{_REWRITE if self._rewrites else ''}{said}")
+        text = "".join(f"bpfexit: {line}\n" for line in lines)
+        self._write(f"{_REWRITE if self._rewrites else ''}{text}")
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

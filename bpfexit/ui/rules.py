@@ -33,4 +33,4 @@ def explained(rule: Rule) -> RenderableType:
 
 
 def _threshold(rule: Rule) -> str:
-    return f"{threshold(rule)} ({rule.because})"
+    return f"{threshold(rule)} ({rule.rationale})"

@@ -28,8 +28,8 @@ def line(slow_exit: SlowExit, name: AddressName | None = None) -> str:
         parts.append(address(slow_exit.kind, slow_exit.address, slow_exit.access))
     if name:
         parts.append(clean(name.marked))
-    place = " ".join(parts)
-    return f"{when} {took:>7} {user:>7}  {vcpu:>4} {clean(slow_exit.vm):16} {rip:18} {place}"
+    target = " ".join(parts)
+    return f"{when} {took:>7} {user:>7}  {vcpu:>4} {clean(slow_exit.vm):16} {rip:18} {target}"
 
 
 def unreported(slow: Slow) -> str:

@@ -12,13 +12,11 @@ def sparkline(values: Iterable[float]) -> str:
     The lowest block means zero: any exit is visible.
     """
     numbers = list(values)
-    top = max((each for each in numbers if isfinite(each)), default=0.0)
-    return "".join(_block(each, top) for each in numbers)
+    top = max(filter(isfinite, numbers), default=0.0)
+    return "".join([" " if isnan(number) else _block(number, top) for number in numbers])
 
 
 def _block(value: float, top: float) -> str:
-    if isnan(value):
-        return " "
     if value <= 0 or top <= 0:
         return _LEVELS[0]
-    return _LEVELS[max(1, min(ceil(value / top * 7), 7))]
+    return _LEVELS[max(1, ceil(value * 7 / top)) if value < top else 7]

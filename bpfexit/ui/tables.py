@@ -11,11 +11,21 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bpfexit.model.columns import COLUMNS, Column
+from bpfexit.model.column import Column
+from bpfexit.model.columns import ON_REQUEST, columns_at, columns_of
 from bpfexit.model.lines import Line
 from bpfexit.model.view import View
 from bpfexit.ui.header import plural
-from bpfexit.ui.labels import LABEL_WIDTH, HasLines, add_labels, labels, longest, named_by
+from bpfexit.ui.labels import (
+    LABEL_WIDTH,
+    HasLines,
+    add_labels,
+    guests_of,
+    labels,
+    longest,
+    named_by,
+    shared_names,
+)
 
 _NUMBER_WIDTH = 6
 """Minimum width of a number column."""
@@ -25,6 +35,8 @@ BLOCK = 1024
 
 NO_EXITS = "no exits to show"
 NO_GUESTS = "No KVM guest is running; guests appear here when they start."
+
+NO_CHOSEN_GUESTS = "No matching guest is running; matching guests appear here when they start."
 
 SHOW_ALL = "-n 0 shows all"
 """How to see hidden lines in a pipe or a summary."""
@@ -54,7 +66,7 @@ class _Layout:
     def __init__(self, view: View, width: int) -> None:
         self._sort = view.query.sort
         self._is_tree = bool(view.query.groups and view.query.kinds)
-        self._labels = labels(view, view.ended)
+        self._labels = labels(view.query, shared_names(guests_of(view.lines)), view.ended)
         self._sizes = longest(self._labels, view.lines)
         self._columns = self._shown(view, width)
         self._room = max(_NUMBER_WIDTH, width - LABEL_WIDTH)
@@ -86,13 +98,13 @@ class _Layout:
     def _shown(self, view: View, width: int) -> dict[Column, int]:
         """Return the number columns that fit, with their widths.
 
-        If not all do, blank ones are hidden. The column that orders the lines is included.
+        If not all do, blank ones are hidden, and those of what is measured on request always. The
+        column that orders the lines is included.
         """
-        fitting = [
-            column for column in COLUMNS if width >= column.min_width or column.key == self._sort
-        ]
+        every, fitting = columns_of(view.query.by), columns_at(view.query.by, self._sort, width)
         sizes = {column: max(_NUMBER_WIDTH, len(self._title(column))) for column in fitting}
-        known = {column: len(fitting) == len(COLUMNS) for column in fitting}
+        all_fit = len(fitting) == len(every)
+        known = {column: all_fit and column.key not in ON_REQUEST for column in fitting}
         for line in view.lines:
             for column in fitting:
                 value = line.numbers[column.key]
@@ -101,15 +113,15 @@ class _Layout:
         return {column: size for column, size in sizes.items() if known[column]}
 
 
-def new_table(has_header: bool) -> Table:
-    """Return an empty table as wide as the screen."""
+def new_table(has_header: bool, *, expand: bool = False) -> Table:
+    """Return an empty table, as wide as its lines need; with `expand`, as the screen."""
     return Table(
         box=None,
         padding=(0, 1, 0, 0),
         pad_edge=False,
         header_style="reverse",
-        expand=True,
         show_header=has_header,
+        expand=expand,
     )
 
 

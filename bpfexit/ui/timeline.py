@@ -1,6 +1,7 @@
 """A timeline as a table: the lines of a view, each with its rate over time. No I/O."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from rich.console import Group, RenderableType
@@ -8,26 +9,33 @@ from rich.table import Table
 from rich.text import Text
 
 from bpfexit.model import numbers
-from bpfexit.model.timeline import Timeline, about
+from bpfexit.model.lines import about
+from bpfexit.model.timeline import Timeline
 from bpfexit.model.view import View
-from bpfexit.ui.labels import labels, longest
+from bpfexit.ui.labels import guests_of, labels, longest, shared_names, shrunk
 from bpfexit.ui.sparkline import sparkline
 from bpfexit.ui.tables import footnotes
 
-_NARROWEST = 8
+_NARROWEST, _USUAL = 8, 60
+"""Columns of a curve: at least, and where lines do not have to fit."""
+
 _LABEL_LIMIT = 32
 _SHORTEST_LABEL = 4
 _NUMBERS_WIDTH = 18
 """Width of the two rates, in columns."""
 
 
-def timeline_table(view: View, timeline: Timeline, start: float, width: int) -> RenderableType:
-    """Return the table for a terminal of `width` columns; `start` is unix time, s."""
-    wanted = labels(view, view.ended)
-    sizes = [min(_LABEL_LIMIT, size) for size in longest(wanted, view.lines)]
-    room = width - _NUMBERS_WIDTH - len(sizes) - 1
-    sizes = _fitted(sizes, room - _NARROWEST)
-    columns = max(_NARROWEST, room - sum(sizes))
+def timeline_table(
+    view: View, timeline: Timeline, start: float, width: int | None
+) -> RenderableType:
+    """Return the table for a terminal of `width` columns; `start` is unix time, s.
+
+    Without a width, no name is cut, and the curves have always the same length.
+    """
+    wanted = labels(view.query, shared_names(guests_of(view.lines)), view.ended)
+    sizes, columns = longest(wanted, view.lines), _USUAL
+    if width is not None:
+        sizes, columns = _fitted(sizes, width - _NUMBERS_WIDTH - len(sizes) - 1)
     grid = Table(box=None, padding=(0, 1, 0, 0), header_style="reverse")
     for (title, _), size in zip(wanted, sizes, strict=True):
         grid.add_column(title, no_wrap=True, overflow="ellipsis", width=size)
@@ -39,22 +47,21 @@ def timeline_table(view: View, timeline: Timeline, start: float, width: int) -> 
         known = rates[~np.isnan(rates)]
         peak = float(known.max()) if len(known) else float("nan")
         cells = [label(line) for _, label in wanted]
-        written = (numbers.rate(each) for each in (line.numbers["rate"], peak))
+        written = (numbers.rate(rate) for rate in (line.numbers["rate"], peak))
         grid.add_row(*cells, Text(sparkline(rates.tolist())), *map(Text, written))
     return Group(grid, *footnotes(view))
 
 
-def _fitted(sizes: list[int], room: int) -> list[int]:
-    """Return the widths of labels, the widest shortened until they fit; numbers never are."""
-    fitted = list(sizes)
-    while sum(fitted) > room and max(fitted, default=0) > _SHORTEST_LABEL:
-        fitted[fitted.index(max(fitted))] -= 1
-    return fitted
+def _fitted(labels: Sequence[int], width: int) -> tuple[list[int], int]:
+    """Divide a width: return those of the labels, of these sizes, and that of the curves."""
+    sizes = [min(_LABEL_LIMIT, size) for size in labels]
+    sizes = shrunk(sizes, width - _NARROWEST, _SHORTEST_LABEL)
+    return sizes, max(_NARROWEST, width - sum(sizes))
 
 
 def _axis(start: float, length_s: float, columns: int) -> Text:
     """Return the times at both ends, as far apart as the width allows."""
     first, last = (
-        time.strftime("%H:%M:%S", time.localtime(each)) for each in (start, start + length_s)
+        time.strftime("%H:%M:%S", time.localtime(moment)) for moment in (start, start + length_s)
     )
     return Text(first if columns < 18 else first + last.rjust(columns - len(first)))

@@ -16,7 +16,7 @@ NAMES = (
     "acpi-smi",
     "memory-hotplug",
 )
-PER_S = 200.0
+MIN_RATE = 200.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -35,7 +35,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         ),
         expect="The accesses end once the event is acknowledged.",
         confidence=Confidence.LOW,
-        because="the reason is visible only inside the guest",
+        rationale="the reason is visible only inside the guest",
     )
 
 
@@ -43,8 +43,8 @@ RULE = Rule(
     name="acpi-events",
     looks_for="accesses to ACPI event and hot-plug registers",
     select=select,
-    per_s=PER_S,
-    because="these events are rare: hot-plug, the power button",
+    min_rate=MIN_RATE,
+    rationale="these events are rare: hot-plug, the power button",
     why="The registers are emulated in user space. A guest reads them when an event arrives, so "
     "many reads mean an event that never ends, or a driver that polls.",
     advise=advise,

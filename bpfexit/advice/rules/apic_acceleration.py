@@ -7,7 +7,7 @@ from bpfexit.advice.inhibitors import X2APIC_MSRS
 from bpfexit.advice.rule import Rule
 from bpfexit.events.msr import MSR
 
-PER_S = 4000.0
+MIN_RATE = 4000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -19,18 +19,22 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Report what they are, and IPI virtualization where there is some."""
     del exits
     ipiv = evidence.facts.parameters.get(apicv.IPIV)
-    said = (f"{apicv.IPIV} is {ipiv} on this host",) if ipiv else ()
+    ipi = apicv.ipi_virtualization(evidence)
+    none = " (the default is Y, so the CPU mostly has none)" if ipiv == "N" else ""
+    setting = (f"{apicv.IPIV} is {ipiv} on this host{none}",) if ipiv else ()
     return Advice(
         title=f"APIC virtualization leaves accesses to KVM: {_mode(evidence)}",
         changes=(
-            *apicv.ipi_virtualization(evidence),
+            *ipi,
             remedies.in_guest("fewer IPIs: threads that wake each other on one CPU, fewer vCPUs"),
         ),
-        expect="IPI virtualization sends an IPI to one running vCPU without an exit.",
+        expect="IPI virtualization sends an IPI to one running vCPU without an exit."
+        if ipi
+        else "Each IPI and timer avoided saves one exit.",
         confidence=Confidence.LOW,
-        because=f"{apicv.name(evidence)} is at work: these exits come after the access, for IPIs "
+        rationale=f"{apicv.name(evidence)} is at work: these exits come after the access, for IPIs "
         "and timers that it does not cover; what sends them is visible only inside the guest",
-        context=(*said, *apicv.state(evidence)),
+        context=(*setting, *apicv.state(evidence)),
     )
 
 
@@ -45,8 +49,8 @@ RULE = Rule(
     name="apic-acceleration",
     looks_for="exits of APICv and AVIC (APIC_WRITE, EOI_INDUCED, avic_incomplete_ipi …)",
     select=select,
-    per_s=PER_S,
-    because="a 1000 Hz tick takes 1000, and any system sends some IPIs",
+    min_rate=MIN_RATE,
+    rationale="a 1000 Hz tick takes 1000, and any system sends some IPIs",
     why="The CPU does EOI and TPR itself. A write that it does not do itself (an IPI, the timer) "
     "ends in an exit after the write: trap-like, so KVM need not decode the instruction.",
     advise=advise,

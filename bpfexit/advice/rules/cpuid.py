@@ -6,7 +6,7 @@ from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 
 REASONS = ("CPUID", "cpuid")
-PER_S = 2000.0
+MIN_RATE = 2000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -16,10 +16,11 @@ def select(evidence: Evidence) -> Mask:
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise to find the program."""
-    del evidence, exits
+    del exits
     return Advice(
         title="A program in the guest executes CPUID",
         changes=(
+            remedies.on_host(f"`perf trace -e kvm:kvm_cpuid -p {evidence.pid}` prints each leaf"),
             remedies.in_guest(
                 "find the program with a CPU profile of the guest, and have it call CPUID once"
             ),
@@ -27,7 +28,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         ),
         expect="The exits end with the calls; no host setting avoids them.",
         confidence=Confidence.MEDIUM,
-        because="the cost is certain; the caller is visible only inside the guest",
+        rationale="the cost is certain; the caller is visible only inside the guest",
     )
 
 
@@ -35,8 +36,8 @@ RULE = Rule(
     name="cpuid",
     looks_for="CPUID instructions",
     select=select,
-    per_s=PER_S,
-    because="programs call CPUID at start; a guest that starts many makes hundreds",
+    min_rate=MIN_RATE,
+    rationale="programs call CPUID at start; a guest that starts many makes hundreds",
     why="CPUID always leaves the guest, on Intel by design and on AMD because KVM intercepts it. "
     "On bare metal the same instruction costs a tenth of that.",
     advise=advise,

@@ -6,11 +6,13 @@ from bpfexit.advice.finding import Advice, Change, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.pio import PIO
 
-NAMES = ("ioport80", "isa-debugcon", "isa-debug-exit")
+DELAYS = ("ioport80",)
+NAMES = (*DELAYS, "isa-debugcon", "isa-debug-exit")
+_DELAYING = "delays by port 0x80 or 0xed, or writes POST codes there"
 DELAY_PORT = (0xED, 0xED)
 """Linux delays by it with io_delay=0xed; no device is there."""
 
-PER_S = 500.0
+MIN_RATE = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -19,19 +21,28 @@ def select(evidence: Evidence) -> Mask:
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Advise to turn them off."""
-    del exits
+    """Distinguish ports for delays and POST codes from debug consoles."""
+    delays = evidence.take(evidence.device(PIO, *DELAYS) | evidence.at(PIO, DELAY_PORT))
+    is_delay, is_console = delays.count > 0, delays.count < exits.count
+    console = "writes to a debug console"
     return Advice(
-        title="The guest writes to a debug port, or uses one for delays",
+        title=f"The guest {_DELAYING if is_delay else console}"
+        + (f", and {console}" if is_delay and is_console else ""),
         changes=(
-            remedies.guest_boot("io_delay=none (ports 0x80 and 0xed are used for delays)"),
-            *_debugcon(evidence),
+            *((remedies.guest_boot("io_delay=none (or udelay)"),) if is_delay else ()),
+            *(_console(evidence) if is_console else ()),
         ),
         expect="The accesses end; nothing reads these ports.",
         confidence=Confidence.HIGH,
-        because="these ports have no other purpose",
+        rationale="these ports have no other purpose",
         context=evidence.configuration.devices("isa-debug")[:2],
     )
+
+
+def _console(evidence: Evidence) -> tuple[Change, ...]:
+    """Return how to end the output: firmware writes to 0x402 only if a console answers there."""
+    writer = remedies.in_guest("find what writes there: firmware with debug output, a debug driver")
+    return (*_debugcon(evidence), writer)
 
 
 def _debugcon(evidence: Evidence) -> tuple[Change, ...]:
@@ -49,8 +60,8 @@ RULE = Rule(
     name="debug-port",
     looks_for="accesses to POST and debug ports (0x80, 0xe9, 0xed, 0x402)",
     select=select,
-    per_s=PER_S,
-    because="firmware writes some hundreds at boot, an operating system none",
+    min_rate=MIN_RATE,
+    rationale="firmware writes some hundreds at boot, an operating system none",
     why="Each write is an exit to user space that does nothing for the guest.",
     advise=advise,
     remedy="io_delay=none in Linux guests; no debug console.",

@@ -8,7 +8,7 @@ from bpfexit.events.mmio import MMIO
 from bpfexit.events.pio import PIO
 
 NAMES = ("ide", "piix-bmdma", "bmdma", "ahci")
-PER_S = 300.0
+MIN_RATE = 300.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -35,7 +35,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         ),
         expect="One notify serves several requests, instead of several exits per request.",
         confidence=Confidence.HIGH,
-        because="the guest's own memory map names it" if known else "the ports are those of IDE",
+        rationale="the guest's own memory map names it" if known else "the ports are those of IDE",
         context=evidence.configuration.devices("ide-", "ahci", "ich9-ahci")[:3],
     )
 
@@ -44,8 +44,8 @@ RULE = Rule(
     name="disk",
     looks_for="accesses to an emulated IDE or SATA disk",
     select=select,
-    per_s=PER_S,
-    because="a request takes about six; fewer than 50 requests per second are hardly a load",
+    min_rate=MIN_RATE,
+    rationale="a request takes about six; fewer than 50 requests per second are hardly a load",
     why="Each request to an emulated disk takes several register accesses, and each is an exit to "
     "user space on the vCPU's own thread.",
     advise=advise,

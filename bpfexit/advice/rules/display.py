@@ -8,7 +8,7 @@ from bpfexit.events.mmio import MMIO
 from bpfexit.events.pio import PIO
 
 NAMES = ("vga", "cirrus", "qxl", "vbe", "bochs", "ati")
-PER_S = 1000.0
+MIN_RATE = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -34,7 +34,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         ),
         expect="A display with a linear frame buffer and its own driver takes few exits.",
         confidence=Confidence.MEDIUM,
-        because="a text console and an unaccelerated driver look the same",
+        rationale="a text console and an unaccelerated driver look the same",
         context=evidence.configuration.devices("VGA", "cirrus-vga", "qxl", "bochs-display")[:2],
     )
 
@@ -43,8 +43,8 @@ RULE = Rule(
     name="display",
     looks_for="accesses to an emulated display",
     select=select,
-    per_s=PER_S,
-    because="a blinking cursor causes a few",
+    min_rate=MIN_RATE,
+    rationale="a blinking cursor causes a few",
     why="Registers, and the banked window at 0xa0000, are emulated in user space.",
     advise=advise,
     remedy="virtio-vga, or no display for a server.",

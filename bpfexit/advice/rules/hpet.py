@@ -6,7 +6,7 @@ from bpfexit.advice.finding import Advice, Change, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.mmio import MMIO
 
-PER_S = 500.0
+MIN_RATE = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -27,7 +27,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         "back to "
         "the RTC or the ACPI PM timer.",
         confidence=Confidence.MEDIUM,
-        because="the guest chooses its next timer",
+        rationale="the guest chooses its next timer",
         context=hyperv.state(configuration, "time", "stimer"),
     )
 
@@ -37,7 +37,7 @@ def turning_off(evidence: Evidence) -> tuple[Change, ...]:
     return vmm.setting(
         evidence.guest,
         libvirt="<clock><timer name='hpet' present='no'/></clock>",
-        qemu="-machine …,hpet=off (before QEMU 8: -no-hpet)",
+        qemu="-machine …,hpet=off (or -no-hpet before QEMU 9.0)",
         proxmox='qm set VMID --args "-machine hpet=off"',
         openstack="openstack image unset --property hw_time_hpet IMAGE",
         kubevirt="spec.template.spec.domain.clock.timer.hpet: {present: false}",
@@ -48,8 +48,8 @@ RULE = Rule(
     name="hpet",
     looks_for="accesses to the HPET",
     select=select,
-    per_s=PER_S,
-    because="a guest that uses it for its tick alone makes 64 to 250 accesses per second",
+    min_rate=MIN_RATE,
+    rationale="a guest that uses it for its tick alone makes 64 to 250 accesses per second",
     why="The HPET is emulated in user space: each read of its counter is an exit there and "
     "back. Windows without synthetic timers uses it heavily, even when idle.",
     advise=advise,

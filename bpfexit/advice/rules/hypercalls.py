@@ -7,7 +7,7 @@ from bpfexit.advice.rule import Rule
 from bpfexit.names.hypercalls import HYPERV, KVM
 
 REASONS = ("VMCALL", "hypercall")
-PER_S = 2000.0
+MIN_RATE = 2000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -24,11 +24,15 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="The guest makes hypercalls",
         changes=(
+            remedies.on_host(
+                f"`perf trace -e kvm:kvm_hypercall,kvm:kvm_hv_hypercall -p {evidence.pid}` prints "
+                "the number of each"
+            ),
             remedies.in_guest("find what wakes or unmaps so often: threads, locks, page tables"),
         ),
-        expect="A hypercall stands for several exits that it spares: fewer causes, fewer calls.",
+        expect="A hypercall replaces several exits: with fewer causes there are fewer calls.",
         confidence=Confidence.LOW,
-        because=f"their numbers are not recorded; usual ones of this guest are {kind}",
+        rationale=f"their numbers are not recorded; usual ones of this guest are {kind}",
         context=(f"hypercalls there are: {usual}",),
     )
 
@@ -37,12 +41,12 @@ RULE = Rule(
     name="hypercalls",
     looks_for="hypercalls (VMCALL, VMMCALL)",
     select=select,
-    per_s=PER_S,
-    because="TLB flushes and IPIs of a guest that does little stay below",
+    min_rate=MIN_RATE,
+    rationale="TLB flushes and IPIs of a guest that does little stay below",
     why="A paravirtual guest calls the hypervisor for what would take several exits: IPIs to many "
     "vCPUs, TLB flushes, a yield to a lock's holder, a kick of one that sleeps.",
     advise=advise,
-    remedy="Fewer causes inside the guest; a bridge of calls to exits is worse, so leave them on.",
+    remedy="Fewer causes inside the guest. Leave hypercalls on: what they replace costs more.",
     limits="Which hypercall it was is not recorded.",
     references=(
         "https://docs.kernel.org/virt/kvm/x86/hypercalls.html",

@@ -6,7 +6,7 @@ from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 
 REASONS = ("INTERRUPT_WINDOW", "vintr", "TPR_BELOW_THRESHOLD")
-PER_S = 2000.0
+MIN_RATE = 2000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -23,7 +23,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         changes=changes,
         expect="With APICv or AVIC, the CPU delivers them itself when the guest is ready.",
         confidence=Confidence.MEDIUM if changes else Confidence.LOW,
-        because=apicv.because(evidence),
+        rationale=apicv.rationale(evidence),
         context=apicv.state(evidence),
         candidates=apicv.candidates(evidence),
     )
@@ -33,8 +33,8 @@ RULE = Rule(
     name="interrupt-window",
     looks_for="interrupt-window exits",
     select=select,
-    per_s=PER_S,
-    because="as many as the ticks of a guest at 1000 Hz and some device interrupts would be",
+    min_rate=MIN_RATE,
+    rationale="as many as the ticks of a guest at 1000 Hz and some device interrupts would be",
     why="KVM has an interrupt for a guest that has them disabled, so it asks for an exit as soon "
     "as they are enabled, and injects it then: one more exit per interrupt.",
     advise=advise,

@@ -2,11 +2,16 @@
 
 from bpfexit.advice import apicv, remedies
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Confidence
+from bpfexit.advice.finding import Advice, Candidate, Confidence
 from bpfexit.advice.rule import Rank, Rule
 
 REASONS = ("EXTERNAL_INTERRUPT", "interrupt")
-PER_S = 4000.0
+MIN_RATE = 4000.0
+_CANDIDATES = (
+    Candidate("the host's tick and timers, the guest's own among them", "LOC in /proc/interrupts"),
+    Candidate("IPIs: wake-ups of vCPUs, posted interrupts", "RES, CAL and PIN in /proc/interrupts"),
+    Candidate("devices whose interrupts these CPUs handle", "their lines in /proc/interrupts"),
+)
 
 
 def select(evidence: Evidence) -> Mask:
@@ -15,7 +20,7 @@ def select(evidence: Evidence) -> Mask:
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Advise CPUs that have nothing else to do."""
+    """Advise CPUs without other work."""
     del exits
     return Advice(
         title="Host interrupts stop the guest",
@@ -26,9 +31,9 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         ),
         expect="With posted interrupts, interrupts for the guest need no exit.",
         confidence=Confidence.LOW,
-        because="/proc/interrupts tells whether they are ticks, IPIs or device interrupts",
+        rationale="their vectors are not recorded",
         context=apicv.state(evidence),
-        candidates=apicv.candidates(evidence),
+        candidates=(*apicv.candidates(evidence), *_CANDIDATES),
     )
 
 
@@ -36,8 +41,8 @@ RULE = Rule(
     name="interrupts",
     looks_for="exits for external interrupts",
     select=select,
-    per_s=PER_S,
-    because="a host tick of 1000 Hz and the IPIs of a busy host stay below",
+    min_rate=MIN_RATE,
+    rationale="a host tick of 1000 Hz and the IPIs of a busy host stay below",
     why="An interrupt that arrives while the guest runs ends its run: the host's tick, an IPI to "
     "wake a vCPU, or a device whose interrupt is handled on this CPU.",
     advise=advise,

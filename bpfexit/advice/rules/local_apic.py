@@ -10,7 +10,7 @@ from bpfexit.events.mmio import MMIO
 REASONS = ("APIC_ACCESS",)
 """VMX serves a write of EOI without an MMIO access."""
 
-PER_S = 2000.0
+MIN_RATE = 2000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -31,14 +31,20 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     return Advice(
         title="The guest accesses the local APIC through MMIO (xAPIC mode)",
         changes=changes,
-        expect="With APICv or AVIC, most of these exits end."
-        if apicv.is_wanted(evidence)
-        else "hv-vapic spares Windows the exits for EOI; x2APIC makes each cheaper.",
+        expect=_expect(evidence, changes),
         confidence=Confidence.MEDIUM if sure and changes else Confidence.LOW,
-        because="the address is architectural; " + apicv.because(evidence),
+        rationale="the address is architectural; " + apicv.rationale(evidence),
         context=context,
         candidates=apicv.candidates(evidence),
     )
+
+
+def _expect(evidence: Evidence, changes: tuple[Change, ...]) -> str:
+    if apicv.is_wanted(evidence):
+        return "With APICv or AVIC, most of these exits end."
+    if changes:
+        return "hv-vapic avoids most EOI exits of Windows; x2APIC makes each exit cheaper."
+    return "A CPU with APICv or AVIC ends most of these exits; a guest that uses x2APIC pays less."
 
 
 def _around(evidence: Evidence) -> tuple[Change, ...]:
@@ -57,15 +63,16 @@ RULE = Rule(
     name="local-apic",
     looks_for="accesses to the local APIC's page (EOI, TPR, ICR, timer)",
     select=select,
-    per_s=PER_S,
-    because="a 1000 Hz tick costs two: the end of interrupt and the timer's next start",
+    min_rate=MIN_RATE,
+    rationale="a 1000 Hz tick costs two: the end of interrupt and the timer's next start",
     why="Every interrupt is acknowledged, every IPI sent and the timer set by a register of this "
     "page. Without APIC virtualization each is an exit that KVM has to decode and emulate.",
     advise=advise,
     remedy="APICv (kvm_intel.enable_apicv) or AVIC (kvm_amd.avic) on the host, and nothing that "
-    "inhibits it; where the CPU has none, x2APIC, whose MSRs cost less than the page, and hv-vapic "
+    "inhibits it; if the CPU has neither, x2APIC, whose MSRs cost less than the page, and hv-vapic "
     "for Windows.",
     limits="Registers that APICv and AVIC do not cover still exit. What inhibits AVIC: hv-synic "
-    "without hv-avic, a PIT that injects lost ticks again, x2APIC without x2AVIC, nested guests.",
+    "without hv-avic, a PIT that injects lost ticks again, encrypted memory (SEV), nested guests "
+    "(before Linux 5.19 the svm flag alone), x2APIC without x2AVIC (before Linux 6.0).",
     references=(*apicv.REFERENCES, "https://libvirt.org/formatdomain.html#time-keeping"),
 )

@@ -5,7 +5,7 @@ from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.advice.rules import hpet, usb
 
-PER_S = 1.0
+MIN_RATE = 1.0
 _UHCI = ("piix3-usb", "piix4-usb", "ich9-usb-uhci")
 
 
@@ -24,17 +24,17 @@ def advise(evidence: Evidence, exits: Exits) -> Advice | None:
     unused = configuration.has_hyperv and configuration.hyperv("stimer") and is_pc and not off
     if not (tablet or unused):
         return None
-    found = " and ".join(("a USB tablet on UHCI",) * bool(tablet) + ("an HPET",) * bool(unused))
+    devices = " and ".join(("a USB tablet on UHCI",) * bool(tablet) + ("an HPET",) * bool(unused))
     return Advice(
-        title=f"The command line has {found}: timers of QEMU's main loop, even for an idle guest",
+        title=f"The command line has {devices}: timers of QEMU's main loop, even for an idle guest",
         changes=(
             *(usb.without_tablet(evidence) if tablet else ()),
             *(hpet.turning_off(evidence) if unused else ()),
         ),
         expect="QEMU's main thread sleeps while the guest is idle.",
         confidence=Confidence.LOW,
-        because=f"`top -H -p {evidence.pid}` shows whether QEMU's main thread is busy; its vCPUs' "
-        "exits do not",
+        rationale=f"`top -H -p {evidence.pid}` shows whether QEMU's main thread is busy; its "
+        "vCPUs' exits do not",
         hint=True,
     )
 
@@ -43,8 +43,8 @@ RULE = Rule(
     name="main-loop",
     looks_for="a USB tablet on UHCI, or an HPET beside synthetic timers, on the command line",
     select=select,
-    per_s=PER_S,
-    because="it looks at the command line alone",
+    min_rate=MIN_RATE,
+    rationale="it looks at the command line alone",
     why="An emulated UHCI is polled every millisecond while a device is attached, and a running "
     "HPET fires as often as it was set: in QEMU's main loop, which takes a host CPU.",
     advise=advise,

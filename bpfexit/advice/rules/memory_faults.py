@@ -1,19 +1,17 @@
 """Pages that are faulted in, fetched, or write-protected."""
 
-from bpfexit.advice import faults
-from bpfexit.advice.apic_page import FAULTS, first_exits
+from bpfexit.advice import cpus, faults
+from bpfexit.advice.apic_page import faults_on_memory
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice
 from bpfexit.advice.rule import Rule
-from bpfexit.events.kind import NO_KIND
 
-PER_S = 1000.0
+MIN_RATE = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
     """Return nested page faults that are no MMIO access, and full logs of dirty pages."""
-    on_memory = evidence.reason(*FAULTS) & evidence.kind(NO_KIND)
-    return on_memory & ~first_exits(evidence) | evidence.reason(*faults.DIRTY_LOG)
+    return faults_on_memory(evidence) | evidence.reason(*faults.DIRTY_LOG)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
@@ -23,21 +21,23 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         return faults.logged(evidence)
     on_memory = evidence.take(select(evidence) & ~evidence.reason(*faults.DIRTY_LOG))
     mean = on_memory.mean_ns
+    if mean >= faults.FETCHED_NS and cpus.waited(evidence, on_memory) >= cpus.MOSTLY:
+        return faults.starved(evidence, on_memory)
     if mean >= faults.FETCHED_NS:
-        return faults.fetched(evidence, mean)
+        return faults.fetched(evidence, on_memory)
     if mean >= faults.CONTENDED_NS and faults.splits_huge_pages(evidence):
         return faults.split(evidence)
     if mean <= faults.QUICK_NS and evidence.backend == "kvm_amd":
         return faults.protected(evidence)
-    return faults.first_touch(evidence, mean)
+    return faults.first_touch(evidence, on_memory)
 
 
 RULE = Rule(
     name="memory-faults",
     looks_for="nested page faults (EPT violation, NPF) on memory",
     select=select,
-    per_s=PER_S,
-    because="a guest whose memory is there makes none, and 1000 are 4 MB a second",
+    min_rate=MIN_RATE,
+    rationale="a guest with all of its memory takes none; 1,000 are 4 MB per second",
     why="Memory that the host has not yet given, has taken back, or has write-protected to see "
     "what changes costs an exit for each page the guest touches.",
     advise=advise,

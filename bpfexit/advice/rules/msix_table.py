@@ -5,7 +5,7 @@ from bpfexit.advice.finding import Advice, Change, Confidence, Where
 from bpfexit.advice.rule import Rank, Rule
 from bpfexit.events.mmio import MMIO
 
-PER_S = 500.0
+MIN_RATE = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -21,7 +21,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         changes=(Change(Where.GUEST, "Linux: pin interrupts (smp_affinity), stop irqbalance"),),
         expect="Each mask or move of an interrupt writes the table, which is emulated.",
         confidence=Confidence.MEDIUM,
-        because="the guest's own memory map names the table",
+        rationale="the guest's own memory map names the table",
     )
 
 
@@ -29,9 +29,9 @@ RULE = Rule(
     name="msix-table",
     looks_for="accesses to the MSI-X table of a device",
     select=select,
-    per_s=PER_S,
-    because="a driver writes it when it starts, and seldom after",
-    why="The table says where interrupts go, and whether they are masked; each write is emulated.",
+    min_rate=MIN_RATE,
+    rationale="a driver writes it when it starts, and rarely later",
+    why="The table has the target and the mask of each interrupt; each write is emulated.",
     advise=advise,
     remedy="Pin interrupts; a driver that does not mask each of them.",
     limits="Known only from the guest's memory map (--qmp, --libvirt).",

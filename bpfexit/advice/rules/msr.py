@@ -11,12 +11,13 @@ PERFORMANCE = (
     (0x186, 0x18D),
     (0x309, 0x30C),
     (0x38D, 0x390),
-    (0xC0000300, 0xC0000302),
+    (0x4C1, 0x4C8),
+    (0xC0000300, 0xC0000303),
     (0xC0010000, 0xC0010007),
     (0xC0010200, 0xC001020B),
 )
 REASONS = ("MSR_READ", "MSR_WRITE", "msr")
-PER_S = 500.0
+MIN_RATE = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -25,7 +26,7 @@ def select(evidence: Evidence) -> Mask:
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Name the performance counters; of others, say how to find out."""
+    """Name the performance counters; for other MSRs, report how to find the cause."""
     counters = evidence.take(evidence.at(MSR, *PERFORMANCE))
     if 2 * counters.count >= exits.count:
         return Advice(
@@ -36,25 +37,25 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
             ),
             expect="The exits end with the profiling.",
             confidence=Confidence.HIGH,
-            because="these MSRs have no other use",
+            rationale="these MSRs have no other use",
             context=_amd(evidence),
         )
     return Advice(
         title="The guest accesses an emulated MSR",
         changes=(
             remedies.in_guest("find the driver or monitoring tool: turbostat, rdmsr, agents"),
-            remedies.on_host("dmesg says whether KVM ignores it as unknown"),
+            remedies.on_host("dmesg reports whether KVM ignores it as unknown"),
         ),
         expect="The exits end with the accesses.",
         confidence=Confidence.LOW,
-        because="the CPU's manual explains the MSR; its user is visible only inside the guest",
+        rationale="the CPU's manual explains the MSR; its user is visible only inside the guest",
     )
 
 
 def _no_pmu(evidence: Evidence) -> tuple[Change, ...]:
     """Return how to take the PMU away: on AMD, guests use the older counters all the same."""
     if evidence.backend == "kvm_amd":
-        return ()
+        return (remedies.reload_kvm("kvm_amd", "enable_pmu", "N", "no guest has a PMU then"),)
     return vmm.setting(
         evidence.guest,
         libvirt="<features><pmu state='off'/></features>",
@@ -67,8 +68,8 @@ def _amd(evidence: Evidence) -> tuple[str, ...]:
     if evidence.backend != "kvm_amd":
         return ()
     return (
-        "pmu=off hides PerfMonV2 (0xc0000300-302) from the guest, not the older counters, which "
-        "every AMD CPU has",
+        "pmu=off hides PerfMonV2 (0xc0000300-303) from the guest, but not the older counters, "
+        "which guests find on every AMD CPU",
     )
 
 
@@ -76,8 +77,8 @@ RULE = Rule(
     name="msr",
     looks_for="accesses to MSRs that no other rule knows",
     select=select,
-    per_s=PER_S,
-    because="MSRs in steady use are passed through, or other rules know them",
+    min_rate=MIN_RATE,
+    rationale="MSRs in steady use are passed through, or other rules know them",
     why="KVM passes only some MSRs through to the guest. Each access to another is an exit, and "
     "to one it does not know an exception in the guest, too.",
     advise=advise,

@@ -8,7 +8,7 @@ from bpfexit.advice.rule import Rule
 VMX = ("VMRESUME", "VMLAUNCH", "VMREAD", "VMWRITE", "VMCLEAR", "VMPTRLD", "VMPTRST")
 VMX_REST = ("VMON", "VMOFF", "INVEPT", "INVVPID")
 SVM = ("vmrun", "vmload", "vmsave", "stgi", "clgi", "skinit", "invlpga")
-PER_S = 500.0
+MIN_RATE = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -31,9 +31,14 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
             Change(Where.HOST, "run the inner guests on the host itself, or with containers"),
         ),
         expect="Without inner guests these exits end."
-        + (" hv-evmcs spares Hyper-V its VMREADs and VMWRITEs." if wants else ""),
+        + (
+            " hv-evmcs avoids the VMREADs and VMWRITEs of Hyper-V, and turns off posted interrupts "
+            "of its guests: measure both."
+            if wants
+            else ""
+        ),
         confidence=Confidence.MEDIUM,
-        because="only a hypervisor executes these instructions",
+        rationale="only a hypervisor executes these instructions",
         context=(*_nested(evidence), *(hyperv.state(configuration, "evmcs") if wants else ())),
         cause="VMRESUME or vmrun enters an inner guest, which this host has to set up; VMREAD and "
         "VMWRITE, or vmload and vmsave, access its state; INVEPT and INVVPID flush its mappings. "
@@ -51,12 +56,12 @@ RULE = Rule(
     name="nested",
     looks_for="instructions of a hypervisor inside the guest (VMRESUME, VMREAD, vmrun …)",
     select=select,
-    per_s=PER_S,
-    because="no guest but a hypervisor executes any",
-    why="The guest runs guests of its own, or Windows with virtualization-based security.",
+    min_rate=MIN_RATE,
+    rationale="no guest but a hypervisor executes any",
+    why="The guest runs its own guests, or Windows with virtualization-based security.",
     advise=advise,
     remedy="hv-evmcs for Hyper-V on Intel; no virtualization-based security; guests on the host.",
-    limits="What the inner guests exit for is not told apart.",
+    limits="The exits of the inner guests are not distinguished.",
     references=(
         "https://docs.kernel.org/virt/kvm/x86/running-nested-guests.html",
         "https://docs.kernel.org/virt/kvm/x86/nested-vmx.html",

@@ -6,7 +6,7 @@ from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.mmio import MMIO
 
-PER_S = 500.0
+MIN_RATE = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -19,16 +19,22 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     del exits
     return Advice(
         title="The guest rings the doorbells of an emulated NVMe disk",
-        changes=vmm.setting(
-            evidence.guest,
-            libvirt="<target dev='vda' bus='virtio'/> with an iothread",
-            qemu="-device nvme,ioeventfd=on,…, or virtio-blk-pci with an iothread",
-            since="QEMU 7.2",
+        changes=(
+            *vmm.setting(
+                evidence.guest,
+                qemu="-device nvme,ioeventfd=on,… (for guests that use shadow doorbells: Linux)",
+                since="QEMU 7.2",
+            ),
+            *vmm.setting(
+                evidence.guest,
+                libvirt="<target dev='vda' bus='virtio'/> with an iothread",
+                qemu="-device virtio-blk-pci,iothread=…,… instead of nvme",
+            ),
         ),
-        expect="With an ioeventfd or shadow doorbells, a doorbell ends in the kernel, or needs no "
-        "exit.",
+        expect="With shadow doorbells a guest rings less often, and with an ioeventfd that ends in "
+        "the kernel.",
         confidence=Confidence.MEDIUM,
-        because="the guest's own memory map names it",
+        rationale="the guest's own memory map names it",
         context=evidence.configuration.devices("nvme")[:2],
     )
 
@@ -37,8 +43,8 @@ RULE = Rule(
     name="nvme",
     looks_for="accesses to an emulated NVMe disk",
     select=select,
-    per_s=PER_S,
-    because="a request takes two, and 250 requests per second are a light load",
+    min_rate=MIN_RATE,
+    rationale="a request takes two, and 250 requests per second are a light load",
     why="Each request rings a doorbell when it is queued, and another when its end is seen.",
     advise=advise,
     remedy="ioeventfd=on; virtio-blk; a passed-through disk.",

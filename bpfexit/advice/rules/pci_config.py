@@ -7,7 +7,7 @@ from bpfexit.advice.rule import Rule
 from bpfexit.events.mmio import MMIO
 from bpfexit.events.pio import PIO
 
-PER_S = 500.0
+MIN_RATE = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -17,7 +17,7 @@ def select(evidence: Evidence) -> Mask:
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Advise to find who does."""
+    """Advise to find the program that accesses it."""
     del evidence, exits
     return Advice(
         title="The guest reads PCI configuration space continuously",
@@ -29,7 +29,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         ),
         expect="The exits end with the accesses.",
         confidence=Confidence.MEDIUM,
-        because="after boot nothing needs it often",
+        rationale="after boot nothing needs it often",
     )
 
 
@@ -37,8 +37,8 @@ RULE = Rule(
     name="pci-config",
     looks_for="accesses to PCI configuration space",
     select=select,
-    per_s=PER_S,
-    because="a booted guest makes almost none",
+    min_rate=MIN_RATE,
+    rationale="a booted guest makes almost none",
     why="Each register takes two port accesses or one MMIO access, all emulated in user space.",
     advise=advise,
     remedy="In the guest: stop the program that polls.",

@@ -6,7 +6,7 @@ from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.pio import PIO
 
-PER_S = 1000.0
+MIN_RATE = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -29,7 +29,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         ),
         expect="With the APIC and MSI, an interrupt needs no port access.",
         confidence=Confidence.MEDIUM,
-        because="the ports are fixed; the reason is visible only inside the guest",
+        rationale="the ports are fixed; the reason is visible only inside the guest",
     )
 
 
@@ -37,8 +37,8 @@ RULE = Rule(
     name="pic",
     looks_for="accesses to the 8259 interrupt controllers",
     select=select,
-    per_s=PER_S,
-    because="a guest that uses the APIC masks it once, at boot",
+    min_rate=MIN_RATE,
+    rationale="a guest that uses the APIC masks it once, at boot",
     why="A guest that takes its interrupts from the 8259 masks, acknowledges and unmasks each "
     "by ports, and every access is an exit.",
     advise=advise,

@@ -6,7 +6,7 @@ from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.pio import PIO
 
-PER_S = 500.0
+MIN_RATE = 500.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -26,7 +26,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         changes=(*hyperv.enabling(evidence, missing), linux),
         expect="A guest with a paravirtual clock reads the PIT only at boot.",
         confidence=Confidence.LOW,
-        because="no current system does this on purpose: look inside the guest first",
+        rationale="no current system does this on purpose: look inside the guest first",
         context=hyperv.state(evidence.configuration, "time", "stimer"),
     )
 
@@ -35,8 +35,8 @@ RULE = Rule(
     name="pit",
     looks_for="accesses to the PIT (ports 0x40-0x43, 0x61)",
     select=select,
-    per_s=PER_S,
-    because="a guest does not need it once its TSC is calibrated",
+    min_rate=MIN_RATE,
+    rationale="a guest does not need it once its TSC is calibrated",
     why="Reading the PIT takes several accesses for one value, and each is an exit.",
     advise=advise,
     remedy="kvm-clock for Linux, hv-time and hv-stimer for Windows.",

@@ -7,7 +7,7 @@ from bpfexit.advice.rule import Rule
 from bpfexit.events.access import Access
 from bpfexit.events.pio import PIO
 
-PER_S = 1000.0
+MIN_RATE = 1000.0
 LINUX = "Linux: clocksource kvm-clock (sysfs: current_clocksource)"
 WINDOWS = "Windows: bcdedit /deletevalue useplatformclock"
 
@@ -22,7 +22,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     del exits
     configuration = evidence.configuration
     missing = hyperv.lacking(configuration, "time")
-    sure, because = _confidence(evidence)
+    sure, rationale = _confidence(evidence)
     if not missing:
         return Advice(
             title="hv-time is on, but the guest still reads the ACPI PM timer",
@@ -32,7 +32,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
             ),
             expect="The reads end once the guest uses the Hyper-V clock.",
             confidence=Confidence.MEDIUM,
-            because="hv-time is enabled; the reason it is unused is visible only inside the guest",
+            rationale="hv-time is enabled; why it is unused is visible only inside the guest",
             context=hyperv.state(configuration, "time"),
         )
     kvmclock = configuration.cpu_says("kvmclock") is False or configuration.cpu_says("kvm") is False
@@ -45,7 +45,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         ),
         expect="These exits end, and the guest gets nearly all of their time back.",
         confidence=sure,
-        because=because,
+        rationale=rationale,
         context=(*hyperv.state(configuration, "time"), *hidden),
     )
 
@@ -63,8 +63,8 @@ RULE = Rule(
     name="pm-timer",
     looks_for="reads of the ACPI PM timer",
     select=select,
-    per_s=PER_S,
-    because="a guest that reads it once per tick stays below",
+    min_rate=MIN_RATE,
+    rationale="a guest that reads it once per tick stays below",
     why="A Windows guest without a Hyper-V clock, or a Linux guest on clocksource acpi_pm, reads "
     "this timer for every timestamp. Each read leaves the guest and is answered in user space.",
     advise=advise,

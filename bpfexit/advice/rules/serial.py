@@ -6,7 +6,7 @@ from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.pio import PIO
 
-PER_S = 1000.0
+MIN_RATE = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -38,7 +38,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         if has_virtio
         else "Without a console on it, nothing is written there.",
         confidence=Confidence.HIGH,
-        because="the ports are those of a PC's UARTs",
+        rationale="the ports are those of a PC's UARTs",
     )
 
 
@@ -46,8 +46,8 @@ RULE = Rule(
     name="serial",
     looks_for="accesses to the serial ports",
     select=select,
-    per_s=PER_S,
-    because="typing and a login prompt cause tens",
+    min_rate=MIN_RATE,
+    rationale="typing and a login prompt cause tens",
     why="An emulated UART takes at least two exits to user space for each character: is it ready, "
     "and the character. A kernel that logs there waits for each.",
     advise=advise,

@@ -8,7 +8,7 @@ from bpfexit.advice.rule import Rank, Rule
 
 PARAMETERS = {"kvm_intel": "kvm_intel.ept", "kvm_amd": "kvm_amd.npt"}
 REASONS = ("EXCEPTION_NMI", "PF excp", "INVLPG", "invlpg", "CR_ACCESS", "write_cr3", "read_cr3")
-PER_S = 1000.0
+MIN_RATE = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -26,7 +26,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         changes=(remedies.reload(name, "1", "the CPU, or the hypervisor below, must have it"),),
         expect="With nested paging, page faults and switches of page tables need no exit.",
         confidence=Confidence.MEDIUM,
-        because=f"{name} is off on this host, and the guest's page faults exit",
+        rationale=f"{name} is off on this host, and the guest's page faults exit",
         context=(f"{name} is {evidence.facts.parameters.get(name)} on this host",),
     )
 
@@ -35,8 +35,8 @@ RULE = Rule(
     name="shadow-paging",
     looks_for="page faults, INVLPG and CR3 accesses where nested paging is off",
     select=select,
-    per_s=PER_S,
-    because="a guest that switches processes makes thousands",
+    min_rate=MIN_RATE,
+    rationale="a guest that switches processes makes thousands",
     why="Without EPT or NPT, KVM translates the guest's page tables itself: each page fault, "
     "INVLPG and switch of page tables in the guest is an exit.",
     advise=advise,

@@ -1,61 +1,95 @@
 """Exits that last long in the kernel, whatever they are for: the thread waits."""
 
-from bpfexit.advice import cpus, remedies, slow
+from bpfexit.advice import cpus, remedies, slow, starvation, swap
 from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.finding import Advice, Candidate, Confidence
 from bpfexit.advice.rule import Rank, Rule
+from bpfexit.advice.starvation import Cause
 from bpfexit.model import numbers
 
-PER_S = 10.0
+MIN_RATE = 10.0
 
 
 def select(evidence: Evidence) -> Mask:
-    """Return the exits that last long in the kernel."""
-    return slow.in_kernel(evidence)
+    """Return the exits that last long in the kernel, if not by a waiting that is a finding."""
+    waits = evidence.has_waiting and starvation.found(evidence) is not None
+    return slow.in_kernel(evidence, without_waiting=waits)
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Name what a thread may wait for; a lack of CPUs only where it is certain."""
+    """Name what a thread may wait for; a lack of CPUs if it was measured or is certain."""
+    share = cpus.waited(evidence, exits)
+    if share < cpus.MOSTLY or starvation.is_excluded(evidence, exits):
+        return _asleep(evidence, exits)
+    is_measured = share >= cpus.MOSTLY
     lack = cpus.lack(evidence)
+    cause = _cause(evidence) if is_measured else Cause.UNKNOWN
     longest = numbers.duration(float(exits.rows["max_ns"].max()))
     return Advice(
         title="Exits last long in the kernel: the vCPU has to wait for a CPU"
-        if lack
+        if lack or is_measured
         else "Exits last long in the kernel: the vCPU's thread waits",
         changes=(
-            *((remedies.on_host(_more_cpus(evidence)),) if lack else ()),
+            *starvation.changes(evidence, cause),
             remedies.on_host(f"`perf sched timehist -p {evidence.pid} --state` shows each wait"),
         ),
         expect="KVM serves an exit in microseconds; the rest is waiting, which a guest sees as "
         "steal time.",
-        confidence=Confidence.MEDIUM if lack else Confidence.LOW,
-        because=lack or "waiting for a CPU was not measured in this recording",
-        context=(f"the longest took {longest}", *cpus.said(evidence)),
-        candidates=_candidates(evidence),
+        confidence=_confidence(lack, is_measured=is_measured),
+        rationale="; ".join(
+            (*cpus.waiting(evidence, exits), *([lack] if lack else []))
+            or ("waiting for a CPU was not measured",)
+        ),
+        context=(f"the longest took {longest}", *cpus.counts(evidence)),
+        candidates=starvation.candidates(evidence, cause) if is_measured else _candidates(evidence),
     )
 
 
-def _more_cpus(evidence: Evidence) -> str:
-    if evidence.guest.cpu_quota and len(evidence.vcpus) > evidence.guest.cpu_quota:
-        return "a higher CPU quota of the guest's cgroup (cpu.max), or fewer vCPUs"
-    return "fewer vCPUs, or guests, than the host has CPUs; or pinned vCPUs"
+def _awake(evidence: Evidence, exits: Exits) -> str:
+    known = starvation.starvation(evidence)
+    measured = cpus.waiting(evidence, exits)
+    return "; ".join(measured or ((known.text,) if known else ()))
+
+
+def _cause(evidence: Evidence) -> Cause:
+    starved = starvation.starvation(evidence)
+    return Cause.UNKNOWN if starved is None else starved.cause
+
+
+def _confidence(lack: str, *, is_measured: bool) -> Confidence:
+    if is_measured:
+        return Confidence.HIGH
+    return Confidence.MEDIUM if lack else Confidence.LOW
+
+
+def _asleep(evidence: Evidence, exits: Exits) -> Advice:
+    """Return the advice for exits whose threads did not wait for a CPU most of the time."""
+    longest = numbers.duration(float(exits.rows["max_ns"].max()))
+    return Advice(
+        title="Exits last long in the kernel: the vCPU's thread sleeps in KVM",
+        changes=(
+            remedies.on_host(f"`perf sched timehist -p {evidence.pid} --state` shows each wait"),
+        ),
+        expect="KVM serves an exit in microseconds.",
+        confidence=Confidence.MEDIUM,
+        rationale=_awake(evidence, exits),
+        context=(f"the longest took {longest}",),
+        candidates=_in_kvm(evidence),
+    )
 
 
 def _candidates(evidence: Evidence) -> tuple[Candidate, ...]:
-    pid, quota = evidence.pid, evidence.guest.cpu_quota
-    throttled = Candidate(
-        "the guest's cgroup uses up its CPU quota",
-        "nr_throttled and throttled_usec in cpu.stat of its cgroup",
-    )
+    return (*starvation.candidates(evidence, Cause.UNKNOWN), *_in_kvm(evidence))
+
+
+def _in_kvm(evidence: Evidence) -> tuple[Candidate, ...]:
+    pid = evidence.pid
+    swapped = "" if swap.is_excluded(evidence) else ", or for memory that is swapped out"
+    decides = f"off-CPU stacks (`offcputime -p {pid}`)"
     return (
-        *(() if quota == 0 else (throttled,)),
         Candidate(
-            "other threads, or guests, run on the vCPU's CPU",
-            f"the second field of /proc/{pid}/task/*/schedstat grows by as much",
-        ),
-        Candidate(
-            "the exit waits in KVM: for a lock, or for memory that is swapped out",
-            f"off-CPU stacks (`offcputime -p {pid}`); `vmstat 1` (si)",
+            f"the exit waits in KVM: for a lock{swapped}",
+            f"{decides}; `vmstat 1` (si)" if swapped else decides,
         ),
         Candidate(
             "firmware stops the CPUs (SMI)",
@@ -68,10 +102,10 @@ RULE = Rule(
     name="slow-exits",
     looks_for="exits that take 250 µs or more in the kernel on average, or mostly 1 ms and more",
     select=select,
-    per_s=PER_S,
-    because="a cost of a hundredth of a vCPU decides; without times there are no slow exits",
+    min_rate=MIN_RATE,
+    rationale="1 % of a vCPU's time decides; without times there are no slow exits",
     why="The time between exit and entry passes in the kernel, and not in user space. The vCPU's "
-    "thread is not running for most of it: something else has the CPU, or it sleeps.",
+    "thread is not running for most of it: another thread has the CPU, or it sleeps.",
     advise=advise,
     remedy="CPUs for the vCPUs: no quota below their number, fewer vCPUs than CPUs, pinning.",
     limits="Page faults are the rule memory-faults', split locks the rule split-lock's. What the "

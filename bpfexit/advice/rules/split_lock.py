@@ -6,8 +6,9 @@ from bpfexit.advice.finding import Advice, Candidate, Confidence
 from bpfexit.advice.rule import Rank, Rule
 from bpfexit.model import numbers
 
-PER_S = 10.0
+MIN_RATE = 10.0
 MITIGATE = "kernel.split_lock_mitigate"
+_SYSCTL_SINCE = "Linux 6.2, and 6.1 with stable updates"
 
 
 def select(evidence: Evidence) -> Mask:
@@ -18,20 +19,20 @@ def select(evidence: Evidence) -> Mask:
 def advise(evidence: Evidence, exits: Exits) -> Advice:
     """Advise to turn the mitigation off, or to find the program."""
     facts = evidence.facts
-    said = facts.settings.get(MITIGATE)
+    setting = facts.settings.get(MITIGATE)
     detects = facts.has_flag("split_lock_detect")
-    known = said == "1" and bool(detects)
+    known = setting == "1" and bool(detects)
     return Advice(
         title="The guest executes split locks, and the host makes it sleep for each",
         changes=(
-            remedies.sysctl(MITIGATE, "0", "Linux 6.0"),
+            remedies.sysctl(MITIGATE, "0", _SYSCTL_SINCE),
             remedies.boot("split_lock_detect=off", "Linux 5.7"),
             remedies.in_guest("find the program: a locked access across two cache lines"),
         ),
         expect="Without the mitigation a split lock takes a microsecond, and slows the other CPUs.",
         confidence=Confidence.HIGH if known else Confidence.MEDIUM,
-        because=f"{numbers.duration(exits.mean_ns)} each is the mitigation's sleep of 10 ms",
-        context=(*((f"{MITIGATE} is {said} on this host",) if said else ()),),
+        rationale=f"{numbers.duration(exits.mean_ns)} each is the mitigation's sleep of 10 ms",
+        context=(*((f"{MITIGATE} is {setting} on this host",) if setting else ()),),
         candidates=() if known else _candidates(evidence.pid),
     )
 
@@ -51,16 +52,17 @@ def _candidates(pid: int) -> tuple[Candidate, ...]:
 
 RULE = Rule(
     name="split-lock",
-    looks_for="exceptions (#AC) or bus locks that last some 10 ms each",
+    looks_for="exceptions (#AC) that last some 10 ms each",
     select=select,
-    per_s=PER_S,
-    because="the mitigation's sleeps cost a hundredth of a vCPU from one per second on",
+    min_rate=MIN_RATE,
+    rationale="the mitigation's sleeps cost a hundredth of a vCPU from one per second on",
     why="A locked access across two cache lines stops all CPUs for a microsecond. Hosts whose CPU "
-    "detects it let the thread that does it sleep for 10 ms, and one at a time, as a punishment.",
+    "detects it (Intel) let the thread that does it sleep for 10 ms, and one at a time, since "
+    "Linux 5.19.",
     advise=advise,
-    remedy="sysctl kernel.split_lock_mitigate=0 (Linux 6.0), split_lock_detect=off at boot (Linux "
+    remedy="sysctl kernel.split_lock_mitigate=0 (Linux 6.2), split_lock_detect=off at boot (Linux "
     "5.7), or another version of the program (some games and old drivers).",
-    limits="The exception's vector is not recorded; its length and the host's settings tell.",
+    limits="The exception's vector is not recorded; its duration and the host's settings decide.",
     references=(
         "https://docs.kernel.org/arch/x86/buslock.html",
         "https://docs.kernel.org/admin-guide/sysctl/kernel.html",

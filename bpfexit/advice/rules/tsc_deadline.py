@@ -9,7 +9,7 @@ from bpfexit.events.msr import MSR
 
 TSC_DEADLINE = (0x6E0, 0x6E0)
 REASONS = ("PREEMPTION_TIMER",)
-PER_S = 4000.0
+MIN_RATE = 4000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -31,7 +31,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         ),
         expect="Each timer avoided saves two exits: programming and expiry.",
         confidence=Confidence.MEDIUM,
-        because="the program is visible only inside the guest",
+        rationale="the program is visible only inside the guest",
     )
 
 
@@ -39,8 +39,8 @@ RULE = Rule(
     name="tsc-deadline",
     looks_for="writes of the TSC deadline MSR 0x6e0, and its expiries",
     select=select,
-    per_s=PER_S,
-    because="a 1000 Hz tick takes 2000 with its expiries; twice that is more than a tick",
+    min_rate=MIN_RATE,
+    rationale="a 1000 Hz tick takes 2000 with its expiries; twice that is more than a tick",
     why="Each timer the guest sets is an exit, and its expiry is another.",
     advise=advise,
     remedy="Fewer, longer timers in the guest; a lower tick rate.",

@@ -18,11 +18,14 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         title="No rule knows more about these exits",
         changes=(
             remedies.in_guest("a CPU profile of the guest shows what it executes there"),
-            remedies.on_host(f"`perf kvm stat` and `perf top -p {evidence.pid}` show KVM's part"),
+            remedies.on_host(
+                f"`perf trace -e kvm:kvm_exit -p {evidence.pid}` prints the qualification and the "
+                "vector of each (info1, intr_info)"
+            ),
         ),
         expect="The cost ends with the exits.",
         confidence=Confidence.LOW,
-        because="no rule is about these exits",
+        rationale="no rule is about these exits",
     )
 
 
@@ -30,11 +33,11 @@ RULE = Rule(
     name="unexplained",
     looks_for="time in exits that no other finding explains",
     select=select,
-    per_s=coverage.UNTIMED_PER_S,
-    because="at some 10 µs each they cost a hundredth of a vCPU",
+    min_rate=coverage.UNTIMED_RATE,
+    rationale="at some 10 µs each they cost a hundredth of a vCPU",
     why="These exits take a vCPU's time, and no rule is about them.",
     advise=advise,
-    remedy="None is known here; the reason's name and the CPU's manual say what the guest does.",
+    remedy="None is known; the reason's name and the CPU's manual explain what the guest does.",
     limits="Below 5 % of a vCPU in all, reasons above 1 % are listed without a finding.",
     references=(
         "https://www.intel.com/content/www/us/en/developer/articles/technical/intel-sdm.html",

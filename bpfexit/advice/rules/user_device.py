@@ -7,7 +7,7 @@ from bpfexit.advice.rule import Rank, Rule
 from bpfexit.events.mmio import MMIO
 from bpfexit.events.pio import PIO
 
-PER_S = 100.0
+MIN_RATE = 100.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -16,7 +16,7 @@ def select(evidence: Evidence) -> Mask:
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
-    """Name the device, or tell how to find it."""
+    """Name the device, or report how to find it."""
     known = evidence.is_mapped(select(evidence))
     ask = remedies.on_host("bpfexit diagnose --qmp SOCKET, or --libvirt, names the device")
     find = remedies.in_guest("find the program or driver that accesses it")
@@ -27,7 +27,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         changes=(*asks, find),
         expect="Each access avoided saves a round trip to user space.",
         confidence=Confidence.MEDIUM if known else Confidence.LOW,
-        because="the guest's memory map names it"
+        rationale="the guest's memory map names it"
         if known
         else "no rule knows these addresses, and the guest's memory map is unknown",
     )
@@ -37,13 +37,13 @@ RULE = Rule(
     name="user-device",
     looks_for="any other port or address that user space serves",
     select=select,
-    per_s=PER_S,
-    because="fewer cannot cost a hundredth of a vCPU at less than 100 µs each",
+    min_rate=MIN_RATE,
+    rationale="fewer cannot cost a hundredth of a vCPU at less than 100 µs each",
     why="Each access leaves the guest and the kernel, and waits for a device model.",
     advise=advise,
     remedy="Name the device with the guest's memory map; then stop what polls it, or replace it "
     "where there is a paravirtual one.",
-    limits="It says where, not why.",
+    limits="The address is known, its cause is not.",
     references=("https://www.qemu.org/docs/master/system/monitor.html",),
     rank=Rank.REST,
 )

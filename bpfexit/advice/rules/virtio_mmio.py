@@ -6,7 +6,7 @@ from bpfexit.advice.finding import Advice, Confidence
 from bpfexit.advice.rule import Rule
 from bpfexit.events.mmio import MMIO
 
-PER_S = 1000.0
+MIN_RATE = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -23,12 +23,12 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
             evidence.guest,
             qemu="-M microvm,pcie=on with virtio-*-pci devices instead of virtio-*-device",
             firecracker="--enable-pci",
-            since="Firecracker 1.13" if evidence.guest.vmm == "firecracker" else "QEMU 5.2",
+            since="Firecracker 1.13" if evidence.guest.vmm == "firecracker" else "",
         ),
-        expect="With PCI, MSI-X tells the queue by its vector: no status to read, nothing to "
+        expect="With PCI, the MSI-X vector identifies the queue: no status to read, nothing to "
         "acknowledge, two exits to user space less per interrupt.",
         confidence=Confidence.HIGH if evidence.is_mapped(select(evidence)) else Confidence.MEDIUM,
-        because="the offsets 0x60 and 0x64 of a region of virtio-mmio are its interrupt's status "
+        rationale="the offsets 0x60 and 0x64 of a region of virtio-mmio are its interrupt's status "
         "and acknowledgement",
     )
 
@@ -37,13 +37,13 @@ RULE = Rule(
     name="virtio-mmio",
     looks_for="interrupt status (0x60) and acknowledgement (0x64) of virtio-mmio devices",
     select=select,
-    per_s=PER_S,
-    because="an interrupt takes two, and 500 interrupts per second are a light load",
+    min_rate=MIN_RATE,
+    rationale="an interrupt takes two, and 500 interrupts per second are a light load",
     why="A virtio-mmio device has one interrupt for all: the guest reads why it came, and "
     "acknowledges it, and both accesses go to user space.",
     advise=advise,
     remedy="The PCI transport with MSI-X.",
-    limits="Where the regions are is that of QEMU's microvm and of Firecracker.",
+    limits="The regions are assumed to be where QEMU's microvm and Firecracker place them.",
     references=(
         *virtio.REFERENCES,
         "https://www.qemu.org/docs/master/system/i386/microvm.html",

@@ -5,7 +5,7 @@ from bpfexit.advice.evidence import Evidence, Exits
 from bpfexit.advice.finding import Advice
 from bpfexit.advice.rule import Rank, Rule
 
-PER_S = 1.0
+MIN_RATE = 1.0
 
 
 def advise(evidence: Evidence, exits: Exits) -> Advice:
@@ -22,8 +22,8 @@ RULE = Rule(
     name="virtio-notify",
     looks_for="virtio notifies, which are expected",
     select=virtio.notifies,
-    per_s=PER_S,
-    because="fewer are not worth a line",
+    min_rate=MIN_RATE,
+    rationale="fewer are not worth a line",
     least_share=0.0,
     rank=Rank.LATER,
     why="A virtio guest announces new requests with one write. It is the price of I/O, "

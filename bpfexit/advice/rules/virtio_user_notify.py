@@ -2,10 +2,10 @@
 
 from bpfexit.advice import virtio, vmm
 from bpfexit.advice.evidence import Evidence, Exits, Mask
-from bpfexit.advice.finding import Advice, Change, Confidence
+from bpfexit.advice.finding import Advice, Candidate, Change, Confidence
 from bpfexit.advice.rule import Rule
 
-PER_S = 1000.0
+MIN_RATE = 1000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -20,35 +20,45 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
     known = evidence.is_mapped(select(evidence))
     return Advice(
         title="virtio notifies are served in user space",
-        changes=_ioeventfd(evidence) if off or _is_mmio(evidence) else _modern(evidence),
+        changes=_ioeventfd(evidence),
         expect="The vCPU continues at once; an I/O thread or vhost handles the request.",
-        confidence=Confidence.HIGH if off and known else Confidence.MEDIUM,
-        because="the command line contains ioeventfd=off"
+        confidence=_confidence(bool(off), known),
+        rationale="the command line contains ioeventfd=off"
         if off
-        else "an ioeventfd is the default, "
-        "so the device or its driver is in a state that cannot use it",
+        else "an ioeventfd is the default of most devices, and this one works without",
         context=tuple(off[:2]),
+        candidates=() if off else _candidates(evidence),
     )
+
+
+def _candidates(evidence: Evidence) -> tuple[Candidate, ...]:
+    without = Candidate("the device has no ioeventfd", "the VMM's documentation")
+    if vmm.is_qemu(evidence.guest):
+        without = Candidate(
+            "the device has no ioeventfd: virtio-gpu, -balloon, -input and others of QEMU",
+            "its name (--qmp or --libvirt, or `info mtree -f` of the monitor)",
+        )
+    return (
+        without,
+        Candidate(
+            "no driver has started the device: firmware or a boot loader works it",
+            "whether the exits end once the guest's system runs",
+        ),
+        Candidate("the ioeventfd could not be set up", "the VMM's log"),
+    )
+
+
+def _confidence(is_off: bool, is_mapped: bool) -> Confidence:
+    if not is_off:
+        return Confidence.LOW
+    return Confidence.HIGH if is_mapped else Confidence.MEDIUM
 
 
 def _ioeventfd(evidence: Evidence) -> tuple[Change, ...]:
     return vmm.setting(
         evidence.guest,
         libvirt="<driver … ioeventfd='on'/> of the disk, interface or controller",
-        qemu="-device virtio-…,ioeventfd=on, which is the default",
-    )
-
-
-def _is_mmio(evidence: Evidence) -> bool:
-    """Say whether they are those of virtio-mmio, which has no legacy and modern PCI device."""
-    return bool((select(evidence) & evidence.is_called("virtio-mmio")).any())
-
-
-def _modern(evidence: Evidence) -> tuple[Change, ...]:
-    return vmm.setting(
-        evidence.guest,
-        libvirt="model='virtio-non-transitional' of the disk or interface",
-        qemu="-device virtio-…,disable-legacy=on,disable-modern=off",
+        qemu="-device virtio-…,ioeventfd=on, which is the default of most devices",
     )
 
 
@@ -56,13 +66,13 @@ RULE = Rule(
     name="virtio-user-notify",
     looks_for="virtio notifies served in user space on the vCPU's own thread",
     select=select,
-    per_s=PER_S,
-    because="fewer cost less than a hundredth of a vCPU at 10 µs each",
+    min_rate=MIN_RATE,
+    rationale="fewer cost less than a hundredth of a vCPU at 10 µs each",
     why="With an ioeventfd, a notify ends in the kernel and another thread does the I/O. "
     "Without one, the vCPU itself goes to user space and submits the request there while the "
     "guest stands still.",
     advise=advise,
-    remedy="ioeventfd=on (QEMU's default), an IOThread, vhost for the network; modern virtio.",
+    remedy="ioeventfd=on (QEMU's default for most devices), an IOThread, vhost for the network.",
     limits=virtio.LIMITS,
     references=(
         "https://libvirt.org/formatdomain.html#hard-drives-floppy-disks-cdroms",

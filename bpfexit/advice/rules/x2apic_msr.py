@@ -7,7 +7,7 @@ from bpfexit.advice.inhibitors import X2APIC_MSRS
 from bpfexit.advice.rule import Rule
 from bpfexit.events.msr import MSR
 
-PER_S = 4000.0
+MIN_RATE = 4000.0
 
 
 def select(evidence: Evidence) -> Mask:
@@ -29,7 +29,7 @@ def advise(evidence: Evidence, exits: Exits) -> Advice:
         expect="APICv or x2AVIC handles EOI and TPR; IPIs (MSR 0x830) need IPI virtualization, or "
         "hv-ipi for Windows: several targets with one exit.",
         confidence=Confidence.MEDIUM if apicv.can_be_allowed(evidence) else Confidence.LOW,
-        because=apicv.because(evidence),
+        rationale=apicv.rationale(evidence),
         context=(*apicv.state(evidence), *hyperv.state(configuration, "ipi")),
         candidates=apicv.candidates(evidence),
     )
@@ -39,8 +39,8 @@ RULE = Rule(
     name="x2apic-msr",
     looks_for="accesses to the x2APIC's MSRs (0x800-0x8ff)",
     select=select,
-    per_s=PER_S,
-    because="a 1000 Hz tick takes 1000 to 2000, and any system sends some IPIs",
+    min_rate=MIN_RATE,
+    rationale="a 1000 Hz tick takes 1000 to 2000, and any system sends some IPIs",
     why="IPIs, ends of interrupt and timer settings are an exit each, unless the CPU virtualizes "
     "them. They come with wake-ups between vCPUs and with I/O interrupts.",
     advise=advise,

@@ -18,8 +18,8 @@ def encode(distributions: Sequence[Distribution]) -> Iterator[str]:
     """Yield the one line."""
     yield f'{{"type": "hist", "data": {{"{MAP}": {{'
     between = ""
-    for path, each in with_paths(distributions):
-        buckets = [*map(_bucket, each.span)]
+    for path, distribution in with_paths(distributions):
+        buckets = [*map(_bucket, distribution.span)]
         yield f"{between}{json.dumps(','.join(path))}: {json.dumps(buckets)}"
         between = ", "
     yield "}}}\n"

@@ -12,17 +12,19 @@ from bpfexit.formats.hist.format import Choice, Format
 from bpfexit.formats.names import named
 from bpfexit.model.distribution import LABELS, Distribution
 
-HEADER = (*LABELS, "lower_ns", "upper_ns", "count", "name", "named_by")
+_FIRST = tuple(name for name in LABELS if name != "class")
+HEADER = (*_FIRST, "lower_ns", "upper_ns", "count", "name", "named_by", "class")
+"""A column that comes later stands last: scripts count columns."""
 
 
 def encode(distributions: Sequence[Distribution]) -> Iterator[str]:
     """Yield the header and the lines."""
     yield csv_line(HEADER)
-    for each in distributions:
-        labels = [each.labels.get(name) for name in LABELS]
-        who = named(each.name).values()
-        for bucket in each.used:
-            yield csv_line([*labels, *bucket, *who])
+    for distribution in distributions:
+        labels = [distribution.labels.get(name) for name in _FIRST]
+        last = (*named(distribution.name).values(), distribution.labels.get("class"))
+        for bucket in distribution.used:
+            yield csv_line([*labels, *bucket, *last])
 
 
 def _encode(distributions: Sequence[Distribution], choice: Choice) -> Iterator[str]:

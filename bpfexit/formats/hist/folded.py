@@ -17,19 +17,19 @@ def encode(
 ) -> Iterator[str]:
     """Yield a line per stack with a weight above 0; equal stacks are merged."""
     stacks: Counter[str] = Counter()
-    for path, each in with_paths(distributions):
-        stacks[";".join(map(_frame, path))] += weight(each)
+    for path, distribution in with_paths(distributions):
+        stacks[";".join(map(_frame, path))] += weight(distribution)
     yield from (f"{stack} {number}\n" for stack, number in stacks.items() if number)
 
 
-def by_count(each: Distribution) -> int:
+def by_count(distribution: Distribution) -> int:
     """Weigh by exits, including idle ones and those without a latency."""
-    return each.exits
+    return distribution.exits
 
 
-def by_time(each: Distribution) -> int:
+def by_time(distribution: Distribution) -> int:
     """Weigh by time in ns; the time in which the guest is idle is not a cost."""
-    return 0 if each.idle else each.total_ns
+    return 0 if distribution.idle else distribution.total_ns
 
 
 def _frame(name: str) -> str:

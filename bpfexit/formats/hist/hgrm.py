@@ -18,30 +18,30 @@ _TICKS = 5
 _HEADER = f"{'Value':>12} {'Percentile':>14} {'TotalCount':>10} {'1/(1-Percentile)':>14}\n\n"
 
 
-def encode(each: Distribution) -> str:
+def encode(distribution: Distribution) -> str:
     """Return the whole file; the histogram must not be empty."""
-    mean = each.total_ns / each.count
+    mean = distribution.total_ns / distribution.count
     footer = (
-        f"#[Mean    = {mean:12.3f}, StdDeviation   = {_deviation(each, mean):12.3f}]\n"
-        f"#[Max     = {each.max_ns:12.3f}, Total count    = {each.count:12d}]\n"
-        f"#[Buckets = {len(each.edges_ns):12d}, SubBuckets     = {SUB_BUCKETS:12d}]\n"
+        f"#[Mean    = {mean:12.3f}, StdDeviation   = {_deviation(distribution, mean):12.3f}]\n"
+        f"#[Max     = {distribution.max_ns:12.3f}, Total count    = {distribution.count:12d}]\n"
+        f"#[Buckets = {len(distribution.edges_ns):12d}, SubBuckets     = {SUB_BUCKETS:12d}]\n"
     )
-    return _HEADER + "".join(_rows(each)) + footer
+    return _HEADER + "".join(_rows(distribution)) + footer
 
 
-def _rows(each: Distribution) -> Iterator[str]:
-    used, total = each.used, each.count
-    at, so_far = 0, used[0].exits
+def _rows(distribution: Distribution) -> Iterator[str]:
+    used, total = distribution.used, distribution.count
+    index, so_far = 0, used[0].exits
     for step in range(_TICKS * 64):  # 64 halves: a 64-bit count has no finer share
         beyond = _beyond(step)
         while total - so_far > beyond * total:
-            at += 1
-            so_far += used[at].exits
-        value = _largest(used[at], each.max_ns)
+            index += 1
+            so_far += used[index].exits
+        value = _largest(used[index], distribution.max_ns)
         yield f"{value:12.3f} {1 - beyond:2.12f} {so_far:10d} {1 / beyond:14.2f}\n"
         if so_far == total:
             break
-    yield f"{_largest(used[-1], each.max_ns):12.3f} {1:2.12f} {total:10d}\n"
+    yield f"{_largest(used[-1], distribution.max_ns):12.3f} {1:2.12f} {total:10d}\n"
 
 
 def _beyond(step: int) -> float:
@@ -54,9 +54,11 @@ def _largest(bucket: Bucket, max_ns: int) -> int:
     return min(bucket.upper - 1, max(max_ns, bucket.lower))
 
 
-def _deviation(each: Distribution, mean: float) -> float:
-    squares = sum(count * ((lower + upper) / 2 - mean) ** 2 for lower, upper, count in each.used)
-    return sqrt(squares / each.count)
+def _deviation(distribution: Distribution, mean: float) -> float:
+    squares = sum(
+        count * ((lower + upper) / 2 - mean) ** 2 for lower, upper, count in distribution.used
+    )
+    return sqrt(squares / distribution.count)
 
 
 def _encode(distributions: Sequence[Distribution], choice: Choice) -> Iterator[str]:

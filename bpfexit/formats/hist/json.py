@@ -4,10 +4,10 @@ Each has the labels of the grouping, null if unknown, and `buckets`:
 `[lower ns, upper ns (exclusive), count]` for each used bucket, as in `bpfexit.snapshot/2`.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 
 from bpfexit.formats.hist.format import Choice, Format
+from bpfexit.formats.json.text import line_of
 from bpfexit.formats.names import named
 from bpfexit.model.distribution import Distribution
 
@@ -19,18 +19,18 @@ def encode(distributions: Sequence[Distribution]) -> Iterator[str]:
     return map(_line, distributions)
 
 
-def _line(each: Distribution) -> str:
+def _line(distribution: Distribution) -> str:
     document = {
         "schema": SCHEMA,
-        **each.labels,
-        **(named(each.name) if "address" in each.labels else {}),
-        "count": each.count,
-        "no_latency": each.exits - each.count,
-        "total_ns": each.total_ns if each.count else None,
-        "max_ns": each.max_ns if each.count else None,
-        "buckets": each.used,
+        **distribution.labels,
+        **(named(distribution.name) if "address" in distribution.labels else {}),
+        "count": distribution.count,
+        "no_latency": distribution.exits - distribution.count,
+        "total_ns": distribution.total_ns if distribution.count else None,
+        "max_ns": distribution.max_ns if distribution.count else None,
+        "buckets": distribution.used,
     }
-    return json.dumps(document, separators=(",", ":"), allow_nan=False) + "\n"
+    return line_of(document) + "\n"
 
 
 def _encode(distributions: Sequence[Distribution], choice: Choice) -> Iterator[str]:

@@ -24,26 +24,27 @@ _HEAD = f"""\
 def encode(distributions: Sequence[Distribution]) -> Iterator[str]:
     """Yield the whole exposition, `# EOF` included."""
     yield _HEAD
-    for each in distributions:
-        yield from _series(each)
+    for distribution in distributions:
+        yield from _series(distribution)
     yield "# EOF\n"
 
 
-def _series(each: Distribution) -> Iterator[str]:
-    labels = [f'{name}="{_escaped(text)}"' for name, text in _texts(each)]
-    bounds = [*(_seconds(bucket.upper - 1) for bucket in each.buckets[:-1]), "+Inf"]
-    for bound, so_far in zip(bounds, accumulate(each.counts.tolist()), strict=True):
+def _series(distribution: Distribution) -> Iterator[str]:
+    labels = [f'{name}="{_escaped(text)}"' for name, text in _texts(distribution)]
+    bounds = [*(_seconds(bucket.upper - 1) for bucket in distribution.buckets[:-1]), "+Inf"]
+    for bound, so_far in zip(bounds, accumulate(distribution.counts.tolist()), strict=True):
         pairs = ",".join([*labels, f'le="{bound}"'])
         yield f"{NAME}_bucket{{{pairs}}} {so_far}\n"
     braced = f"{{{','.join(labels)}}}" if labels else ""
-    yield f"{NAME}_count{braced} {each.count}\n"
-    yield f"{NAME}_sum{braced} {each.total_ns // 10**9}.{each.total_ns % 10**9:09d}\n"
+    yield f"{NAME}_count{braced} {distribution.count}\n"
+    seconds, ns = divmod(distribution.total_ns, 10**9)
+    yield f"{NAME}_sum{braced} {seconds}.{ns:09d}\n"
 
 
-def _texts(each: Distribution) -> Iterator[tuple[str, str]]:
+def _texts(distribution: Distribution) -> Iterator[tuple[str, str]]:
     """Yield names and texts; an unknown label is left out, which means empty."""
-    labels = each.labels
-    for name, value in (*labels.items(), *named(each.name).items()):
+    labels = distribution.labels
+    for name, value in (*labels.items(), *named(distribution.name).items()):
         if name == "address" and isinstance(value, int):
             yield name, address(str(labels["kind"]), value)
         elif value is not None:

@@ -18,18 +18,18 @@ _UNITS = ((10**9, "s"), (10**6, "ms"), (10**3, "us"))
 def encode(distributions: Sequence[Distribution]) -> Iterator[str]:
     """Yield a title and the rows of each histogram that is not empty, a blank line between."""
     between = ""
-    for path, each in with_paths(distributions):
-        if each.count:
-            yield between + _histogram(path, each)
+    for path, distribution in with_paths(distributions):
+        if distribution.count:
+            yield between + _histogram(path, distribution)
             between = "\n"
 
 
-def _histogram(path: Path, each: Distribution) -> str:
-    span = each.span
+def _histogram(path: Path, distribution: Distribution) -> str:
+    span = distribution.span
     largest = max(bucket.exits for bucket in span)
     digits = max(9, len(f"{largest:,}"))
     room = min(_STARS, WIDTH - digits - 26)
-    lines = [_title(path, each)]
+    lines = [_title(path, distribution)]
     for lower, upper, count in span:
         stars = "*" * (count * room // largest)
         edges = f"{_time(lower):>7} -> {_time(upper):<7}"
@@ -37,9 +37,9 @@ def _histogram(path: Path, each: Distribution) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _title(path: Path, each: Distribution) -> str:
-    mean, largest = _time(each.total_ns / each.count), _time(each.max_ns)
-    numbers = f"  {each.count:,} exits, mean {mean}, max {largest}"
+def _title(path: Path, distribution: Distribution) -> str:
+    mean, largest = _time(distribution.total_ns / distribution.count), _time(distribution.max_ns)
+    numbers = f"  {distribution.count:,} exits, mean {mean}, max {largest}"
     name, room = " ".join(path), WIDTH - len(numbers)
     return (name if len(name) <= room else f"{name[: room - 3]}...") + numbers
 

@@ -1,1 +1,1 @@
-"""JSON lines: a document a line."""
+"""JSON lines: one document per line."""

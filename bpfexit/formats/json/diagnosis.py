@@ -1,95 +1,92 @@
 """`bpfexit.diagnosis/2`: a diagnosis as JSON lines.
 
-The first is on the whole (`about` `all`); then for each guest one on the guest
-(`guest`) and one for each `finding`, each `hint` of the command line and each thing
-that is `expected`, in the order of their cost. Times are ns, rates and costs those of a
-second; what is not known is null. Fields may be added; none changes its meaning.
+The first is about all guests (`about` is `all`). Then follow, for each guest, one about the guest
+(`guest`), and one per `finding`, per `hint` about its command line and per thing that is
+`expected`, by cost. Times are ns; rates and costs are per second; an unknown value is null. Fields
+may be added; none changes its meaning.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from math import isfinite, nan
+from math import nan
 from typing import Any
 
 from bpfexit.advice.coverage import SHARE
 from bpfexit.advice.diagnosis import Diagnosis, GuestDiagnosis, VcpuTime
 from bpfexit.advice.finding import Change, Finding
-from bpfexit.events.access import Access
 from bpfexit.formats.json import origin as origin_json
-from bpfexit.formats.names import named
-from bpfexit.model.columns import COLUMNS
+from bpfexit.formats.json import usage as usage_json
+from bpfexit.formats.json.fields import number, numbers, target, vcpu
+from bpfexit.formats.json.text import line_of
 from bpfexit.model.lines import Line
-from bpfexit.model.rows import NO_VCPU
 
 SCHEMA = "bpfexit.diagnosis/2"
 
 
-def encode(found: Diagnosis) -> Iterator[str]:
+def encode(diagnosis: Diagnosis) -> Iterator[str]:
     """Yield the lines in pieces: the evidence of a finding may be 200,000 addresses."""
-    yield _json(_whole(found)) + "\n"
-    for guest in found.guests:
-        yield _json(_guest(guest)) + "\n"
-        told = (("finding", guest.findings), ("hint", guest.hints), ("expected", guest.expected))
-        for about, findings in told:
+    yield line_of(_whole(diagnosis)) + "\n"
+    for guest in diagnosis.guests:
+        yield line_of(_guest(guest)) + "\n"
+        parts = (("finding", guest.findings), ("hint", guest.hints), ("expected", guest.expected))
+        for about, findings in parts:
             for finding in findings:
                 yield from _finding_pieces(finding, {"about": about, **_owner(guest)})
 
 
 def _finding_pieces(finding: Finding, about: dict[str, Any]) -> Iterator[str]:
-    yield _json({"schema": SCHEMA, **about, **_finding(finding)}).removesuffix("}")
+    yield line_of({"schema": SCHEMA, **about, **_finding(finding)}).removesuffix("}")
     yield ',"evidence":['
-    for number, line in enumerate(finding.lines):
-        yield "," * bool(number) + _json(_line(line))
+    for index, line in enumerate(finding.lines):
+        yield "," * bool(index) + line_of(_line(line))
     yield "]}\n"
 
 
-def _json(document: dict[str, Any]) -> str:
-    return json.dumps(document, separators=(",", ":"), allow_nan=False)
-
-
-def _whole(found: Diagnosis) -> dict[str, Any]:
-    snapshot = found.snapshot
+def _whole(diagnosis: Diagnosis) -> dict[str, Any]:
+    snapshot = diagnosis.snapshot
     return {
         "schema": SCHEMA,
         "about": "all",
         "start": snapshot.start,
         "duration_s": snapshot.duration_s,
         **origin_json.document(snapshot.origin),
-        "guests": len(found.guests),
+        "guests": len(diagnosis.guests),
         "exits": snapshot.exits,
         "lost": asdict(snapshot.lost),
     }
 
 
-def _owner(found: GuestDiagnosis) -> dict[str, Any]:
-    return {"vm": found.vm, "pid": found.guest.pid}
+def _owner(guest: GuestDiagnosis) -> dict[str, Any]:
+    return {"vm": guest.vm, "pid": guest.guest.pid}
 
 
-def _guest(found: GuestDiagnosis) -> dict[str, Any]:
+def _guest(guest: GuestDiagnosis) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "about": "guest",
-        **_owner(found),
-        "exits": found.exits,
-        "per_s": _number(found.per_s),
-        "verdict": found.verdict.value,
-        "findings": [finding.rule for finding in found.findings],
-        "unexplained_share": _number(found.unexplained.share),
-        "unexplained": [_line(line) for line in found.unexplained.lines],
-        "vcpus": [_vcpu(each) for each in found.vcpus],
+        **_owner(guest),
+        "exits": guest.exits,
+        "per_s": number(guest.rate),
+        "verdict": guest.verdict.value,
+        "findings": [finding.rule for finding in guest.findings],
+        "unexplained_share": number(guest.unexplained.share),
+        "unexplained": [_line(line) for line in guest.unexplained.lines],
+        "vcpus": [_vcpu(time) for time in guest.vcpus],
+        "usage": None if guest.usage is None else usage_json.guest_document(guest.usage),
     }
 
 
-def _vcpu(each: VcpuTime) -> dict[str, Any]:
+def _vcpu(time: VcpuTime) -> dict[str, Any]:
     return {
-        "vcpu": None if each.vcpu == NO_VCPU else each.vcpu,
-        "tid": each.tid,
-        "guest_ns": each.guest,
-        "exits_ns": each.exits,
-        "user_ns": each.user,
-        "idle_ns": each.idle,
-        "exits_or_idle_ns": each.unclear,
+        "vcpu": vcpu(time.vcpu),
+        "tid": time.tid,
+        "guest_ns": time.guest,
+        "exits_ns": time.exits,
+        "kvm_ns": time.kvm,
+        "user_ns": time.user,
+        "wait_ns": time.wait,
+        "idle_ns": time.idle,
+        "exits_or_idle_ns": time.unclear,
     }
 
 
@@ -98,17 +95,17 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "rule": finding.rule,
         "title": advice.title,
-        "cost_ns_per_s": _number(finding.cost),
+        "cost_ns_per_s": number(finding.cost),
         "cost_of": finding.cost_of.value,
-        "vcpu_share": _number(finding.share),
-        "per_s": _number(finding.exits.per_s),
+        "vcpu_share": number(finding.share),
+        "per_s": number(finding.exits.rate),
         "context": list(advice.context),
         "cause": advice.cause or finding.why,
-        "candidates": [asdict(each) for each in advice.candidates],
-        "fixes": [_fix(each) for each in advice.changes],
+        "candidates": [asdict(candidate) for candidate in advice.candidates],
+        "fixes": [_fix(change) for change in advice.changes],
         "expect": advice.expect,
         "confidence": None if advice.expected else advice.confidence.value,
-        "rationale": advice.because,
+        "rationale": advice.rationale,
         "references": list(finding.references),
     }
 
@@ -126,14 +123,7 @@ def _fix(change: Change) -> dict[str, str]:
 def _line(line: Line) -> dict[str, Any]:
     return {
         "reason": line.reason,
-        "kind": line.kind.json_name,
-        "access": None if line.access is Access.NONE else line.access.name.lower(),
-        "address": line.address,
-        **named(line.name),
-        "vcpu_share": _number(line.numbers.get(SHARE, nan)),
-        **{each.json_name: _number(line.numbers[each.key]) for each in COLUMNS},
+        **target(line),
+        "vcpu_share": number(line.numbers.get(SHARE, nan)),
+        **numbers(line),
     }
-
-
-def _number(value: float) -> float | None:
-    return value if isfinite(value) else None

@@ -3,19 +3,16 @@
 Times are ns; rates and times spent are per second; unknown or meaningless values are null.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import chain
-from math import isfinite
 from typing import Any
 
-from bpfexit.events.access import Access
 from bpfexit.formats.json import origin as origin_json
-from bpfexit.formats.names import named
-from bpfexit.model.diff import Diff, per_second
+from bpfexit.formats.json.fields import number, target, vcpu
+from bpfexit.formats.json.text import line_of
+from bpfexit.model.diff import Diff
 from bpfexit.model.matched import Line, Side
-from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.snapshot import Snapshot
 
 SCHEMA = "bpfexit.diff/2"
@@ -24,7 +21,7 @@ SCHEMA = "bpfexit.diff/2"
 def encode(diff: Diff) -> Iterator[str]:
     """Yield the lines, without newlines."""
     for document in chain([_whole(diff)], map(_line, diff.lines)):
-        yield json.dumps({"schema": SCHEMA, **document}, separators=(",", ":"), allow_nan=False)
+        yield line_of({"schema": SCHEMA, **document})
 
 
 def _whole(diff: Diff) -> dict[str, Any]:
@@ -35,7 +32,7 @@ def _whole(diff: Diff) -> dict[str, Any]:
         "differing": list(diff.differing),
         "same": diff.is_same,
         "time": "user" if diff.userspace else "exits",
-        "saved_ns_per_s": _number(diff.saved),
+        "saved_ns_per_s": number(diff.saved),
         "lines": len(diff.lines),
         "hidden": diff.hidden,
     }
@@ -47,8 +44,8 @@ def _recording(diff: Diff, snapshot: Snapshot) -> dict[str, Any]:
         "duration_s": snapshot.duration_s,
         **origin_json.document(snapshot.origin),
         "exits": snapshot.exits,
-        "per_s": _number(per_second(snapshot.exits, snapshot.duration_s)),
-        "time_ns_per_s": _number(diff.time(snapshot)),
+        "per_s": number(snapshot.per_second(snapshot.exits)),
+        "time_ns_per_s": number(diff.time(snapshot)),
         "lost": asdict(snapshot.lost),
     }
 
@@ -57,22 +54,20 @@ def _line(line: Line) -> dict[str, Any]:
     return {
         "about": "address" if line.depth else "group",
         "vm": line.vm,
-        "vcpu": None if line.vcpu == NO_VCPU else line.vcpu,
+        "vcpu": vcpu(line.vcpu),
+        "class": line.reason_class,
         "reason": line.reason,
-        "kind": line.kind.json_name,
-        "access": None if line.access is Access.NONE else line.access.name.lower(),
-        "address": line.address,
-        **named(line.name),
+        **target(line),
         "status": line.status.value,
         "before": _side(line.before),
         "after": _side(line.after),
-        "saved_ns_per_s": _number(line.saved),
-        "rate_ratio": _number(line.rate_ratio),
-        "mean_ratio": _number(line.mean_ratio),
+        "saved_ns_per_s": number(line.saved),
+        "rate_ratio": number(line.rate_ratio),
+        "mean_ratio": number(line.mean_ratio),
         "latency": {
             "verdict": line.latency.verdict.value,
-            "larger": _number(line.latency.larger),
-            "p": _number(line.latency.p),
+            "larger": number(line.latency.larger),
+            "p": number(line.latency.p),
         },
     }
 
@@ -80,15 +75,11 @@ def _line(line: Line) -> dict[str, Any]:
 def _side(side: Side) -> dict[str, Any]:
     return {
         "count": side.count,
-        "per_s": _number(side.rate),
-        "time_ns_per_s": _number(side.time),
-        "mean_ns": _number(side.mean),
-        "p50_ns": _number(side.p50),
-        "p99_ns": _number(side.p99),
-        "user": _number(side.user),
-        "user_mean_ns": _number(side.user_mean),
+        "per_s": number(side.rate),
+        "time_ns_per_s": number(side.time),
+        "mean_ns": number(side.mean),
+        "p50_ns": number(side.p50),
+        "p99_ns": number(side.p99),
+        "user": number(side.user),
+        "user_mean_ns": number(side.user_mean),
     }
-
-
-def _number(value: float) -> float | None:
-    return value if isfinite(value) else None

@@ -1,14 +1,14 @@
-"""`bpfexit.guest/2`: what is known of a guest, a line of a recording.
+"""`bpfexit.guest/2`: the facts about a guest, a line of a recording.
 
-It stands before the first interval in which the guest is seen, and again when
-something of it has changed. Regions are `[kind, first, last, name]`.
+It precedes the first interval in which the guest is seen, and is repeated when a fact changes.
+Regions are `[kind, first, last, name]`.
 """
 
-import json
 from typing import Any
 
 from bpfexit.events.region import Region
 from bpfexit.events.registry import KIND_OF_NAME
+from bpfexit.formats.json.text import line_of
 from bpfexit.formats.json.values import (
     MAX_ADDRESS,
     MAX_ID,
@@ -37,13 +37,15 @@ def encode(guest: Guest) -> str:
         "ended": guest.ended,
         "manager": guest.manager,
         "cpu_quota": guest.cpu_quota,
-        "regions": [(each.kind.name, each.first, each.last, each.name) for each in guest.regions],
+        "regions": [
+            (region.kind.name, region.first, region.last, region.name) for region in guest.regions
+        ],
     }
-    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return line_of(document)
 
 
 def decode(line: Line) -> Guest | None:
-    """Read a line back; None for one that is something else. Raises `BpfexitError`."""
+    """Read a line back; None for a line of another schema. Raises `BpfexitError`."""
     with decode_errors():
         document = document_of(line, SCHEMA)
         return None if document is None else _guest(document)
@@ -69,8 +71,8 @@ def _quota(value: Any) -> float | None:
     return None if value is None else seconds(value)
 
 
-def _region(each: Any) -> Region:
-    kind, first, last, name = each
+def _region(entry: Any) -> Region:
+    kind, first, last, name = entry
     end = whole(last, MAX_ADDRESS)
     return Region(KIND_OF_NAME[kind], whole(first, end), end, short_text(name))
 

@@ -1,7 +1,6 @@
 """`bpfexit.guests/2`: a guest that is running, a line of JSON. Unknown values are null."""
 
-import json
-
+from bpfexit.formats.json.text import line_of
 from bpfexit.model.running_guest import RunningGuest
 
 SCHEMA = "bpfexit.guests/2"
@@ -22,4 +21,4 @@ def encode(running: RunningGuest) -> str:
         "running_s": running.running_s,
         "uuid": running.uuid,
     }
-    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return line_of(document)

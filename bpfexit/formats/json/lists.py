@@ -32,11 +32,11 @@ def parse(line: bytes | bytearray, takers: Mapping[str, Take]) -> Any:
     within a string with a backslash, so `"key":` is always a key.
     """
     start = re.compile(rb'"(%s)"\s*:\s*\[' % b"|".join(map(re.escape, map(str.encode, takers))))
-    rest, at = [], 0
-    while found := start.search(line, at):
-        rest.append((at, found.end()))
-        at = _take_entries(line, found.end(), takers[str(found[1], "ascii")])
-    rest.append((at, len(line)))
+    rest, position = [], 0
+    while match := start.search(line, position):
+        rest.append((position, match.end()))
+        position = _take_entries(line, match.end(), takers[str(match[1], "ascii")])
+    rest.append((position, len(line)))
     if sum(end - begin for begin, end in rest) > PIECE:
         raise TooLargeError(
             f"it is longer than {PIECE >> 20} MiB without its rows: bpfexit writes no such line"
@@ -44,18 +44,18 @@ def parse(line: bytes | bytearray, takers: Mapping[str, Take]) -> Any:
     return json.loads(str(b"".join(line[begin:end] for begin, end in rest), "utf-8"))
 
 
-def _take_entries(line: bytes | bytearray, at: int, take: Take) -> int:
+def _take_entries(line: bytes | bytearray, position: int, take: Take) -> int:
     """Pass on the entries of the list that begins at `at`; return the offset of its `]`."""
     is_first = True
     while True:
-        is_last = at + PIECE >= len(line)
-        text, read = utf_8_decode(line[at : at + PIECE], "strict", is_last)
+        is_last = position + PIECE >= len(line)
+        text, read = utf_8_decode(line[position : position + PIECE], "strict", is_last)
         entries, end, ended = _entries(text, is_first)
         if entries:
             take(entries)
-        at += end if read == len(text) else len(text[:end].encode())
+        position += end if read == len(text) else len(text[:end].encode())
         if ended:
-            return at
+            return position
         if not entries:
             _refuse(text, is_last)
         is_first = False
@@ -65,21 +65,21 @@ def _entries(text: str, is_first: bool) -> tuple[list[Any], int, bool]:
     """Return the complete entries of the text, their end, and whether the list ends."""
     entries: list[Any] = []
     space = _SPACE.match(text)
-    at = space.end() if space else 0
-    if is_first and text[at : at + 1] == "]":
-        return entries, at, True
+    position = space.end() if space else 0
+    if is_first and text[position : position + 1] == "]":
+        return entries, position, True
     while True:
         try:
-            entry, end = _DECODER.raw_decode(text, at)
+            entry, end = _DECODER.raw_decode(text, position)
         except JSONDecodeError:
-            return entries, at, False
+            return entries, position, False
         after = _AFTER_ENTRY.match(text, end)
         if after is None:  # a number may continue beyond the text
-            return entries, at, False
+            return entries, position, False
         entries.append(entry)
         if after[1] == "]":
             return entries, after.start(1), True
-        at = after.end()
+        position = after.end()
 
 
 def _refuse(text: str, is_last: bool) -> None:

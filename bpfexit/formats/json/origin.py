@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bpfexit.formats.json.values import short_text
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin
 
@@ -13,6 +14,9 @@ def document(origin: Origin) -> dict[str, Any]:
         "kernel": origin.kernel,
         "backend": origin.backend,
         "has_exit_events": origin.has_exit_events,
+        "has_waiting": origin.has_waiting,
+        "has_blocked": origin.has_blocked,
+        "views": list(origin.views),
     }
 
 
@@ -24,4 +28,7 @@ def decoded(document: dict[str, Any], facts: HostFacts | None = None) -> Origin:
         str(document.get("backend", "")),
         bool(document.get("has_exit_events", True)),
         facts or HostFacts(),
+        bool(document.get("has_waiting", False)),
+        bool(document.get("has_blocked", False)),
+        tuple(map(short_text, document.get("views", ()))),
     )

@@ -3,12 +3,12 @@
 `bpfexit.guest/2` and `bpfexit.snapshot/2` lines follow.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.json import origin as origin_json
+from bpfexit.formats.json.text import line_of
 from bpfexit.formats.json.values import MAX_ID, Line, count, document_of, seconds, short_text, whole
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
@@ -19,13 +19,13 @@ SCHEMA = "bpfexit.recording/2"
 
 @dataclass(frozen=True)
 class Header:
-    """What is true for all of a recording, up to the next header."""
+    """What holds for a recording, up to the next header."""
 
     version: str  # of the bpfexit that wrote it
     origin: Origin
     interval_s: float
     start: float  # unix time, s
-    guests: tuple[Guest, ...] = ()  # that ran when the recording began
+    guests: tuple[Guest, ...] = ()  # running when the recording began
 
 
 def encode(header: Header) -> str:
@@ -39,11 +39,11 @@ def encode(header: Header) -> str:
         "facts": asdict(header.origin.facts),
         "guests": [{"vm": guest.name, "pid": guest.pid} for guest in header.guests],
     }
-    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return line_of(document)
 
 
 def decode(line: Line) -> Header | None:
-    """Read a header back; None for a line that is something else. Raises `BpfexitError`."""
+    """Read a header back; None for a line of another schema. Raises `BpfexitError`."""
     try:
         document = document_of(line, SCHEMA)
         return None if document is None else _header(document)
@@ -60,13 +60,14 @@ def _header(document: dict[str, Any]) -> Header:
         interval_s=seconds(document["interval_s"]),
         start=seconds(document["start"]),
         guests=tuple(
-            Guest(whole(each["pid"], MAX_ID), short_text(each["vm"])) for each in document["guests"]
+            Guest(whole(guest["pid"], MAX_ID), short_text(guest["vm"]))
+            for guest in document["guests"]
         ),
     )
 
 
 def _facts(document: dict[str, Any]) -> HostFacts:
-    """Read the host's facts; recordings of before lack some, which are not known then."""
+    """Return the host's facts; those that an older recording lacks are unknown."""
     flags = document.get("flags")
     return HostFacts(
         cpu=str(document.get("cpu", "")),

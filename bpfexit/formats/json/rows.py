@@ -1,4 +1,4 @@
-"""The rows of a snapshot's document, read column by column, since there may be very many."""
+"""The rows of a snapshot's document, read column by column, because there may be many."""
 
 from typing import Any
 
@@ -10,11 +10,13 @@ from bpfexit.events.registry import KIND_OF_NAME
 from bpfexit.formats.json.values import MAX_ADDRESS, MAX_COUNT, MAX_ID, MAX_VCPU, wholes
 from bpfexit.model.histogram import LOWER_NS
 from bpfexit.model.histograms import Histograms
-from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows, no_rows
+from bpfexit.model.rows import NO_REASON, NO_VCPU, REQUESTED_SUMS, Rows, no_rows
 from bpfexit.names.reasons import Isa
 
 ISAS = {isa.value: None if isa is Isa.NONE else isa.name.lower() for isa in Isa}
-ACCESSES = {each.value: None if each is Access.NONE else each.name.lower() for each in Access}
+ACCESSES = {
+    access.value: None if access is Access.NONE else access.name.lower() for access in Access
+}
 
 _CODES = {
     "isa": {name: value for value, name in ISAS.items()},
@@ -25,8 +27,9 @@ _NUMBERS = {"pid": MAX_ID, "tid": MAX_ID} | dict.fromkeys(
     ("count", "user_count", "user_ns"), MAX_COUNT
 )
 _NUMBERS_OR_NULL = {"address": MAX_ADDRESS, "total_ns": MAX_COUNT, "max_ns": MAX_COUNT}
-_MAX_SIZE = 2**8 - 1
-_BUCKET_OF = {int(lower): place for place, lower in enumerate(LOWER_NS)}
+_NUMBERS_OF_LATER = dict.fromkeys(("wait_ns", "user_wait_ns"), MAX_COUNT) | {"size": 2**8 - 1}
+"""May be null, or missing in recordings of older versions."""
+_BUCKET_OF = {int(lower): bucket for bucket, lower in enumerate(LOWER_NS)}
 
 
 def decode(rows: list[Any], vms: dict[str, int], reasons: dict[str, int]) -> Rows:
@@ -43,7 +46,11 @@ def decode(rows: list[Any], vms: dict[str, int], reasons: dict[str, int]) -> Row
         fields[name] = wholes([row[name] for row in rows], most)
     for name, most in _NUMBERS_OR_NULL.items():
         fields[name] = wholes(_without_null([row[name] for row in rows]), most)
-    fields["size"] = wholes(_without_null([row.get("size") for row in rows]), _MAX_SIZE)
+    for name, most in _NUMBERS_OF_LATER.items():
+        fields[name] = wholes(_without_null([row.get(name) for row in rows]), most)
+    for name in REQUESTED_SUMS:
+        if any(name in row for row in rows):
+            fields[name] = wholes(_without_null([row.get(name) for row in rows]), MAX_COUNT)
     hist = _histograms([row["hist"] for row in rows])
     if np.any(hist.totals() > fields["count"]):
         raise ValueError("a histogram holds more exits than its row")
@@ -61,11 +68,11 @@ def _without_null(values: list[Any]) -> list[Any]:
 
 def _histograms(buckets: list[Any]) -> Histograms:
     """Return histograms of each row's `[lower ns, upper ns, count]`."""
-    entries = [(_BUCKET_OF[lower], count) for each in buckets for lower, _, count in each]
-    row = np.repeat(np.arange(len(buckets)), [len(each) for each in buckets])
+    entries = [(_BUCKET_OF[lower], count) for triples in buckets for lower, _, count in triples]
+    row = np.repeat(np.arange(len(buckets)), [len(triples) for triples in buckets])
     counts = wholes([count for _, count in entries], MAX_COUNT)
     _check_sums(row, counts)
-    bucket = np.array([place for place, _ in entries], np.uint8)
+    bucket = np.array([bucket_index for bucket_index, _ in entries], np.uint8)
     return Histograms.added_up(len(buckets), row, bucket, counts)
 
 

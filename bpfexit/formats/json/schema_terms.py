@@ -8,6 +8,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 TEXT: Schema = {"type": "string"}
 BOOL: Schema = {"type": "boolean"}
+INTEGER: Schema = {"type": "integer"}
 WHOLE: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": "number"}
 TEXTS: Schema = {"type": "array", "items": TEXT}
@@ -43,4 +44,13 @@ def document(name: str, required: Schema, optional: Schema | None = None) -> Sch
         "$schema": DIALECT,
         "title": name,
         **obj({"schema": {"const": name}} | required, optional),
+    }
+
+
+def required_by(field: str, value: str, names: list[str], other_names: list[str]) -> Schema:
+    """Return what a schema adds: the names required if a field has the value, and otherwise."""
+    return {
+        "if": {"properties": {field: {"const": value}}},
+        "then": {"required": names},
+        "else": {"required": other_names},
     }

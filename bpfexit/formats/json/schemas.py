@@ -4,10 +4,24 @@
 added to a document, so none forbids more of them; none changes its meaning.
 """
 
-from bpfexit.events.access import Access
 from bpfexit.events.registry import KIND_OF_NAME
+from bpfexit.formats.json.schema_fields import (
+    ACCESS,
+    BUCKETS,
+    LOST,
+    NAMED,
+    NULL_NUMBER,
+    NULL_TEXT,
+    NULL_WHOLE,
+    ORIGIN,
+    REASON,
+    TARGET,
+    THREAD,
+    TIME,
+)
 from bpfexit.formats.json.schema_terms import (
     BOOL,
+    INTEGER,
     NUMBER,
     TEXT,
     TEXTS,
@@ -19,46 +33,39 @@ from bpfexit.formats.json.schema_terms import (
     obj,
     one_of,
 )
-from bpfexit.model.columns import COLUMNS
-from bpfexit.model.losses import LOSSES
+from bpfexit.formats.json.schemas_of_lines import DIAGNOSIS, DIFF, REPORT
+from bpfexit.formats.json.usage import SCHEMA as USAGE
+from bpfexit.model.event_counts import Source as EventOrigin
+from bpfexit.model.vcpu_parts import PARTS
 from bpfexit.names.reasons import Isa
 
-_NULL_WHOLE = null_or(WHOLE)
-_NULL_NUMBER = null_or(NUMBER)
-_NULL_TEXT = null_or(TEXT)
-_ORIGIN = {"host": TEXT, "kernel": TEXT, "backend": TEXT, "has_exit_events": BOOL}
-_LOST = obj(dict.fromkeys(LOSSES, WHOLE))
-_NAMED = {"name": _NULL_TEXT, "named_by": _NULL_TEXT}
-_BUCKETS = array({"type": "array", "items": WHOLE, "minItems": 3, "maxItems": 3})
-_ACCESS = one_of([None, *(each.name.lower() for each in Access if each)])
-_TARGET = {"kind": one_of([*KIND_OF_NAME]), "access": _ACCESS, "address": _NULL_WHOLE}
-_THREAD = {"vm": TEXT, "pid": WHOLE, "tid": WHOLE, "vcpu": _NULL_WHOLE}
-_TIME = {"start": NUMBER, "duration_s": NUMBER}
 _ROW = obj(
     {
-        **_THREAD,
-        "isa": one_of([None, *(each.name.lower() for each in Isa if each)]),
-        "reason": _NULL_TEXT,
-        **_TARGET,
-        "size": _NULL_WHOLE,
+        **THREAD,
+        "isa": one_of([None, *(isa.name.lower() for isa in Isa if isa)]),
+        "reason": NULL_TEXT,
+        **TARGET,
+        "size": NULL_WHOLE,
         "count": WHOLE,
-        "total_ns": _NULL_WHOLE,
-        "max_ns": _NULL_WHOLE,
+        "total_ns": NULL_WHOLE,
+        "max_ns": NULL_WHOLE,
         "user_count": WHOLE,
         "user_ns": WHOLE,
+        "wait_ns": NULL_WHOLE,
+        "user_wait_ns": NULL_WHOLE,
         "no_latency": WHOLE,
-        "hist": _BUCKETS,
+        "hist": BUCKETS,
     },
-    _NAMED,
+    {"blocked_ns": NULL_WHOLE, "user_blocked_ns": WHOLE, "poll_ns": WHOLE, **NAMED},
 )
 _EXIT = {
     "end": NUMBER,
-    **_THREAD,
-    "reason": _NULL_TEXT,
-    **_TARGET,
-    "size": _NULL_WHOLE,
-    "rip": _NULL_WHOLE,
-    "ns": _NULL_WHOLE,
+    **THREAD,
+    "reason": NULL_TEXT,
+    **TARGET,
+    "size": NULL_WHOLE,
+    "rip": NULL_WHOLE,
+    "ns": NULL_WHOLE,
     "user_ns": WHOLE,
 }
 _PROGRAM = {"event": TEXT, "runs": WHOLE, "ns": WHOLE}
@@ -66,45 +73,26 @@ _COST = obj(
     {
         "cpu_s": NUMBER,
         "over_s": NUMBER,
-        "programs": null_or(obj({**_TIME, "exits": WHOLE, "programs": array(obj(_PROGRAM))})),
+        "programs": null_or(obj({**TIME, "exits": WHOLE, "programs": array(obj(_PROGRAM))})),
     }
 )
-_COLUMNS = {column.json_name: _NULL_NUMBER for column in COLUMNS}
-_SIDE = obj(
-    {"count": WHOLE}
-    | dict.fromkeys(
-        (
-            "per_s", "time_ns_per_s", "mean_ns", "p50_ns", "p99_ns", "user", "user_mean_ns"
-        ),
-        _NULL_NUMBER,
-    )
-)  # fmt: skip
 
-_RECORDED = obj(
-    {
-        **_TIME,
-        **_ORIGIN,
-        "exits": WHOLE,
-        "per_s": _NULL_NUMBER,
-        "time_ns_per_s": _NULL_NUMBER,
-        "lost": _LOST,
-    }
-)
 
 SNAPSHOT = document(
     "bpfexit.snapshot/2",
     {
-        **_TIME,
-        **_ORIGIN,
-        "lost": _LOST,
+        **TIME,
+        **ORIGIN,
+        "lost": LOST,
         "in_flight": WHOLE,
         "ended_pids": array(WHOLE),
         "cost": null_or(_COST),
-        "vcpus": array(obj({**_THREAD, "guest_ns": _NULL_WHOLE})),
+        "vcpus": array(obj(THREAD | dict.fromkeys(PARTS, null_or(INTEGER)))),
         "rows": array(_ROW),
     },
     {
         "only_reasons": TEXTS,
+        "usage": USAGE,
         "slow": obj(
             {
                 "than_ns": WHOLE,
@@ -119,7 +107,7 @@ RECORDING = document(
     "bpfexit.recording/2",
     {
         "version": TEXT,
-        **_ORIGIN,
+        **ORIGIN,
         "interval_s": NUMBER,
         "start": NUMBER,
         "facts": {"type": "object"},
@@ -134,118 +122,39 @@ GUEST = document(
         "named_by": TEXT,
         "vmm": TEXT,
         "options": array({"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2}),
-        "mapped_by": _NULL_TEXT,
+        "mapped_by": NULL_TEXT,
         "ended": BOOL,
         "manager": TEXT,
-        "cpu_quota": _NULL_NUMBER,
+        "cpu_quota": NULL_NUMBER,
         "regions": array({"type": "array", "minItems": 4, "maxItems": 4}),
     },
 )
-SLOW = document("bpfexit.slow/2", {**_EXIT, **_NAMED})
+SLOW = document("bpfexit.slow/2", {**_EXIT, **NAMED})
 HIST = document(
     "bpfexit.hist/2",
     {
         "count": WHOLE,
         "no_latency": WHOLE,
-        "total_ns": _NULL_WHOLE,
-        "max_ns": _NULL_WHOLE,
-        "buckets": _BUCKETS,
+        "total_ns": NULL_WHOLE,
+        "max_ns": NULL_WHOLE,
+        "buckets": BUCKETS,
     },
-    {"reason": _NULL_TEXT, **_THREAD, **_TARGET, **_NAMED},
-)
-LINE = document(
-    "bpfexit.line/2",
-    {
-        **_TIME,
-        "about": one_of(["group", "address"]),
-        "vm": _NULL_TEXT,
-        "pid": _NULL_WHOLE,
-        "vcpu": _NULL_WHOLE,
-        "tid": _NULL_WHOLE,
-        "reason": _NULL_TEXT,
-        **_TARGET,
-        "address_hex": _NULL_TEXT,
-        **_NAMED,
-        **_COLUMNS,
-    },
-)
-DIFF = document(
-    "bpfexit.diff/2",
-    {"about": one_of(["all", "group", "address"])},
-    {
-        "before": {"anyOf": [_SIDE, _RECORDED]},
-        "after": {"anyOf": [_SIDE, _RECORDED]},
-        "differing": TEXTS,
-        "same": BOOL,
-        "time": one_of(["user", "exits"]),
-        "saved_ns_per_s": _NULL_NUMBER,
-        "lines": WHOLE,
-        "hidden": WHOLE,
-        "vm": _NULL_TEXT,
-        "vcpu": _NULL_WHOLE,
-        "reason": _NULL_TEXT,
-        **_TARGET,
-        **_NAMED,
-        "status": one_of(["appeared", "vanished", "changed", "same"]),
-        "rate_ratio": _NULL_NUMBER,
-        "mean_ratio": _NULL_NUMBER,
-        "latency": obj({"verdict": TEXT, "larger": _NULL_NUMBER, "p": _NULL_NUMBER}),
-    },
-)
-_EVIDENCE = obj({"reason": _NULL_TEXT, **_TARGET, **_NAMED, "vcpu_share": _NULL_NUMBER, **_COLUMNS})
-DIAGNOSIS = document(
-    "bpfexit.diagnosis/2",
-    {"about": one_of(["all", "guest", "finding", "hint", "expected"])},
-    {
-        **_TIME,
-        **_ORIGIN,
-        "guests": WHOLE,
-        "exits": WHOLE,
-        "lost": _LOST,
-        "vm": TEXT,
-        "pid": WHOLE,
-        "per_s": _NULL_NUMBER,
-        "verdict": one_of(["busy", "idle", "mixed", "unknown"]),
-        "findings": TEXTS,
-        "vcpus": array(
-            obj(
-                {"vcpu": _NULL_WHOLE, "tid": WHOLE}
-                | dict.fromkeys(("guest_ns", "exits_ns", "idle_ns"), _NULL_WHOLE)
-                | {"user_ns": WHOLE, "exits_or_idle_ns": WHOLE}
-            )
-        ),
-        "unexplained_share": _NULL_NUMBER,
-        "unexplained": array(_EVIDENCE),
-        "vcpu_share": _NULL_NUMBER,
-        "rule": TEXT,
-        "title": TEXT,
-        "cost_ns_per_s": _NULL_NUMBER,
-        "cost_of": one_of(["exits", "user", "idle", "unknown"]),
-        "evidence": array(_EVIDENCE),
-        "context": TEXTS,
-        "cause": TEXT,
-        "candidates": array(obj({"cause": TEXT, "decided_by": TEXT})),
-        "fixes": array(obj(dict.fromkeys(("where", "text", "takes", "keep", "since"), TEXT))),
-        "expect": TEXT,
-        "confidence": one_of([None, "high", "medium", "low"]),
-        "rationale": TEXT,
-        "references": TEXTS,
-    },
+    {**REASON, **THREAD, **TARGET, **NAMED},
 )
 COST = document(
     "bpfexit.cost/2",
-    {"about": one_of(["all", "program"]), "runs": WHOLE, "ns": WHOLE, "core_share": _NULL_NUMBER},
+    {"about": one_of(["all", "program"]), "runs": WHOLE, "ns": WHOLE, "core_share": NULL_NUMBER},
     {
-        **_TIME,
+        **TIME,
         "unit": one_of(["exit", "access"]),
         "exits": WHOLE,
-        "runs_per_exit": _NULL_NUMBER,
-        "ns_per_exit": _NULL_NUMBER,
-        "vcpu_share": _NULL_NUMBER,
+        "runs_per_exit": NULL_NUMBER,
+        "ns_per_exit": NULL_NUMBER,
+        "vcpu_share": NULL_NUMBER,
         "process_cpu_ns": WHOLE,
-        "process_core_share": _NULL_NUMBER,
+        "process_core_share": NULL_NUMBER,
         "event": TEXT,
-        "mean_ns": _NULL_NUMBER,
+        "mean_ns": NULL_NUMBER,
     },
 )
 CHECK = document(
@@ -256,27 +165,47 @@ GUESTS = document(
     "bpfexit.guests/2",
     {
         "name": TEXT,
-        "named_by": _NULL_TEXT,
+        "named_by": NULL_TEXT,
         "pid": WHOLE,
-        "vmm": _NULL_TEXT,
+        "vmm": NULL_TEXT,
         "vcpus": WHOLE,
-        "memory_bytes": _NULL_WHOLE,
-        "resident_bytes": _NULL_WHOLE,
-        "running_s": _NULL_NUMBER,
-        "uuid": _NULL_TEXT,
+        "memory_bytes": NULL_WHOLE,
+        "resident_bytes": NULL_WHOLE,
+        "running_s": NULL_NUMBER,
+        "uuid": NULL_TEXT,
     },
+)
+_EVENT = obj(
+    {"process": TEXT, "guest": BOOL, "source": one_of([*EventOrigin]), "event": TEXT}
+    | {"vm_id": NULL_TEXT, "per_s": NULL_NUMBER}
+    | dict.fromkeys(("pid", "count", "total"), NULL_WHOLE)
+)
+_EVENTS = {**TIME, "lost": WHOLE, "notices": TEXTS, "events": array(_EVENT)}
+EVENTS = document("bpfexit.events/2", _EVENTS)
+_OPERATION = {
+    "op": TEXT,
+    "kind": one_of([*KIND_OF_NAME]),
+    "access": ACCESS,
+    "address": NULL_WHOLE,
+    "size": NULL_WHOLE,
+    "served": one_of(["kernel", "user"]),
+    "count": WHOLE,
+}
+_VCPU = obj(
+    {"vcpu": WHOLE, "tid": WHOLE},
+    {"operations": array(obj(_OPERATION)), "control_exits": WHOLE},
 )
 TESTGUEST = document(
     "bpfexit.testguest/2",
-    {"pid": WHOLE, "vcpus": array({"type": "object"})},
-    {"duration_s": NUMBER, "ready": BOOL},
+    {"about": one_of(["ready", "result"]), "pid": WHOLE, "vcpus": array(_VCPU)},
+    {"duration_s": NUMBER},
 )
 
 SCHEMAS: dict[str, Schema] = {
-    each["title"].removeprefix("bpfexit.").removesuffix("/2"): each
-    for each in (
-        SNAPSHOT, RECORDING, GUEST, SLOW, HIST, LINE, DIFF, DIAGNOSIS, COST, CHECK, GUESTS,
-        TESTGUEST,
+    schema["title"].removeprefix("bpfexit.").removesuffix("/2"): schema
+    for schema in (
+        SNAPSHOT, RECORDING, GUEST, SLOW, HIST, REPORT, DIFF, DIAGNOSIS, COST, CHECK, GUESTS,
+        TESTGUEST, EVENTS,
     )
 }  # fmt: skip
 """Every schema by its name in `bpfexit schema NAME`."""

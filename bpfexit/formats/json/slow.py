@@ -3,12 +3,12 @@
 Unknown values are null: `reason`, `rip` and `ns` on a back end without `kvm_exit`.
 """
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from bpfexit.events.access import Access
 from bpfexit.events.registry import KIND_OF_NAME
+from bpfexit.formats.json.text import line_of
 from bpfexit.formats.json.values import (
     MAX_ADDRESS,
     count,
@@ -24,14 +24,14 @@ from bpfexit.model.slow import Slow, SlowExit
 
 SCHEMA = "bpfexit.slow/2"
 
-_ACCESSES = {each: None if each is Access.NONE else each.name.lower() for each in Access}
+_ACCESSES = {access: None if access is Access.NONE else access.name.lower() for access in Access}
 _ACCESS_OF = {name: access for access, name in _ACCESSES.items()}
 _MAX_SIZE = 2**8 - 1
 
 
-def encode_line(each: SlowExit, name: AddressName | None = None) -> str:
+def encode_line(slow_exit: SlowExit, name: AddressName | None = None) -> str:
     """Return one exit as a line, without its newline; `name` is that of its address."""
-    return json.dumps({"schema": SCHEMA, **_exit(each), **named(name)}, separators=(",", ":"))
+    return line_of({"schema": SCHEMA, **_exit(slow_exit), **named(name)})
 
 
 def document(slow: Slow) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def document(slow: Slow) -> dict[str, Any]:
         "than_ns": slow.than_ns,
         "rate_limited": slow.limited,
         "dropped": slow.dropped,
-        "exits": [_exit(each) for each in slow.exits],
+        "exits": [_exit(slow_exit) for slow_exit in slow.exits],
     }
 
 
@@ -56,42 +56,42 @@ def decoded(document: dict[str, Any] | None, exits: Iterable[SlowExit] = ()) -> 
     )
 
 
-def _exit(each: SlowExit) -> dict[str, Any]:
+def _exit(slow_exit: SlowExit) -> dict[str, Any]:
     return {
-        "end": each.end,
-        "vm": each.vm,
-        "pid": each.pid,
-        "tid": each.tid,
-        "vcpu": None if each.vcpu == NO_VCPU else each.vcpu,
-        "reason": each.reason,
-        "kind": each.kind.json_name,
-        "access": _ACCESSES[each.access],
-        "size": each.size or None,
-        "address": each.address,
-        "rip": each.rip,
-        "ns": each.ns,
-        "user_ns": each.user_ns,
+        "end": slow_exit.end,
+        "vm": slow_exit.vm,
+        "pid": slow_exit.pid,
+        "tid": slow_exit.tid,
+        "vcpu": None if slow_exit.vcpu == NO_VCPU else slow_exit.vcpu,
+        "reason": slow_exit.reason,
+        "kind": slow_exit.kind.json_name,
+        "access": _ACCESSES[slow_exit.access],
+        "size": slow_exit.size or None,
+        "address": slow_exit.address,
+        "rip": slow_exit.rip,
+        "ns": slow_exit.ns,
+        "user_ns": slow_exit.user_ns,
     }
 
 
-def decoded_exit(each: dict[str, Any]) -> SlowExit:
+def decoded_exit(entry: dict[str, Any]) -> SlowExit:
     """Read one exit back. Raises `ValueError`, `KeyError` or `TypeError`."""
-    pid, tid, vcpu = thread(each)
-    size, reason = each["size"], each["reason"]
+    pid, tid, vcpu = thread(entry)
+    size, reason = entry["size"], entry["reason"]
     return SlowExit(
-        end=seconds(each["end"]),
-        vm=short_text(each["vm"]),
+        end=seconds(entry["end"]),
+        vm=short_text(entry["vm"]),
         pid=pid,
         tid=tid,
         vcpu=vcpu,
         reason=None if reason is None else short_text(reason),
-        kind=KIND_OF_NAME[each["kind"]],
-        access=_ACCESS_OF[each["access"]],
+        kind=KIND_OF_NAME[entry["kind"]],
+        access=_ACCESS_OF[entry["access"]],
         size=0 if size is None else whole(size, _MAX_SIZE),
-        address=_address(each["address"]),
-        rip=_address(each["rip"]),
-        ns=None if each["ns"] is None else count(each["ns"]),
-        user_ns=count(each["user_ns"]),
+        address=_address(entry["address"]),
+        rip=_address(entry["rip"]),
+        ns=None if entry["ns"] is None else count(entry["ns"]),
+        user_ns=count(entry["user_ns"]),
     )
 
 

@@ -86,6 +86,8 @@ def decode_errors() -> Iterator[None]:
         raise BpfexitError("it is not UTF-8 text") from None
     except KeyError as error:
         raise BpfexitError(f"{_short(error.args[0])} is missing or unknown") from None
+    except json.JSONDecodeError:
+        raise BpfexitError("it is not JSON") from None
     except (ValueError, TypeError, OverflowError, IndexError, AttributeError) as error:
         raise BpfexitError(f"it is not valid ({_short(error)})") from None
 
@@ -110,9 +112,9 @@ def document_of(line: Line, schema: str) -> dict[str, Any] | None:
     A line of another schema is not parsed, and a long line is refused.
     """
     line = as_bytes(line)
-    found = _SCHEMA.search(line)
+    match = _SCHEMA.search(line)
     name = schema.partition("/")[0].encode()
-    if not found or found[1].partition(b"/")[0] != name:
+    if not match or match[1].partition(b"/")[0] != name:
         return None
     if len(line) > SHORT_LINE:
         raise TooLargeError(
@@ -156,12 +158,12 @@ def count(value: Any) -> int:
     return whole(value, MAX_COUNT)
 
 
-def thread(each: dict[str, Any]) -> tuple[int, int, int]:
+def thread(entry: dict[str, Any]) -> tuple[int, int, int]:
     """Return pid, tid and the vCPU's number. Raises `ValueError`."""
-    vcpu = each["vcpu"]
+    vcpu = entry["vcpu"]
     return (
-        whole(each["pid"], MAX_ID),
-        whole(each["tid"], MAX_ID),
+        whole(entry["pid"], MAX_ID),
+        whole(entry["tid"], MAX_ID),
         NO_VCPU if vcpu is None else whole(vcpu, MAX_VCPU),
     )
 

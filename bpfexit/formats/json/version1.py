@@ -1,7 +1,7 @@
 """Documents of the schemas `bpfexit.*/1`, translated: recordings of bpfexit 0.1 stay readable.
 
-Their fields have the meanings of those of `/2`, with other names. The fields of rows that
-are read are the same.
+The fields have other names than in `/2` and the same meanings. The fields of rows that are read
+have the same names, too.
 """
 
 from typing import Any

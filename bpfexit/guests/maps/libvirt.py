@@ -14,13 +14,13 @@ from bpfexit.host.bounded_run import bounded_run
 from bpfexit.host.cancel import Cancel
 
 TIMEOUT_S = 3.0
-"""For one call of virsh; libvirt waits for ever for a QEMU that does not answer."""
+"""Time limit of a call, s: libvirt itself waits without limit for a QEMU that hangs."""
 
 FOLDERS = ("/usr/bin", "/usr/local/bin", "/bin")
 """The folders of virsh: bpfexit runs as root, so PATH is not trusted."""
 
 MOST_BYTES = 4 << 20
-"""Of one call; a memory map has some 100 KB, and a list of 1,000 guests 60 KB."""
+"""Maximum bytes of an answer; a memory map has some 100 KB, 1,000 guests have 60 KB."""
 
 _DOMAIN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s+(.+?)\s*")
 
@@ -28,8 +28,8 @@ _DOMAIN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s+(.+?)\s*"
 def domains(cancel: Cancel | None = None) -> dict[str, str]:
     """Return the UUIDs of the running guests by their names. Raises `BpfexitError`."""
     lines = _virsh(cancel, "list", "--uuid", "--name").splitlines()
-    found = (_DOMAIN.fullmatch(line) for line in lines)
-    return {match[2]: match[1] for match in found if match}
+    matches = (_DOMAIN.fullmatch(line) for line in lines)
+    return {match[2]: match[1] for match in matches if match}
 
 
 def memory_map(uuid: str, cancel: Cancel | None = None) -> tuple[Region, ...]:
@@ -38,10 +38,10 @@ def memory_map(uuid: str, cancel: Cancel | None = None) -> tuple[Region, ...]:
     The UUID identifies it: a name may look like another guest's number, or like an option.
     """
     text = _virsh(cancel, "qemu-monitor-command", f"--domain={uuid}", "--hmp", COMMAND)
-    found = mtree.regions(text)
-    if not found:
+    regions = mtree.regions(text)
+    if not regions:
         raise BpfexitError(f"--libvirt: the answer to `{COMMAND}` contains no memory map")
-    return found
+    return regions
 
 
 def _virsh(cancel: Cancel | None, *arguments: str) -> str:
@@ -63,8 +63,8 @@ def _virsh(cancel: Cancel | None, *arguments: str) -> str:
     except OSError as error:
         raise BpfexitError(f"--libvirt: cannot run virsh: {error.strerror}") from None
     if done.code:
-        said = done.errors.decode(errors="replace").split()
-        raise BpfexitError(f"--libvirt: virsh failed: {ascii(' '.join(said))[1:-1][:200]}")
+        words = done.errors.decode(errors="replace").split()
+        raise BpfexitError(f"--libvirt: virsh failed: {ascii(' '.join(words))[1:-1][:200]}")
     return done.output.decode(errors="replace")
 
 

@@ -85,7 +85,7 @@ class LibvirtMaps:
         except BpfexitError as error:
             kept = "; its names are those of the last answer" if key in self._board.maps else ""
             self._board.fail(key, f"{error}{kept}")
-            domain.uuid = ""  # it may be another domain's by then
+            domain.uuid = ""  # by then, it may be another domain's
         else:
             self._board.publish(key, (regions, NameSource.LIBVIRT))
             self._board.clear(key)

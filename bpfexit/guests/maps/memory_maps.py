@@ -73,8 +73,8 @@ class MemoryMaps:
         self._changed.set()
         self._thread.join(LAST_WAIT_S)
         self._tell_notes()
-        for each in self._reader.unread(self._guests):
-            self._tell(each)
+        for note in self._reader.unread(self._guests):
+            self._tell(note)
 
     def _read(self) -> None:
         """Read what is due until it is cancelled; a new guest is due at once."""

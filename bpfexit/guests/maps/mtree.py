@@ -38,12 +38,12 @@ def regions(text: str) -> tuple[Region, ...]:
     RAM is left out, because its accesses do not exit, and so is the root, which has the
     unassigned addresses. A piece of a region from offset 0x10 on is named `NAME+0x10`.
     """
-    found = {
-        (each.kind, each.first): each
+    regions_of = {
+        (region.kind, region.first): region
         for kind, lines in _views(text[:MAX_CHARACTERS])
-        for each in _emulated(kind, lines)
+        for region in _emulated(kind, lines)
     }
-    return tuple(_disjoint([found[key] for key in sorted(found)]))[:MAX_REGIONS]
+    return tuple(_disjoint([regions_of[key] for key in sorted(regions_of)]))[:MAX_REGIONS]
 
 
 def _views(text: str) -> Iterator[tuple[Kind, list[str]]]:
@@ -78,7 +78,7 @@ def _region(kind: Kind, root: str, match: re.Match[str]) -> Region | None:
 def _disjoint(ordered: list[Region]) -> Iterator[Region]:
     """Leave out overlapping ranges: a flat view has none."""
     before: Region | None = None
-    for each in ordered:
-        if before is None or (before.kind, before.last) < (each.kind, each.first):
-            yield each
-            before = each
+    for region in ordered:
+        if before is None or (before.kind, before.last) < (region.kind, region.first):
+            yield region
+            before = region

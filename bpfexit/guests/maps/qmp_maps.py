@@ -51,7 +51,9 @@ class QmpMaps:
 
     def waiting(self, guests: Mapping[GuestKey, Guest]) -> Iterator[str]:
         """Yield the names of guests in --qmp that are not running."""
-        return (each.socket.guest for each in self._sources if each.is_waiting(guests.values()))
+        return (
+            source.socket.guest for source in self._sources if source.is_waiting(guests.values())
+        )
 
     def welcome(self, guests: Collection[Guest]) -> None:
         """Make sockets due that may belong to guests which have just started."""
@@ -67,22 +69,22 @@ class QmpMaps:
         """Query the sockets that are due."""
         self._release(guests)
         now = self._clock()
-        due = [each for each in self._asked(guests) if each.schedule.due <= now]
+        due = [source for source in self._asked(guests) if source.schedule.due <= now]
         qmp.ask(
-            [each.socket for each in due],
+            [source.socket for source in due],
             self._cancel,
             lambda index, outcome: self._take(due[index], outcome, guests),
         )
 
     def due(self, guests: Mapping[GuestKey, Guest]) -> Iterator[float]:
         """Yield when each socket is due that may belong to a running guest."""
-        return (each.schedule.due for each in self._asked(guests))
+        return (source.schedule.due for source in self._asked(guests))
 
     def unread(self, guests: Mapping[GuestKey, Guest]) -> Iterator[str]:
         """Yield a sentence on each socket that has neither answered nor failed."""
-        for each in self._asked(guests):
-            if each.schedule.is_new and each.owner is None:
-                yield f"--qmp {each.socket.path}: no answer before the end: {qmp.ONE_CLIENT}"
+        for source in self._asked(guests):
+            if source.schedule.is_new and source.owner is None:
+                yield f"--qmp {source.socket.path}: no answer before the end: {qmp.ONE_CLIENT}"
 
     def _release(self, guests: Mapping[GuestKey, Guest]) -> None:
         """Forget owners that have ended, and failures of sockets that wait for a guest."""
@@ -93,7 +95,7 @@ class QmpMaps:
                 self._board.clear(source.socket)
 
     def _asked(self, guests: Mapping[GuestKey, Guest]) -> list[_Source]:
-        return [each for each in self._sources if not each.is_waiting(guests.values())]
+        return [source for source in self._sources if not source.is_waiting(guests.values())]
 
     def _take(
         self,

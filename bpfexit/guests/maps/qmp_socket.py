@@ -19,9 +19,11 @@ class Socket:
     def parse(cls, text: str) -> Socket:
         """Read `[GUEST=]PATH`. Names and paths may contain `=`: the path that exists decides."""
         parts = text.split("=")
-        splits = [cls("=".join(parts[:at]), "=".join(parts[at:])) for at in range(len(parts))]
-        existing = (each for each in splits if os.path.exists(each.path))
-        absolute = (each for each in splits if each.path.startswith("/"))
+        splits = [
+            cls("=".join(parts[:index]), "=".join(parts[index:])) for index in range(len(parts))
+        ]
+        existing = (split for split in splits if os.path.exists(split.path))
+        absolute = (split for split in splits if split.path.startswith("/"))
         return next(existing, None) or next(absolute, None) or splits[min(1, len(splits) - 1)]
 
     def is_of(self, guest: Guest) -> bool:

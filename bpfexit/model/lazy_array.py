@@ -1,4 +1,4 @@
-"""Arrays of which only what is filled takes memory."""
+"""Arrays that take memory only as they are filled."""
 
 import mmap
 from typing import Any
@@ -9,12 +9,12 @@ from numpy.typing import DTypeLike, NDArray
 _SMALL = 1 << 20
 
 
-def room(most: int, dtype: DTypeLike) -> NDArray[Any]:
+def lazy_array(most: int, dtype: DTypeLike) -> NDArray[Any]:
     """Return an array of up to `most` elements, to be filled from its beginning.
 
-    A large one has a mapping of its own: the system gives it memory as it is filled, and
-    takes all of that back when it is gone. From malloc's heap, arrays of some megabytes
-    leave holes, which made a process half as large again.
+    A large one has its own mapping: the system gives it memory as it is filled, and takes all
+    of it back when it is freed. On malloc's heap, arrays of some megabytes leave holes, which
+    made a process half as large again.
     """
     size = most * np.dtype(dtype).itemsize
     if size < _SMALL:
