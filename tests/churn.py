@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from bpfexit.testguest.machine import Machine
-from bpfexit.testguest.mix import parse_mix, work_of
+from bpfexit.testguest.mix import Mix, parse_mix, work_of
 from bpfexit.testguest.session import Pace, Session, assemble_all
 from tests.counting import BPFEXIT, Place, until_counting
 
@@ -33,25 +34,28 @@ Exits = Counter[tuple[int, Place]]
 """Exits by thread, and by what they were after."""
 
 
-def run_guest(exits: int) -> Exits:
-    """Run a guest of two vCPUs in this process; return what each did."""
+def run_guest(exits: int, mix: Mix = MIX, vcpus: int = 2) -> Exits:
+    """Run a guest in this process; return what each vCPU did."""
     pace = Pace()
     with (
-        Machine(assemble_all(work_of(MIX, exits), 2, pace)) as machine,
+        Machine(assemble_all(work_of(mix, exits), vcpus, pace)) as machine,
         Session(machine.vcpus, pace) as session,
     ):
         result = session.run()
     done: Exits = Counter()
     for vcpu in result.vcpus:
-        for step, count in zip(MIX, vcpu.exits, strict=True):
+        for step, count in zip(mix, vcpu.exits, strict=True):
             if step.operation.kind:
                 place = Place(step.operation.kind, step.operation.access, step.address)
                 done[vcpu.tid, place] += count
     return done
 
 
-def fork_guest(exits: int) -> tuple[int, int]:
-    """Start a guest as a child; return its process and a pipe with its result."""
+def fork_guest(exits: int, mix: Mix = MIX, vcpus: int = 2, stays_s: float = 0) -> tuple[int, int]:
+    """Start a guest as a child; return its process and a pipe with its result.
+
+    The process stays for some seconds after that.
+    """
     reader, writer = os.pipe()
     pid = os.fork()
     if pid:
@@ -61,7 +65,9 @@ def fork_guest(exits: int) -> tuple[int, int]:
     try:
         os.close(reader)
         with os.fdopen(writer, "w") as pipe:
-            json.dump([(tid, *place, n) for (tid, place), n in run_guest(exits).items()], pipe)
+            done = run_guest(exits, mix, vcpus)
+            json.dump([(tid, *place, n) for (tid, place), n in done.items()], pipe)
+        time.sleep(stays_s)
         status = 0
     except Exception:
         traceback.print_exc()

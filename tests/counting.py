@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,8 +100,23 @@ def count(
     what it returns is called, if it can be, when the guest has ended. `program`
     is what runs the guest; it keeps to the lines of `bpfexit testguest`.
     """
-    result, output = _under(["top", "--json", *top], [*program, *guest], during)
+    result, output = under(["top", "--json", *top], [*program, *guest], during)
     return Counted(result, [json.loads(line) for line in output.splitlines()])
+
+
+def count_events(guest: Sequence[str], options: Sequence[str] = ()) -> Counted:
+    """Do the same with `events -j`."""
+    result, output = under(["events", "--json", *options], [*GUEST, *guest])
+    return Counted(result, [json.loads(line) for line in output.splitlines()])
+
+
+def events_by_source(result: Counted) -> dict[tuple[str, str], int]:
+    """Add up the counts of all intervals, by source and event."""
+    total: Counter[tuple[str, str]] = Counter()
+    for interval in result.snapshots:
+        for each in interval["events"]:
+            total[each["source"], each["event"]] += each["count"] or 0
+    return dict(total)
 
 
 def record(
@@ -123,7 +139,7 @@ def record(
             machine.send_signal(signal.SIGINT)
 
     tracer = ["record", "-o", str(path), *options]
-    result, _ = _under(tracer, [*GUEST, *guest], meanwhile=enough)
+    result, _ = under(tracer, [*GUEST, *guest], meanwhile=enough)
     return result
 
 
@@ -144,7 +160,7 @@ def recorded(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _under(
+def under(
     tracer: Sequence[str],
     guest: Sequence[str],
     during: Callable[[dict[str, Any]], object] | None = None,
@@ -200,10 +216,29 @@ def keep_moving(ready: dict[str, Any], moves: "itertools.count[int]") -> Callabl
     return settle
 
 
-def started(command: Sequence[str], stderr: int | None = None) -> subprocess.Popen[str]:
+def started(
+    command: Sequence[str], stderr: int | None = None, *, without_terminal: bool = False
+) -> subprocess.Popen[str]:
     """Start a command with pipes for its input and output."""
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=stderr, text=True)
+    return subprocess.Popen(
+        command,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=stderr,
+        text=True,
+        start_new_session=without_terminal,
+    )
+
+
+@contextmanager
+def running(options: Sequence[str]) -> Iterator[int]:
+    """Run the guest, which makes exits from the start on; yield its pid."""
+    with started([*GUEST, *options]) as machine:
+        next_line(machine)
+        write(machine, "\n")
+        yield machine.pid
+        machine.terminate()
 
 
 def next_line(process: subprocess.Popen[str]) -> str:

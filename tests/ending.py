@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -85,8 +86,10 @@ class OnTerminal:
 
     def until(self, text: str) -> None:
         """Read what it prints on the terminal until it has printed this."""
-        seen = b""
+        seen, end = b"", time.monotonic() + ENOUGH_S
         while text.encode() not in seen:
+            left = end - time.monotonic()
+            assert left > 0 and select.select([self.master], [], [], left)[0], seen  # noqa: PT018
             seen += os.read(self.master, 65536)
 
     def hang_up(self) -> None:

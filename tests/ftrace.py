@@ -17,8 +17,8 @@ INSTANCE = "bpfexit-truth"
 # trace-cmd extracts the top buffer, too; a line of an instance's begins with its name.
 _LINE = re.compile(INSTANCE + r":.*-(\d+)\s+\[\d+\]\s+(\d+)\.(\d{9}):\s+(\w+):\s+(.*)$")
 _FIELD = re.compile(r"(\w+)=(0x[0-9a-f]+|-?[0-9a-f]+)\b")
-_BARE_HEX = "ecx"
-"""trace-cmd prints this field in hexadecimal without a prefix."""
+_BARE_HEX = frozenset({"ecx", "function", "fault_address", "error_code"})
+"""trace-cmd prints these fields in hexadecimal without a prefix; the last two on Linux 5.10."""
 _WANTED = frozenset(
     {
         "exit_reason",
@@ -34,6 +34,10 @@ _WANTED = frozenset(
         "write",
         "load",
         "reason",
+        *("function", "nr", "reg", "cr", "vector", "irq", "error_code", "fault_address"),
+        *("errno", "intr_info", "info1"),
+        *("ns", "waited", "old", "new"),
+        *("prev_pid", "prev_state", "next_pid", "pid"),
     }
 )
 
@@ -50,14 +54,18 @@ class Event:
 
 @contextmanager
 def recording(names: tuple[str, ...], data: Path, buffer_kb: int = 65536) -> Iterator[None]:
-    """Record these `kvm` events to a file while the context lasts. Fails when one was lost."""
+    """Record these events to a file while the context lasts. Fails when one was lost.
+
+    They are of the group `kvm`, or `GROUP/NAME`.
+    """
     instance = TRACEFS / "instances" / INSTANCE
     instance.mkdir()
     try:
         (instance / "trace_clock").write_text("mono")
         (instance / "buffer_size_kb").write_text(str(buffer_kb))
         for name in names:
-            (instance / "events/kvm" / name / "enable").write_text("1")
+            path = name if "/" in name else f"kvm/{name}"
+            (instance / "events" / path / "enable").write_text("1")
         yield
         (instance / "tracing_on").write_text("0")
         _check_nothing_lost(instance)
@@ -98,7 +106,7 @@ def _events(report: str) -> list[Event]:
 
 def _numbers(fields: str) -> dict[str, int]:
     return {
-        name: int(value, 16 if name == _BARE_HEX else 0)
+        name: int(value, 16 if name in _BARE_HEX else 0)
         for name, value in _FIELD.findall(fields)
         if name in _WANTED
     }

@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 VARIABLE = "BPFEXIT_REQUIRE"
-KNOWN = frozenset({"root", "kvm", "bpf", "testbed", "vmx", "prometheus"})
+KNOWN = frozenset({"root", "kvm", "bpf", "testbed", "vmx", "prometheus", "debian"})
 
 
 def demanded() -> frozenset[str]:

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from rich.console import Console
 
 from tests.bench import (
+    fleet,
     instructions,
     kernels,
     memory,
     reading,
     recordings,
     scraping,
+    screen,
     startup,
     throughput,
+    top,
+    usage,
+    views,
 )
 from tests.bench.report import Report, machine_line, show
 
@@ -21,11 +26,16 @@ TABLES: dict[str, Callable[[], Report]] = {
     "instructions": instructions.report,
     "kernels": kernels.report,
     "kernels-vmx": kernels.vmx_report,
+    "views": views.report,
     "throughput": throughput.report,
     "reading": reading.report,
-    "top": reading.top_report,
+    "top": top.report,
+    "screen": screen.report,
     "recordings": recordings.report,
+    "usage": usage.report,
     "scrape": scraping.report,
+    "fleet": fleet.report,
+    "fleet-queries": fleet.query_report,
     "start": startup.report,
     "memory": memory.report,
 }

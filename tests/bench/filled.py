@@ -6,22 +6,26 @@ nobody else writes. Threads of our own stand in for the vCPUs'.
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest import mock
 
 import numpy as np
 
+from bpfexit.events.access import Access
+from bpfexit.events.pio import PIO
 from bpfexit.guests.guests import Guests
 from bpfexit.host import preflight
 from bpfexit.model.filter import Filter
 from bpfexit.model.histogram import BUCKETS, bucket_of
-from bpfexit.model.sample import REASON_SHIFT, SIZE_SHIFT, SLOT_SHIFT
-from bpfexit.tracer.loader import ROWS
+from bpfexit.model.sample import ACCESS_SHIFT, REASON_SHIFT, SIZE_SHIFT, SLOT_SHIFT
+from bpfexit.tracer.loader import ROWS, Programs
 from bpfexit.tracer.mmap_rows import mapped_array
 from bpfexit.tracer.source import KernelSource
 
 SVM_IO = 0x7B
-KIND_PIO_READ = 0x5
+PIO_READ = PIO | Access.READ << ACCESS_SHIFT
 EXITS_A_ROW = 50
 """Exits that each row has more after `go_on`; their latencies fill some ten buckets."""
 
@@ -62,20 +66,19 @@ class FilledSource(KernelSource):
     def __init__(self, owners: list[tuple[int, int]], keys: int) -> None:
         ready = preflight.ready()
         rows = len(owners) * keys
-        super().__init__(ready.backend, ready.tracefs, Filter(), Guests(), rows)
+        with mock.patch.object(Programs, "attach"):  # nobody else is to write
+            super().__init__(ready.backend, ready.tracefs, Filter(), Guests(), rows)
         self._vcpus = self._programs.vcpus
         self._shared = mapped_array(self._programs.maps[ROWS].fd, self._programs.row, rows)
         assert len(owners) <= len(self._vcpus)
         self._take_slots(owners, keys)
         self._take_rows(keys)
 
-    def _attach(self) -> None:
-        """Leave the programs be: nobody else is to write."""
-
     def _take_slots(self, owners: list[tuple[int, int]], keys: int) -> None:
         vcpus = self._vcpus[: len(owners)]
         vcpus["task"] = np.arange(len(owners)) + 1
         vcpus["owner"] = [pid << 32 | tid for pid, tid in owners]
+        vcpus["guest_ns"] -= np.uint64(time.monotonic_ns())  # they are in the guest
         vcpus["vcpu_id"] = np.arange(len(owners)) % 100
         vcpus["isa"] = 2
         vcpus["traced"] = 1
@@ -84,19 +87,20 @@ class FilledSource(KernelSource):
     def _take_rows(self, keys: int) -> None:
         at = np.arange(len(self._shared), dtype=np.uint64)
         slots = at // np.uint64(keys) + np.uint64(1)
-        access = np.uint64(SVM_IO << REASON_SHIFT | 4 << SIZE_SHIFT | KIND_PIO_READ)
+        access = np.uint64(SVM_IO << REASON_SHIFT | 4 << SIZE_SHIFT | PIO_READ)
         self._shared["packed_key"] = access | slots << np.uint64(SLOT_SHIFT)
         self._shared["target"] = at % np.uint64(keys) * np.uint64(8)
 
     def go_on(self, random: np.random.Generator) -> None:
-        """Count some exits in each row, as the programs would."""
-        ns = random.lognormal(9, 0.6, EXITS_A_ROW).astype(np.uint64)
-        self._shared["seq"] += np.uint64(2)
-        self._shared["hist"][:, :BUCKETS] += np.bincount(bucket_of(ns), minlength=BUCKETS).astype(
-            np.uint32
-        )
-        self._shared["total_ns"] += ns.sum()
-        self._shared["max_ns"] = ns.max()
-        self._shared["user_count"] += np.uint64(EXITS_A_ROW // 10)
-        self._shared["user_ns"] += ns.sum() // np.uint64(20)
+        """Count some exits in each row, as the programs would; no two rows are alike."""
+        rows = self._shared
+        ns = random.lognormal(9, 0.6, (len(rows), EXITS_A_ROW)).astype(np.uint64)
+        bucket = bucket_of(ns) + np.arange(len(rows))[:, None] * BUCKETS
+        counts = np.bincount(bucket.ravel(), minlength=len(rows) * BUCKETS).astype(np.uint32)
+        rows["seq"] += np.uint64(2)
+        rows["hist"][:, :BUCKETS] += counts.reshape(-1, BUCKETS)
+        rows["total_ns"] += ns.sum(axis=1)
+        rows["max_ns"] = ns.max(axis=1)
+        rows["user_count"] += random.integers(1, EXITS_A_ROW, len(rows)).astype(np.uint64)
+        rows["user_ns"] += ns.sum(axis=1) // np.uint64(20)
         self._vcpus["guest_ns"] += np.uint64(1000)

@@ -11,6 +11,7 @@ from tests.bench.instructions import added, per_exit
 from tests.bench.report import Report
 from tests.testbed import kernels
 from tests.testbed.bochs import INSTRUCTION_NS
+from tests.testbed.bochs_disks import PACKAGES
 from tests.testbed.hosts import SVM, VMX, Host
 
 TRACERS = ("no tracer", "bpfexit top", "perf stat")
@@ -19,24 +20,23 @@ TIMEOUT_S = 3000
 
 def report() -> Report:
     """Boot each kernel on SVM under icount; return the instructions that tracers add."""
-    return _report(SVM, TRACERS, {"icount": True}, 1, "a nanosecond is an instruction")
+    return _report(SVM, {"icount": True}, 1, "a nanosecond is an instruction")
 
 
 def vmx_report() -> Report:
-    """Do the same on VMX, whose root has no perf."""
+    """Do the same on VMX, whose root has perf for this alone."""
     note = f"{INSTRUCTION_NS} ns of the emulated clock are an instruction"
-    return _report(VMX, TRACERS[:2], {}, INSTRUCTION_NS, note)
+    options = {"packages": (*PACKAGES, "linux-perf")}
+    return _report(VMX, options, INSTRUCTION_NS, note)
 
 
-def _report(
-    host: Host, tracers: tuple[str, ...], options: Mapping[str, Any], ns: int, note: str
-) -> Report:
+def _report(host: Host, options: Mapping[str, Any], ns: int, note: str) -> Report:
     rows: dict[str, list[str]] = {}
     releases = []
     for suite in kernels.SUITES:
         kernel = kernels.fetch(suite)
         releases.append(kernel.release)
-        for name, value in _measured(host, kernel, tracers, options, ns).items():
+        for name, value in measured(host, kernel, options, ns).items():
             rows.setdefault(name, []).append(value)
     return Report(
         f"Instructions added to an exit on {host.module}, by kernel",
@@ -46,15 +46,11 @@ def _report(
     )
 
 
-def _measured(
-    host: Host,
-    kernel: kernels.Kernel,
-    tracers: tuple[str, ...],
-    options: Mapping[str, Any],
-    ns: int,
+def measured(
+    host: Host, kernel: kernels.Kernel, options: Mapping[str, Any], ns: int
 ) -> dict[str, str]:
     """Return the instructions by tracer and loop, as they are printed."""
-    names = " ".join(f'"{name}"' for name in tracers)
+    names = " ".join(f'"{name}"' for name in TRACERS)
     with tempfile.TemporaryDirectory() as folder:
         share = Path(folder)
         command = f'"$PYTHON" -m tests.bench.inside "$SHARE" {names}'
@@ -64,7 +60,7 @@ def _measured(
     taken = [{name: value / ns for name, value in per_exit(row).items()} for row in found]
     bare = taken[0]
     cells = {f"no tracer: {name}": f"{value:,.0f}" for name, value in bare.items()}
-    for tracer, row in zip(tracers[1:], taken[1:], strict=True):
+    for tracer, row in zip(TRACERS[1:], taken[1:], strict=True):
         if row:
             values = added(row, bare)
             cells |= {f"{tracer}: {name}": value for name, value in zip(bare, values, strict=True)}

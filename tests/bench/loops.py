@@ -1,10 +1,13 @@
 """Loops of exits: how long one takes, in a process of our own, so that one start serves them all.
 
-`python -m tests.bench.loops FILE` runs each loop and writes what it took to FILE.
+`python -m tests.bench.loops FILE [switches]` runs each loop and writes what it took to FILE: with
+`switches`, also what a switch from one task to another takes, neither of which is a vCPU.
 """
 
 import json
+import os
 import sys
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,15 +61,16 @@ LOOPS = (
 
 
 def take(loop: Loop) -> Taken:
-    """Run a loop three times.
+    """Run a loop five times.
 
     The difference of a long and a short run is what exits alone take; one short
-    run before them warms caches, among them a tracer's.
+    run before them warms caches, among them a tracer's. Of two runs the shorter one counts:
+    another task that runs on the CPU meanwhile, for some ms now and then, only adds.
     """
-    lengths = (loop.short, loop.short, loop.long)
+    lengths = (loop.short, loop.short, loop.short, loop.long, loop.long)
     runs = [run(loop, exits) for exits in lengths]
-    _, short, long = runs
-    per_exit_ns = (long.ns - short.ns) / (loop.long - loop.short)
+    _, *short, long, again = (each.ns for each in runs)
+    per_exit_ns = (min(long, again) - min(short)) / (loop.long - loop.short)
     return Taken(per_exit_ns, sum(lengths), tuple(each.tid for each in runs))
 
 
@@ -81,5 +85,37 @@ def run(loop: Loop, exits: int) -> Run:
         return Run(result.duration_s * 1e9, result.vcpus[0].tid)
 
 
+SWITCHES = 18_000
+
+
+def take_switches() -> Taken:
+    """Do the same with switches between two processes."""
+    lengths = (SWITCHES // 9, SWITCHES // 9, SWITCHES, SWITCHES)
+    _, short, long, again = (switched(switches) for switches in lengths)
+    return Taken((min(long, again) - short) / (lengths[-1] - lengths[0]), 0, ())
+
+
+def switched(switches: int) -> float:
+    """Return how long two processes on one CPU take that hand a byte back and forth, ns."""
+    to_child, to_parent = os.pipe(), os.pipe()
+    child = os.fork()
+    if not child:
+        for _ in range(switches // 2):
+            os.write(to_parent[1], os.read(to_child[0], 1))
+        os._exit(0)
+    begun = time.perf_counter_ns()
+    for _ in range(switches // 2):
+        os.write(to_child[1], b"0")
+        os.read(to_parent[0], 1)
+    took = time.perf_counter_ns() - begun
+    os.waitpid(child, 0)
+    for end in (*to_child, *to_parent):
+        os.close(end)
+    return took
+
+
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json.dumps({loop.name: asdict(take(loop)) for loop in LOOPS}))
+    taken = {loop.name: take(loop) for loop in LOOPS}
+    if "switches" in sys.argv[2:]:
+        taken["other switch"] = take_switches()
+    Path(sys.argv[1]).write_text(json.dumps({name: asdict(each) for name, each in taken.items()}))

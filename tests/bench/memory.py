@@ -1,4 +1,4 @@
-"""Resident memory of `top` and `record`, and the kernel's of their maps, as rows grow."""
+"""Resident memory of `top`, `record` and `export`, and the kernel's of their maps, as rows grow."""
 
 import json
 import re
@@ -15,6 +15,11 @@ from bpfexit.tracer.source import MAX_ROWS
 from tests.bench.report import Report
 from tests.counting import BPFEXIT, next_line, started, until_counting, write
 
+COMMANDS = (
+    ("top", "-j"),
+    ("record", "-o", "run.jsonl.gz"),
+    ("export", "--listen", "0", "-i", "1"),
+)
 ROWS = (100, 1_000, 10_000, 200_000)
 INTERVALS_S = 4
 """How long after the guest's walk it is looked: rows are read, written and shown by then."""
@@ -29,11 +34,12 @@ def report() -> Report:
         ("command", "rows", "anon", "file", "shmem", "peak", "maps"),
         [
             (command[0], f"{rows:,}", *(f"{mib:.0f}" for mib in _measured(command, rows)))
-            for command in (("top", "-j"), ("record", "-o", "run.jsonl.gz"))
+            for command in COMMANDS
             for rows in ROWS
         ],
         (
-            "`bpfexit top -j 1` into a file, `bpfexit record -o run.jsonl.gz`; a guest that reads "
+            "`bpfexit top -j 1` into a file, `bpfexit record -o run.jsonl.gz`, "
+            "`bpfexit export -i 1`; a guest that reads "
             f"so many MMIO addresses; --max-rows as the rows, {MAX_ROWS:,} at least",
             "anon, file, shmem: RssAnon, RssFile (libraries, mapped counters) and RssShmem of "
             "/proc/PID/status; peak: VmHWM, without the child process that compiles",
@@ -46,7 +52,7 @@ def _measured(command: tuple[str, ...], rows: int) -> Iterator[float]:
     room = max(MAX_ROWS, 1 << rows.bit_length())
     with (
         tempfile.TemporaryDirectory() as folder,
-        _walked(rows) as (pid, walk),
+        walked(rows) as (pid, walk),
         open(Path(folder) / "output", "w") as output,
         subprocess.Popen(
             [*BPFEXIT, *command, "-p", str(pid), "--max-rows", str(room)],
@@ -67,7 +73,7 @@ def _measured(command: tuple[str, ...], rows: int) -> Iterator[float]:
 
 
 @contextmanager
-def _walked(rows: int) -> Iterator[tuple[int, Callable[[], None]]]:
+def walked(rows: int) -> Iterator[tuple[int, Callable[[], None]]]:
     """Yield a guest's process and what lets it read so many addresses."""
     with started([sys.executable, "-m", "tests.walking", str(rows)]) as machine:
         pid = json.loads(next_line(machine))["pid"]

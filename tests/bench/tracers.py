@@ -13,6 +13,9 @@ from pathlib import Path
 from tests.bench import seen
 
 _BPFEXIT = (sys.executable, "-m", "bpfexit")
+VIEWS = ("cpuid", "apic", "userspace", "fault", "rip")
+WAYS = (*(("--by", view) for view in VIEWS), ("--blocked",))
+"""What `top` is asked for, beyond what it always counts."""
 
 ALL_EVENTS = (
     "kvm_exit",
@@ -188,6 +191,22 @@ def tracers(job: Job, still: bool = False) -> tuple[Tracer, ...]:
             lambda folder, tids: seen.by_kvmexit((folder / "kvmexit.txt").read_text(), tids),
         ),
     )
+
+
+def view_tracers() -> tuple[Tracer, ...]:
+    """Return `bpfexit top` with each of some opt-in views, and `events -t`; they stand still."""
+    top = [*_BPFEXIT, "top", "-j"]
+    views = [
+        Tracer(
+            " ".join(way),
+            sys.executable,
+            _beside(["STILL", "bpfexit.snapshot"], "top.jsonl", [*top, *way]),
+        )
+        for way in WAYS
+    ]
+    events = [*_BPFEXIT, "events", "-j", "-t"]
+    counting = _beside(["STILL", "bpfexit.events"], "events.jsonl", events)
+    return (*views, Tracer("events -t", sys.executable, counting))
 
 
 def _module(name: str) -> list[str]:

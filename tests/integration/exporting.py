@@ -15,12 +15,14 @@ ENOUGH_S = 120.0
 
 
 @contextmanager
-def exporter(*arguments: str, under: Sequence[str] = ()) -> Iterator[str]:
+def exporter(
+    *arguments: str, under: Sequence[str] = (), program: Sequence[str] = BPFEXIT
+) -> Iterator[str]:
     """Run `bpfexit export` on a free port; yield its URL when it is counting.
 
-    Its end by Ctrl-C must be clean. `under` is a command that starts it.
+    Its end by Ctrl-C must be clean. `under` is a command that starts it, `program` what it is.
     """
-    command = [*under, *BPFEXIT, "export", "--listen", "0", "-i", "0.2", *arguments]
+    command = [*under, *program, "export", "--listen", "0", "-i", "0.2", *arguments]
     with started(command, stderr=subprocess.PIPE) as process:
         try:
             yield _url(process)
@@ -47,9 +49,9 @@ def total(text: str, name: str, **labels: str) -> float:
     )
 
 
-def eventually(holds: Callable[[], bool]) -> None:
+def eventually(holds: Callable[[], bool], within_s: float = ENOUGH_S) -> None:
     """Wait until something holds."""
-    end = time.monotonic() + ENOUGH_S
+    end = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.1)

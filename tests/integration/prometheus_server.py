@@ -1,4 +1,4 @@
-"""A real Prometheus on loopback, which scrapes some exporters every second."""
+"""A real Prometheus on loopback, which scrapes some exporters every few seconds."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ from bpfexit.exporting.package_data import package_data
 from tests.integration.exporting import ENOUGH_S
 
 CONFIG = """\
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+global: {{scrape_interval: {every_s}s, evaluation_interval: {every_s}s}}
 rule_files: [bpfexit.rules.yml]
 scrape_configs:
   - job_name: bpfexit
@@ -43,11 +43,16 @@ class Prometheus(NamedTuple):
 
 
 @contextmanager
-def scraping(program: str, urls: Sequence[str], folder: Path) -> Iterator[Prometheus]:
-    """Run Prometheus with the rules of the package, until it has scraped each exporter."""
+def scraping(
+    program: str, urls: Sequence[str], folder: Path, every_s: int = 1
+) -> Iterator[Prometheus]:
+    """Run Prometheus with the rules of the package, until it has scraped each exporter.
+
+    A scrape takes `every_s` at most.
+    """
     (folder / "bpfexit.rules.yml").write_text(package_data("rules"))
     targets = json.dumps([urlsplit(url).netloc for url in urls])
-    (folder / "prometheus.yml").write_text(CONFIG.format(targets=targets))
+    (folder / "prometheus.yml").write_text(CONFIG.format(targets=targets, every_s=every_s))
     address = f"127.0.0.1:{_free_port()}"
     command = [
         program,

@@ -4,6 +4,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,9 @@ READS_PER_NOTIFY = TIMER_READS * ROUNDS_PER_NOTIFY
 PATIENCE = 240
 """Intervals of half a second to wait for the firmware: it takes 3 s on an idle machine."""
 
+DEBUG_PORT = 0xE9
+"""The boot sector writes a byte to it when the firmware has come to its end."""
+
 IMAGE_BYTES = 1 << 20
 """SeaBIOS reads nothing from a disk of a single sector."""
 
@@ -35,6 +39,7 @@ _FLAT_DATA = 0x00CF93000000FFFF
 # 16-bit code: into protected mode, flat, with a GDT whose place is not known yet.
 _ENTER = (
     "fa"  # cli
+    f"e6{DEBUG_PORT:02x}"  # out DEBUG_PORT, al
     "31c0"  # xor ax, ax
     "8ed8"  # mov ds, ax
     "0f0116{gdtr}"  # lgdt [gdtr]
@@ -98,10 +103,11 @@ def running(
     image, other = folder / "boot.img", folder / "other.img"
     image.write_bytes(boot_sector(reads_timer).ljust(IMAGE_BYTES, b"\0"))
     other.write_bytes(bytes(IMAGE_BYTES))
+    _console(folder).touch()
     disk = "virtio-blk-pci,disable-modern=on,discard=off,write-zeroes=off"
     command = [
         *("qemu-system-x86_64", "-name", name, "-accel", "kvm", "-machine", "pc", "-m", "64"),
-        *("-nodefaults", "-display", "none"),
+        *("-nodefaults", "-display", "none", "-debugcon", f"file:{_console(folder)}"),
         *("-drive", f"file={image},format=raw,if=none,id=d0"),
         *("-drive", f"file={other},format=raw,if=none,id=d1"),
         *("-device", f"{disk},drive=d0,addr=5", "-device", f"{disk},drive=d1,addr=6"),
@@ -112,6 +118,18 @@ def running(
             yield process
         finally:
             process.terminate()
+
+
+def until_booted(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the boot sector of the QEMU that has this folder runs."""
+    while not _console(folder).stat().st_size:
+        assert process.poll() is None, "QEMU has ended"
+        time.sleep(0.05)
+
+
+def _console(folder: Path) -> Path:
+    """Return the file of what is written to the debug port."""
+    return folder / "console"
 
 
 def intervals(pid: int, notifies: int) -> list[dict[str, Any]]:

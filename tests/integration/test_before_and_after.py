@@ -27,7 +27,7 @@ def recordings(
 def _recorded(folder: Path, reads_timer: bool) -> str:
     path = str(folder / "run.jsonl.gz")
     with qemu.running(folder, "guest=win", reads_timer=reads_timer) as process:
-        qemu.intervals(process.pid, notifies=2)
+        qemu.until_booted(folder, process)
         command = [*BPFEXIT, "record", "-o", path, "-d", "2", "-p", str(process.pid)]
         subprocess.run(command, check=True, capture_output=True)
     return path

@@ -102,6 +102,11 @@ def test_only_the_first_start_compiles(modules: Path, log: Path) -> None:
     assert compilations(script, log, environment, starts=3) == 1
 
 
+def test_another_choice_of_vcpus_compiles_nothing(modules: Path, log: Path) -> None:
+    environment = with_bcc(NOTED, modules, log)
+    assert compilations('"$@" -v 0; "$@" -v 1,77', log, environment, starts=2) == 1
+
+
 @pytest.mark.parametrize(
     "between",
     [

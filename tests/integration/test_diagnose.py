@@ -34,7 +34,7 @@ def guest(
     folder = tmp_path_factory.mktemp("qemu")
     socket = str(folder / "qmp")
     with qemu.running(folder, NAME, "-qmp", f"unix:{socket},server=on,wait=off") as process:
-        qemu.intervals(process.pid, notifies=2)
+        qemu.until_booted(folder, process)
         yield Running(process.pid, socket)
 
 
@@ -51,7 +51,9 @@ def documents(guest: Running) -> list[dict[str, Any]]:
 
 
 def findings(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {each["rule"]: each for each in documents if each["about"] == "finding"}
+    """Return those that do not hang on what else runs on this machine, by rule."""
+    found = (each for each in documents if each["about"] == "finding")
+    return {each["rule"]: each for each in found if each["rule"] != "cpu-starved"}
 
 
 def test_the_pm_timer_is_first_and_has_the_name_that_qemu_gives_it(

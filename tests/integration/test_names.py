@@ -52,7 +52,7 @@ def guest(
     path = folder / "qmp"
     options = ("-machine", request.param, "-qmp", f"unix:{path},server=on,wait=off")
     with qemu.running(folder, "guest=web=01", *options) as process:
-        qemu.intervals(process.pid, 1)
+        qemu.until_booted(folder, process)
         yield Running(process.pid, path)
 
 

@@ -16,7 +16,7 @@ from bpfexit.host.preflight import Ready
 from bpfexit.model.filter import Filter
 from bpfexit.tracer.source import KernelSource
 from tests.costing import MIX, expected_runs, measured, runs
-from tests.counting import BPFEXIT, Counted
+from tests.counting import BPFEXIT, Counted, running
 
 ATTEMPTS = 5
 SETTING = Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -66,10 +66,8 @@ def test_the_cost_is_per_exit(primes: Counted, needs_bpf: Ready) -> None:
 @pytest.fixture(scope="module")
 def guest(needs_kvm: None) -> Iterator[int]:
     """Run a guest that takes accesses all the time; return its pid."""
-    command = [*BPFEXIT, "testguest", "--rate", "5000", "--mix", "pio-read-kernel"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        yield process.pid
-        process.terminate()
+    with running(["--rate", "5000", "--mix", "pio-read-kernel"]) as pid:
+        yield pid
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -138,12 +136,13 @@ def test_without_the_capability_it_counts_on_and_says_what_is_missing(
 def own_runs() -> int:
     """Return how many program runs the statistics have of this process's programs."""
     fds = [int(each.name) for each in Path("/proc/self/fd").iterdir()]
-    return sum(bpf_statistics.counters(fd).get("run_cnt", 0) for fd in fds if exists(fd))
+    return sum(bpf_statistics.counters(fd).runs for fd in fds if is_program(fd))
 
 
-def exists(fd: int) -> bool:
-    """Say whether a descriptor is open; that of the listing itself no longer is."""
-    return Path(f"/proc/self/fdinfo/{fd}").exists()
+def is_program(fd: int) -> bool:
+    """Say whether a descriptor is a program's; that of the listing itself is closed by now."""
+    path = Path(f"/proc/self/fd/{fd}")
+    return path.is_symlink() and path.readlink().name == "anon_inode:bpf-prog"
 
 
 def test_the_statistics_are_not_left_on(guest: int, needs_bpf: Ready) -> None:

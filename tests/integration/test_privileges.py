@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bpfexit.exporting.package_data import package_data
+from bpfexit.host.capabilities import CAPABILITIES
 from tests.counting import next_line, started, write
 from tests.integration.exporting import eventually, exporter, scraped, total
 
@@ -70,6 +71,34 @@ def test_the_set_of_the_unit_exports_and_is_the_smallest(guest: int) -> None:
     assert {f"CAP_{each.upper()}" for each in SMALLEST} == set(granted.split())
     with exporter("-p", str(guest), under=as_nobody(SMALLEST)) as url:
         eventually(lambda: total(scraped(url), "bpfexit_access_total") > 0)
+
+
+READING = ("bpf",)
+
+
+def test_after_attaching_the_exporter_keeps_what_reading_takes_in_every_thread(guest: int) -> None:
+    alone = ("env", "OPENBLAS_NUM_THREADS=1")
+    with exporter("-p", str(guest), under=(*as_nobody(SMALLEST), *alone)) as url:
+        scraped(url)
+        before = total(scraped(url), "bpfexit_access_total")
+        eventually(lambda: total(scraped(url), "bpfexit_access_total") > before)
+        held = {line for pid in exporters(url) for line in permitted(pid)}
+    assert held == {f"{1 << CAPABILITIES['CAP_BPF']:016x}"}
+
+
+def exporters(url: str) -> list[int]:
+    """Return the process that listens at an address."""
+    port = url.rsplit(":", maxsplit=1)[-1].split("/", maxsplit=1)[0]
+    line = subprocess.run(
+        ["ss", "-Hltnp", f"sport = :{port}"], capture_output=True, text=True, check=True
+    ).stdout
+    return [int(pid) for pid in re.findall(r"pid=(\d+)", line)]
+
+
+def permitted(pid: int) -> list[str]:
+    """Return the permitted set of each thread."""
+    texts = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [word for text in texts for word in re.findall(r"^CapPrm:\s+(\w+)$", text, re.MULTILINE)]
 
 
 def test_with_the_right_to_look_nothing_is_doubted(guest: int) -> None:

@@ -7,10 +7,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,62 +15,12 @@ from bpfexit.errors import BpfexitError
 from bpfexit.model.filter import Filter
 from bpfexit.recording.reader import RecordingSource
 from bpfexit.recording.total import total
-from tests.counting import BPFEXIT, Counted, next_line, recorded, started, until_counting, write
+from tests.counting import BPFEXIT, Counted, next_line, recorded, write
+from tests.integration.recorded import ENOUGH_S, MIX, ended, guest, intervals, recording, run, until
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 
-MIX = "pio-read-kernel=9973,pio-write-user=1013,mmio-read-user=3001,msr-read=1019"
 KILLS = 8
-ENOUGH_S = 120.0
-
-
-@contextmanager
-def guest(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """Start a guest that waits for a line before each of its rounds; yield its ready line, too."""
-    command = [*BPFEXIT, "testguest", "--json", "--wait", "--linger", *arguments]
-    with started(command) as machine:
-        try:
-            yield machine, json.loads(next_line(machine))
-        finally:
-            machine.communicate()
-
-
-@contextmanager
-def recording(path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Start `record` into a file, without a terminal; yield when the programs are attached."""
-    command = ["setsid", *BPFEXIT, "record", "-o", str(path), *arguments]
-    with started(command, stderr=subprocess.PIPE) as tracer:
-        until_counting(tracer)
-        try:
-            yield tracer
-        finally:
-            tracer.kill()
-
-
-def ended(tracer: subprocess.Popen[str]) -> str:
-    """End it by Ctrl-C; return what it said."""
-    tracer.send_signal(signal.SIGINT)
-    output, said = tracer.communicate(timeout=ENOUGH_S)
-    assert (tracer.returncode, output) == (0, ""), said
-    return said
-
-
-def until(done: Any) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + ENOUGH_S
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def intervals(*paths: Path) -> list[dict[str, Any]]:
-    """Return the intervals of files, as JSON."""
-    return [interval for path in paths for interval in recorded(path)]
-
-
-def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [*BPFEXIT, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
 @pytest.mark.parametrize("name", ["exits.jsonl", "exits.jsonl.gz"])
@@ -237,64 +184,6 @@ def counted_intervals(path: Path) -> int:
         return total(path, Filter()).intervals
     except BpfexitError:
         return 0
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "bpfexit-test", str(folder)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.mark.parametrize("name", ["exits.jsonl", "exits.jsonl.gz"])
-def test_a_full_disk_ends_with_a_sentence_and_a_whole_file(small_disk: Path, name: str) -> None:
-    path = small_disk / name
-    with guest("--duration", "600") as (machine, _):
-        write(machine, "\n")
-        done = run("record", "-o", str(path), "-i", "0.1", timeout=ENOUGH_S)
-        machine.kill()
-    assert done.returncode == 1
-    assert "No space left on device; it is complete up to" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
-    found = total(path, Filter())
-    assert found.intervals >= 1
-    assert found.cut is None
-
-
-def test_a_disk_that_is_full_from_the_start_leaves_no_file(small_disk: Path) -> None:
-    path, filler = small_disk / "exits.jsonl", small_disk / "filler"
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(b"x" * 512):
-            pass
-    done = run("record", "-o", str(path), "-d", "0.1")
-    assert done.returncode == 1
-    assert "No space left on device; nothing was recorded" in done.stderr.splitlines()[-1]
-    assert not path.exists()
-    filler.unlink()
-    assert run("record", "-o", str(path), "-d", "0.1").returncode == 0
-
-
-@pytest.mark.parametrize(("code", "told"), [(0, 1), (7, 7)])
-def test_a_full_disk_is_told_of_while_the_command_goes_on(
-    small_disk: Path, code: int, told: int
-) -> None:
-    path = small_disk / "exits.jsonl"
-    command = ("--", "sh", "-c", f"read line; exit {code}")
-    with guest("--duration", "600") as (machine, _):
-        write(machine, "\n")
-        with recording(path, "-i", "0.1", *command) as tracer:
-            assert tracer.stderr
-            assert any("the command goes on, unrecorded" in line for line in tracer.stderr)
-            assert tracer.poll() is None
-            write(tracer, "\n")
-            tracer.communicate(timeout=ENOUGH_S)
-            assert tracer.returncode == told
-        machine.kill()
-    assert total(path, Filter()).cut is None
 
 
 def test_memory_does_not_grow(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ class TakingRows(FilledSource):
 
     def __init__(self, owners: list[tuple[int, int]]) -> None:
         super().__init__(owners, KEYS)
+        self.free_again: set[int] = set()
         self._late = self._shared[LATE].copy()
         self._shared[LATE] = np.zeros((), self._shared.dtype)
         self._vcpus["rows"][GOES_ON] = KEYS - len(self._late)
@@ -33,7 +34,7 @@ class TakingRows(FilledSource):
         self._vcpus["task"][ENDS] = 0
 
     def _take_late(self, indices: Iterable[int]) -> None:
-        del indices
+        self.free_again = {int(index) for index in indices}
         self._vcpus["rows"][GOES_ON] = KEYS
         self._shared[LATE] = self._late
         self.count(LATE)
@@ -50,3 +51,14 @@ def test_they_are_read() -> None:
         source.end_first()
         assert source.next().exits == 0
         assert source.next().exits == 2 * EXITS
+
+
+def test_a_long_interval_is_read_in_between_and_gives_rows_back_then() -> None:
+    with threads(1, 2) as owners, closing(TakingRows(owners)) as source:
+        source.count(slice(0, 6))
+        source.read()
+        source.end_first()
+        source.read()
+        assert source.free_again == {0, 1, 2, 3}
+        assert source.next().exits == 8 * EXITS
+        assert source.next().exits == 0

@@ -1,9 +1,9 @@
 """`bpfexit top -j` on this machine's KVM: every count is exactly the guest's own."""
 
+import csv
 import itertools
 import json
 import os
-import signal
 import subprocess
 from collections import Counter
 
@@ -13,12 +13,14 @@ from bpfexit.host.preflight import Ready
 from tests.counting import (
     BPFEXIT,
     CONTROL_PORT,
+    GUEST,
     HLT_TIMER_REGISTERS,
     Counted,
     Place,
     count,
     keep_moving,
-    started,
+    running,
+    under,
 )
 
 PRIMES = (
@@ -59,6 +61,20 @@ def test_the_counts_are_spread_over_intervals_and_add_up(primes: Counted) -> Non
     ends = [snapshot["start"] + snapshot["duration_s"] for snapshot in primes.snapshots]
     starts = [snapshot["start"] for snapshot in primes.snapshots]
     assert starts[1:] == pytest.approx(ends[:-1], abs=1e-3)
+
+
+def test_csv_has_the_same_lines_for_every_interval(needs_bpf: Ready, needs_kvm: None) -> None:
+    mix = "pio-read-kernel=1009,mmio-read-user=701"
+    guest = [*GUEST, "--mix", mix, "--rounds", "1"]
+    done, output = under(["top", "--csv", "-i", "0.1", "--by", "port,mmio"], guest)
+    rows = [row for row in csv.DictReader(output.splitlines()) if row["about"] == "group"]
+    counts = Counter[Place]()
+    for row in rows:
+        counts[Place(row["kind"], row["access"], int(row["address"]))] += int(row["count"])
+    expected = Counted(done, []).done()
+    assert sorted(expected.values()) == [701, 1009]
+    assert {place: counts[place] for place in expected} == expected
+    assert all(int(row["address_hex"], 16) == int(row["address"]) for row in rows)
 
 
 def test_what_user_space_served_is_told_from_what_the_kernel_did(primes: Counted) -> None:
@@ -104,11 +120,9 @@ def test_nothing_is_lost_while_the_vcpus_move_between_cpus(
 def test_what_is_counted_as_the_programs_are_detached_has_its_time(
     needs_bpf: Ready, needs_kvm: None, duration: str
 ) -> None:
-    with started([*BPFEXIT, "testguest", "--mix", "pio-read-user=3,mmio-read-user=1"]) as guest:
-        top = [*BPFEXIT, "top", "-j", "-p", str(guest.pid), "-d", duration]
-        done = subprocess.run(top, check=False, capture_output=True, text=True)
-        guest.send_signal(signal.SIGINT)
-        guest.communicate()
+    with running(["--mix", "pio-read-user=3,mmio-read-user=1"]) as pid:
+        top = [*BPFEXIT, "top", "-j", "-p", str(pid), "-d", duration]
+        done = subprocess.run(top, check=True, capture_output=True, text=True)
     without_time = Counter[int]()
     for line in done.stdout.splitlines():
         for row in json.loads(line)["rows"]:

@@ -2,103 +2,59 @@
 
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from importlib import resources
-from typing import Any
 
 import pytest
 
 from bpfexit.host.preflight import Ready
-from tests.counting import BPFEXIT
+from tests.counting import BPFEXIT, running
+from tests.terminal import ALTERNATE_OFF, ALTERNATE_ON, Terminal
 
-ENOUGH_S = 60.0
 DEMO = resources.files("bpfexit") / "data" / "svm-demo.jsonl.gz"
-ALTERNATE_ON, ALTERNATE_OFF = "\x1b[?1049h", "\x1b[?1049l"
-
-
-class Terminal:
-    """`bpfexit top` in a pseudo-terminal of 120 by 40."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.master, self._slave = os.openpty()
-        termios.tcsetwinsize(self._slave, (40, 120))
-        self.before = termios.tcgetattr(self._slave)
-        self.process = subprocess.Popen(
-            [*BPFEXIT, "top", *arguments],
-            stdin=self._slave,
-            stdout=self._slave,
-            stderr=subprocess.PIPE,
-            env=os.environ | {"TERM": "xterm-256color"},
-            start_new_session=True,
-        )
-        self.seen = ""
-
-    def type(self, keys: str) -> None:
-        os.write(self.master, keys.encode())
-
-    def until(self, pattern: str) -> str:
-        """Read until the pattern has been seen since the last call; return what was read."""
-        end = time.monotonic() + ENOUGH_S
-        while time.monotonic() < end:
-            found = re.search(pattern, self.seen, re.DOTALL)
-            if found:
-                read, self.seen = self.seen[: found.end()], self.seen[found.end() :]
-                return read
-            if select.select([self.master], [], [], 1)[0]:
-                self.seen += os.read(self.master, 65536).decode(errors="replace")
-        raise AssertionError(f"no {pattern!r} in {self.seen[-2000:]!r}")
-
-    def resize(self, rows: int, columns: int) -> None:
-        termios.tcsetwinsize(self._slave, (rows, columns))
-        self.process.send_signal(signal.SIGWINCH)
-
-    def attributes(self) -> Any:
-        return termios.tcgetattr(self._slave)
-
-    def end(self) -> int:
-        return self.process.wait(ENOUGH_S)
+UP, DOWN, RIGHT, LEFT = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D"
+PAGE_UP, PAGE_DOWN, HOME, END = "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F"
 
 
 @pytest.fixture(scope="module")
 def guest(needs_bpf: Ready, needs_kvm: None) -> Iterator[int]:
     """Run a guest that reads the PM timer; return its pid."""
-    command = [*BPFEXIT, "testguest", "--rate", "2000", "--mix", "pio-read-user=20,msr-read=3"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        yield process.pid
-        process.terminate()
+    with running(["--rate", "2000", "--mix", "pio-read-user=20,msr-read=3"]) as pid:
+        yield pid
 
 
 @pytest.fixture
 def terminal(guest: int) -> Iterator[Terminal]:
     opened = Terminal("-i", "0.3", "-p", str(guest))
     yield opened
-    if opened.process.poll() is None:
-        opened.process.kill()
-        opened.process.wait()
+    opened.kill()
 
 
 def test_it_shows_the_guests_port_and_quits_with_a_summary(terminal: Terminal) -> None:
-    terminal.until(re.escape(ALTERNATE_ON))
+    terminal.until_written(re.escape(ALTERNATE_ON))
     terminal.until("0x0608 read")
     terminal.type("q")
-    terminal.until(re.escape(ALTERNATE_OFF))
-    assert "0x0608 read" in terminal.until("since start or reset.*0x0608 read")
+    terminal.until_written(re.escape(ALTERNATE_OFF))
+    assert "0x0608 read" in terminal.until_written("since start or reset.*0x0608 read")
     assert terminal.end() == 0
     assert terminal.attributes() == terminal.before
 
 
-def test_the_space_bar_and_the_arrows_change_the_view(terminal: Terminal) -> None:
-    terminal.until("0x0608 read")
-    terminal.type("\x1b[D")
-    terminal.until("msr 0x000001a0 read")
-    terminal.type("\x1b[C")
-    terminal.until("0x0608 read")
+def test_the_views_change_by_tab_and_number(terminal: Terminal) -> None:
+    shown = terminal.until("0x0608 read")
+    place = re.search(r"(\d) msr", shown)
+    assert place
+    terminal.type(place[1])
+    only_msr = r"\A(?!.*0x0608).*msr 0x000001a0 read"
+    terminal.until(only_msr)
+    terminal.type("\t")
+    terminal.until("guest +(guest|QEMU)%|0x0608 read")
+    terminal.type("\x1b[Z")
+    terminal.until(only_msr)
 
 
 def test_help_filter_sort_and_pause_answer(terminal: Terminal) -> None:
@@ -108,11 +64,29 @@ def test_help_filter_sort_and_pause_answer(terminal: Terminal) -> None:
     terminal.type("h")
     terminal.until("0x0608 read")
     terminal.type("f1a0\r")
-    assert "0x0608" not in terminal.until("filter: 1a0").rpartition("\x1b[H")[2]
+    terminal.until(r"\A(?!.*0x0608).*filter 1a0")
+    before = re.search("by ([^,]+),", terminal.shown)
+    assert before
     terminal.type("o")
-    terminal.until("sorted by time|sorted by mean")
+    terminal.until(f"by (?!{re.escape(before[1])},)")
     terminal.type("p")
     terminal.until("paused")
+
+
+def test_a_guest_and_its_port_are_opened(terminal: Terminal) -> None:
+    terminal.until("0x0608 read")
+    terminal.type("1")
+    terminal.until("guest +(guest|QEMU)%")
+    terminal.type("\r")
+    terminal.until("all guests > .*vCPU +(guest|QEMU)%")
+    terminal.type(END + PAGE_UP + HOME)
+    terminal.type("1" + DOWN * 9 + UP * 9)
+    place = re.search(r"(\d) port", terminal.shown)
+    assert place
+    terminal.type(place[1] + HOME + "\r")
+    terminal.until("all guests > .* > 0x0608 read acpi-tmr")
+    terminal.type("\x1b")
+    terminal.until("vCPU +(guest|QEMU)%|reason|address")
 
 
 def test_the_cost_is_measured_at_the_start_and_on_a_key(terminal: Terminal) -> None:
@@ -131,8 +105,8 @@ def test_a_signal_restores_the_terminal_and_ends_with_the_summary(
     terminal.until("0x0608 read")
     assert terminal.attributes() != terminal.before
     terminal.process.send_signal(number)
-    terminal.until(re.escape(ALTERNATE_OFF))
-    terminal.until("since start or reset")
+    terminal.until_written(re.escape(ALTERNATE_OFF))
+    terminal.until_written("since start or reset")
     assert terminal.end() == 0
     assert terminal.attributes() == terminal.before
 
@@ -184,25 +158,63 @@ def test_the_end_of_the_guest_is_no_end_of_the_count(needs_bpf: Ready, needs_kvm
 def replay() -> Iterator[Terminal]:
     opened = Terminal("--replay", str(DEMO))
     yield opened
-    opened.process.kill()
-    opened.process.wait()
+    opened.kill()
 
 
 def test_a_recording_is_stepped_by_key(replay: Terminal) -> None:
     replay.type("n")
-    replay.until(r"14,454 in 1\.41 s.*paused")
-    replay.type("nn")
-    replay.until(r"12,777 in 1\.00 s.*paused.*13,818 in 1\.00 s.*paused")
+    replay.until(r"14,454 in 1\.41 s.*paused at 1")
+    replay.type("n")
+    replay.until(r"12,777 in 1\.00 s.*paused at 2")
+    replay.type("]")
+    replay.until(r"13,818 in 1\.00 s.*paused at 3")
     replay.type("n" * 9)
-    replay.until(r"12,797 in 1\.42 s.*paused, end of the recording")
+    replay.until(r"12,797 in 1\.42 s.*end of the recording")
     replay.type("q")
-    replay.until("104,584 in")
+    replay.until_written("104,584 in")
     assert replay.end() == 0
 
 
 def test_a_resized_screen_is_drawn_anew_at_once(replay: Terminal) -> None:
     replay.type("n")
-    replay.until(r"paused.*h help")
-    assert "more lines" not in replay.seen
-    replay.resize(16, 120)
-    replay.until(r"more lines \(a larger window shows more, f filters\).*h help")
+    assert "lines 1-" not in replay.until(r"paused.*\? help")
+    for lines, columns in ((16, 120), (24, 80), (60, 200), (3, 20), (40, 120)):
+        replay.resize(lines, columns)
+        replay.until_written(re.escape("\x1b[2J"))
+        assert ("lines 1-" in replay.until(r"\? help")) == (lines <= 20)
+    assert "lines 1-" not in replay.shown
+
+
+def test_what_is_shown_after_many_keys_is_what_a_repaint_shows(replay: Terminal) -> None:
+    """Every key of the screen, then Ctrl-L: an emulator shows the same cells as before."""
+    replay.type("n")
+    replay.until("paused at 1")
+    keys = ["\t", "\x1b[Z", *"12345678", UP, DOWN, LEFT, RIGHT, PAGE_UP, PAGE_DOWN, HOME, END]
+    keys += ["\r", "\x1b", "j", "k", "o", "O", "x", "x", "t", "t", "b", "h", "h", "/0x\x17\x15\r"]
+    keys += ["gdemo\r", "\x1b", "Cper s\r", "C\x15\r", "fpio\x1b", "[", "]", "{", "}", ":2\r", "r"]
+    for key in keys:
+        replay.type(key)
+        before = replay.settle()
+        replay.raw = ""
+        replay.type("\x0c")
+        replay.until_written(re.escape("\x1b[2J"))
+        assert replay.settle() == before, repr(key)
+    assert replay.process.poll() is None
+
+
+def test_ctrl_z_gives_the_terminal_to_the_shell_and_takes_it_back() -> None:
+    """A shell with job control runs it, as a user's does."""
+    script = f"stty -echo; {' '.join(BPFEXIT)} top --replay {DEMO}; stty -a; echo stopped; fg"
+    shell = Terminal(command=("bash", "--norc", "-i", "-c", f"set -m; {script}"))
+    try:
+        shell.type("n")
+        shell.until(r"paused at 1")
+        shell.type("\x1a")
+        shell.until_written(re.escape(ALTERNATE_OFF))
+        assert " icanon" in shell.until_written("icanon.*stopped")
+        shell.until_written(re.escape(ALTERNATE_ON))
+        shell.until(r"paused at 1")
+        shell.type("q")
+        shell.until_written("since start or reset")
+    finally:
+        shell.kill()

@@ -114,11 +114,12 @@ def boot(
     timeout: float = 600,
     environment: dict[str, str] | None = None,
     on_output: Callable[[str], None] | None = None,
+    packages: Sequence[str] = bochs_disks.PACKAGES,
 ) -> Result:
     """Boot the kernel, run the command inside as root, and return what it did.
 
     All is as in `machine.boot`, but for the vendor's module, which is kvm_intel, and the
-    output, which comes at the end.
+    output, which comes at the end, and the Debian packages inside.
     """
     reason = missing()
     if reason:
@@ -127,7 +128,7 @@ def boot(
     machine.prepare(share, command)
     session = machine.session_script("kvm_intel", share, timeout, environment or {})
     script = BOOT.format(share=shlex.quote(str(share)), data=bochs_disks.DATA, session=session)
-    base = bochs_disks.base_disk()
+    base = bochs_disks.base_disk(packages)
     with tempfile.TemporaryDirectory(dir=base.parent, prefix="run-") as folder:
         work = Path(folder)
         data = bochs_disks.data_disk(kernel, share, script, work)

@@ -10,7 +10,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.testbed.kernels import (
@@ -78,22 +78,22 @@ LABEL kernel
 """
 
 
-def base_disk() -> Path:
-    """Return the disk with the Debian root, making it first if need be."""
+def base_disk(packages: Sequence[str] = PACKAGES) -> Path:
+    """Return the disk with the Debian root and these packages, making it first if need be."""
     suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
-    image = cache_dir() / "vmx" / f"{suite}-{digest([*PACKAGES, *DROPPED])}.img"
+    image = cache_dir() / "vmx" / f"{suite}-{digest([*packages, *DROPPED])}.img"
     if not image.exists():
         image.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=image.parent, prefix=f"{suite}-") as work:
-            move(_debian(suite, Path(work)), image)
+            move(_debian(suite, packages, Path(work)), image)
     return image
 
 
-def _debian(suite: str, work: Path) -> Path:
+def _debian(suite: str, packages: Sequence[str], work: Path) -> Path:
     """Install the root below `work`; return its image."""
     root = work / "root"
     mirror = debian_mirrors(work / "lists")["Debian"]
-    include = f"--include={','.join(PACKAGES)}"
+    include = f"--include={','.join(packages)}"
     run(["debootstrap", "--variant=minbase", include, suite, str(root), mirror])
     for folder in DROPPED:
         shutil.rmtree(root / folder)

@@ -45,6 +45,8 @@ SVM = Host(
     sessions=(
         Session(tuple(inside.SCENARIOS)),
         Session(tuple(inside.TIMED), {"icount": True}),
+        Session(tuple(inside.FLEET)),
+        Session(tuple(inside.STARVED), {"swap_mib": 128}),
     ),
 )
 

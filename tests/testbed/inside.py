@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.testbed import diagnoses, exits, intel, starts
+from tests.testbed import diagnoses, exits, exported, intel, starts, starved, times, views
 
 TRACEFS = Path("/sys/kernel/tracing")
 
@@ -72,16 +72,37 @@ for each in (
     exits.own_cost,
     exits.perf,
     starts.starts,
+    views.events,
+    views.views,
+    views.more_views,
+    views.halts_viewed,
+    times.accounts,
+    times.preempted,
 ):
     scenario(each)
 
-TIMED = {each.__name__: each for each in (exits.primes, exits.one_by_one, diagnoses.diagnosed)}
+TIMED = {
+    each.__name__: each
+    for each in (exits.primes, exits.one_by_one, diagnoses.diagnosed, times.blocked)
+}
 """Scenarios whose latencies or rates are looked at: for a machine that counts instructions."""
 
-INTEL = {each.__name__: each for each in (intel.apic, intel.real_mode, intel.refused, intel.notify)}
+STARVED = {
+    each.__name__: each
+    for each in (starved.hog, starved.quota_v2, starved.quota_v1, starved.swapped)
+}
+"""Scenarios that need a disk to swap to."""
+
+INTEL = {
+    each.__name__: each
+    for each in (intel.apic, intel.real_mode, intel.refused, intel.notify, intel.registers)
+}
 """Scenarios of what only Intel's KVM does."""
 
-KNOWN = SCENARIOS | TIMED | INTEL
+FLEET = {exported.exported.__name__: exported.exported}
+"""What takes a real Prometheus."""
+
+KNOWN = SCENARIOS | TIMED | STARVED | INTEL | FLEET
 
 
 def _bpfexit(*arguments: str, trace: tuple[str, ...] = ()) -> str:

@@ -39,6 +39,21 @@ def notify() -> dict[str, Any]:
     return _odd("notify")
 
 
+def registers() -> dict[str, Any]:
+    """Ask for control registers, exceptions and interrupts of the host by what the exit tells."""
+    guest = [sys.executable, "-m", "tests.testbed.viewed"]
+    by = "reason,cr,exception,interrupt"
+    with leaving("registers.dat") as data, recording((*EVENTS, "kvm_cr"), data):
+        result = count(["intel"], ["-i", "0.5", "--by", by], program=guest)
+    kicks = count(["notify"], ["-i", "0.5", "--by", "reason,kick"], program=ODD_GUEST)
+    return {
+        "guest": result.guest,
+        "snapshots": result.snapshots,
+        "trace": left("registers.dat"),
+        "kicks": {"guest": kicks.guest, "snapshots": kicks.snapshots},
+    }
+
+
 def _odd(name: str) -> dict[str, Any]:
     trace = f"{name}.dat"
     with leaving(trace) as data, recording(EVENTS, data):

@@ -107,6 +107,7 @@ def boot(
     cpus: int = 2,
     memory: str = "2G",
     icount: bool = False,
+    swap_mib: int = 0,
     timeout: float = 600,
     environment: dict[str, str] | None = None,
     on_output: Callable[[str], None] | None = None,
@@ -118,7 +119,8 @@ def boot(
     path), `SHARE` and `environment` set, tracefs mounted and kvm_amd loaded.
     `share` appears inside under its own path, for reading and writing. With
     `icount` there is one CPU, and one nanosecond of the guest's clock is one
-    instruction. `timeout` is in seconds, boot included. `on_output` gets the
+    instruction. With `swap_mib` there is an empty disk of that size, /dev/sda once `ata_piix` and
+    `sd_mod` are loaded. `timeout` is in seconds, boot included. `on_output` gets the
     standard output as it is written.
     """
     reason = missing()
@@ -129,7 +131,8 @@ def boot(
     session = session_script("kvm_amd", share, timeout, environment or {})
     (share / "boot").write_text(f"#!/bin/bash\n{_mounts(kernel)}{session}")
     (share / "boot").chmod(0o755)
-    vng = _vng_command(kernel, share, 1 if icount else cpus, memory, icount)
+    disk = _disk(share, swap_mib) if swap_mib else ""
+    vng = _vng_command(kernel, share, 1 if icount else cpus, memory, icount, disk)
     run_to_end(vng, share, share / "console", timeout, on_output)
     return result(share)
 
@@ -167,13 +170,27 @@ def session_script(module: str, share: Path, timeout: float, environment: dict[s
     )
 
 
-def _vng_command(kernel: Kernel, share: Path, cpus: int, memory: str, icount: bool) -> list[str]:
+def _disk(share: Path, mib: int) -> str:
+    """Make an empty disk in `share`; return QEMU's options for it."""
+    path = share / "disk"
+    with path.open("wb") as file:
+        file.truncate(mib << 20)
+    return (
+        f"-drive file={path},format=raw,if=none,id=disk "
+        "-device piix3-ide,id=ide -device ide-hd,bus=ide.0,drive=disk"
+    )
+
+
+def _vng_command(
+    kernel: Kernel, share: Path, cpus: int, memory: str, icount: bool, disk: str
+) -> list[str]:
     """Return the command that boots; 9p at once, as virtiofsd costs 5 s before it fails."""
     qemu = [
         f"-cpu {CPU} -accel {ACCELERATOR}",
         f"-fsdev local,id={CACHED_TAG},path=/,security_model=none,readonly=on,multidevs=remap",
         f"-device virtio-9p-pci,fsdev={CACHED_TAG},mount_tag={CACHED_TAG}",
         ICOUNT if icount else "",
+        disk,
     ]
     return [
         *(str(_vng()), "--run", str(kernel.image), "--verbose"),

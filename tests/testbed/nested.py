@@ -5,16 +5,12 @@ first kind read a port that its own hypervisor (L1) leaves to KVM, and execute C
 L1 wants for itself; those of the second read a port that L1 wants for itself.
 """
 
-import json
-import os
 import struct
 import sys
 
-from bpfexit.testguest import report
-from bpfexit.testguest.machine import Machine
 from bpfexit.testguest.mix import CONTROL_PORT, parse_mix, work_of
 from bpfexit.testguest.program import END, PAGE, Program, assemble
-from bpfexit.testguest.session import Pace, Session
+from tests.testbed.one_program import run_once
 
 EFER, VM_HSAVE_PA = 0xC0000080, 0xC0010117
 SVME = 1 << 12
@@ -103,17 +99,5 @@ def program(served: int, reflected: int) -> Program:
     return Program(0, base, bytes(image), usual.steps)
 
 
-def main(served: int, reflected: int) -> None:
-    """Run it once, at a line on stdin; stay until stdin ends."""
-    whole = program(served, reflected)
-    with Machine([whole]) as machine, Session(machine.vcpus, Pace()) as session:
-        print(json.dumps(report.ready_document(os.getpid(), session.tids)), flush=True)
-        sys.stdin.readline()
-        session.run()
-        vcpus = [{"vcpu": 0, "tid": session.tids[0], "operations": []}]
-        print(json.dumps({"pid": os.getpid(), "vcpus": vcpus}), flush=True)
-        sys.stdin.read()
-
-
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    run_once(program(*map(int, sys.argv[1:])))

@@ -152,7 +152,8 @@ def main(name: str) -> None:
         # The first thread is the vCPU's.
         print(json.dumps(report.ready_document(os.getpid(), [os.getpid()])), flush=True)
         sys.stdin.readline()
-        print(json.dumps(run(machine)), flush=True)
+        vcpus = [{"vcpu": 0, "tid": os.getpid(), "operations": []}]
+        print(json.dumps(run(machine) | {"vcpus": vcpus}), flush=True)
         sys.stdin.read()
 
 

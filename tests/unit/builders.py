@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,10 @@ from bpfexit.model.histogram import BUCKETS, bucket_of
 from bpfexit.model.histograms import Histograms
 from bpfexit.model.losses import Lost
 from bpfexit.model.own_cost import OwnCost, ProgramRuns, ProgramsCost
-from bpfexit.model.rows import IDENTITY, NO_REASON, NO_VCPU, SUMS, Rows, no_rows
+from bpfexit.model.rows import NO_REASON, NO_VCPU, Rows, no_rows
 from bpfexit.model.slow import SlowExit
 from bpfexit.model.snapshot import VCPU_FIELDS, Origin, Snapshot
+from bpfexit.model.vcpu_parts import PARTS
 from bpfexit.names.reasons import Isa
 
 
@@ -35,6 +36,11 @@ class Exits:
     ns: tuple[int, ...] = ()
     no_latency: int = 0
     user_ns: tuple[int, ...] = ()
+    wait_ns: int = 0  # of all of `ns`
+    user_wait_ns: int = 0  # of all of `user_ns`
+    blocked_ns: int = 0
+    user_blocked_ns: int = 0
+    poll_ns: int = 0
     kind: Kind = NO_KIND
     access: Access = Access.NONE
     address: int = 0
@@ -66,7 +72,16 @@ def snapshot(
     guests: tuple[Guest, ...] = (),
     cost: OwnCost | None = None,
 ) -> Snapshot:
-    """Return a snapshot with a row for each; every vCPU ran in the guest for `guest_ns`."""
+    """Return a snapshot with a row for each; every vCPU ran in the guest for `guest_ns`.
+
+    Without an `origin`, waiting, blocked time and polling are measured if any of the exits did.
+    """
+    waited = any(each.wait_ns or each.user_wait_ns for each in exits)
+    blocked = any(each.blocked_ns or each.user_blocked_ns for each in exits)
+    views = ("halt",) if any(each.poll_ns for each in exits) else ()
+    origin = origin or Origin(
+        *("host", "6.18.0", "kvm_intel"), has_waiting=waited, has_blocked=blocked, views=views
+    )
     vms = tuple(dict.fromkeys(each.vm for each in exits))
     reasons = tuple(dict.fromkeys(each.reason for each in exits if each.reason is not None))
     return Snapshot(
@@ -78,10 +93,19 @@ def snapshot(
         reasons=reasons,
         lost=lost or Lost(),
         in_flight=in_flight,
-        origin=origin or Origin("host", "6.18.0", "kvm_intel", has_exit_events=True),
+        origin=origin,
         guests=guests,
         cost=cost or OwnCost(),
     )
+
+
+def with_parts(of: Snapshot, *parts: int) -> Snapshot:
+    """Return it with these parts of the time of each vCPU, in the order of `PARTS`."""
+    vcpus = of.vcpus.copy()
+    for name, ns in zip(PARTS, parts, strict=True):
+        vcpus[name] = ns
+    vcpus["has_parts"] = True
+    return replace(of, vcpus=vcpus)
 
 
 def histogram(ns: Sequence[int]) -> Any:
@@ -117,6 +141,12 @@ def _rows(exits: Sequence[Exits], vms: tuple[str, ...], reasons: tuple[str, ...]
             max(each.ns, default=0),
             len(each.user_ns),
             sum(each.user_ns),
+            each.wait_ns,
+            each.user_wait_ns,
+            each.blocked_ns,
+            each.user_blocked_ns,
+            each.poll_ns,
+            0,
         )
     counts = [histogram(each.ns) for each in exits]
     return Rows(fields, Histograms.of(np.array(counts, np.uint64).reshape(-1, BUCKETS)))
@@ -124,39 +154,7 @@ def _rows(exits: Sequence[Exits], vms: tuple[str, ...], reasons: tuple[str, ...]
 
 def _vcpus(exits: Sequence[Exits], vms: tuple[str, ...], guest_ns: int) -> Any:
     seen = dict.fromkeys((vms.index(e.vm), e.pid, e.tid, e.vcpu) for e in exits)
-    return np.array([(*identity, guest_ns) for identity in seen], VCPU_FIELDS)
-
-
-Tally = dict[tuple[object, ...], tuple[int, ...]]
-"""Count, timed, total_ns, user_count, user_ns, max_ns and the buckets, by what they are about."""
-
-
-def tally(of: Snapshot) -> Tally:
-    """Return the snapshot's rows by what they are about, in names, added up in plain Python."""
-    found: Tally = {}
-    for row, hist in zip(of.rows.fields, of.rows.hist.dense(), strict=True):
-        reason = None if row["reason"] == NO_REASON else of.reasons[row["reason"]]
-        others = tuple(int(row[name]) for name in IDENTITY if name not in ("vm", "reason"))
-        key = (of.vms[row["vm"]], reason, *others)
-        values = (*(int(row[name]) for name in (*SUMS, "max_ns")), *hist.tolist())
-        found[key] = tally_sum(found[key], values) if key in found else values
-    return found
-
-
-def tally_sum(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    """Add up two values of a tally; of the maxima, the larger one counts."""
-    sums = [x + y for x, y in zip(a, b, strict=True)]
-    sums[len(SUMS)] = max(a[len(SUMS)], b[len(SUMS)])
-    return tuple(sums)
-
-
-def vcpu_tally(of: Snapshot) -> dict[tuple[object, ...], int]:
-    """Return the guest time of each vCPU, by its VM's name and its numbers."""
-    found: dict[tuple[object, ...], int] = {}
-    for vm, pid, tid, vcpu, guest_ns in of.vcpus.tolist():
-        key = (of.vms[vm], pid, tid, vcpu)
-        found[key] = found.get(key, 0) + guest_ns
-    return found
+    return np.array([(*identity, guest_ns, 0, 0, 0, 0, False) for identity in seen], VCPU_FIELDS)
 
 
 LATENCIES = st.lists(st.integers(0, 2**37), max_size=4).map(tuple)
@@ -166,22 +164,37 @@ HOSTILE = st.text(st.characters(codec=None, exclude_categories=[]), max_size=12)
 _VMS = st.sampled_from(["alpha", "beta"]) | HOSTILE
 _VMX = st.sampled_from(["HLT", "EPT_VIOLATION", "IO_INSTRUCTION", "MSR_WRITE"])
 _SVM = st.sampled_from(["hlt", "npf", "io", "msr", "idle-halt"])
-_REASONS = {Isa.VMX: _VMX, Isa.SVM: _SVM, Isa.NONE: st.none()}
+_PVM = st.sampled_from(["HYPERCALL", "PF excp"])
+_REASONS = {Isa.VMX: _VMX, Isa.SVM: _SVM, Isa.PVM: _PVM, Isa.NONE: st.none()}
 
 
 @st.composite
-def exit_groups(draw: st.DrawFn, isa: Isa = Isa.VMX, vms: st.SearchStrategy[str] = _VMS) -> Exits:
+def exit_groups(
+    draw: st.DrawFn,
+    isa: Isa = Isa.VMX,
+    vms: st.SearchStrategy[str] = _VMS,
+    *,
+    has_waiting: bool = False,
+    has_blocked: bool = False,
+    has_polling: bool = False,
+) -> Exits:
     """Return some exits; without an ISA they have neither reason nor latency, as on PVM."""
     kind = draw(st.sampled_from(list(KINDS.values())))
     vcpu = draw(st.integers(0, 2) | st.just(NO_VCPU))
     timed = draw(LATENCIES) if isa else ()
     no_latency = draw(st.integers(0 if timed else 1, 3))
     count = len(timed) + no_latency
+    user_ns = tuple(draw(st.lists(st.integers(1, 10**9), max_size=count)))
     return Exits(
         reason=draw(_REASONS[isa]),
         ns=timed,
         no_latency=no_latency,
-        user_ns=tuple(draw(st.lists(st.integers(1, 10**9), max_size=count))),
+        user_ns=user_ns,
+        wait_ns=draw(st.integers(0, sum(timed))) if has_waiting else 0,
+        user_wait_ns=draw(st.integers(0, sum(user_ns))) if has_waiting else 0,
+        blocked_ns=draw(st.integers(0, sum(timed))) if has_blocked else 0,
+        user_blocked_ns=draw(st.integers(0, sum(user_ns))) if has_blocked else 0,
+        poll_ns=draw(st.integers(0, sum(timed))) if has_polling else 0,
         kind=kind,
         access=draw(st.sampled_from([Access.READ, Access.WRITE])) if kind else Access.NONE,
         address=draw(st.sampled_from([0x70, 0x608, 2**64 - 1])) if kind else 0,
@@ -208,16 +221,30 @@ OWN_COSTS = st.builds(OwnCost, _SECONDS, _SECONDS, st.none() | PROGRAMS_COSTS)
 def snapshots(draw: st.DrawFn, isa: Isa | None = None) -> Snapshot:
     """Return a snapshot of one back end: that of `isa`, or any."""
     isa = draw(st.sampled_from(Isa)) if isa is None else isa
-    return snapshot(
-        *draw(st.lists(exit_groups(isa), max_size=6)),
+    has_waiting, has_blocked, has_polling = draw(st.tuples(*[st.booleans()] * 3))
+    groups = exit_groups(
+        isa, has_waiting=has_waiting, has_blocked=has_blocked, has_polling=has_polling
+    )
+    of = snapshot(
+        *draw(st.lists(groups, max_size=6)),
         guest_ns=draw(st.integers(0, 2**40)) if isa else 0,
         start=draw(st.floats(0, 1e10)),
         duration_s=draw(st.floats(0, 1e4)),
         lost=draw(_LOSSES),
         in_flight=draw(st.integers(0, 9)),
-        origin=Origin(draw(HOSTILE), "6.18.0", "kvm_x", has_exit_events=bool(isa)),
+        origin=Origin(
+            *(draw(HOSTILE), "6.18.0", "kvm_x", bool(isa)),
+            has_waiting=has_waiting,
+            has_blocked=has_blocked,
+            views=("halt",) if has_polling else (),
+        ),
         cost=draw(OWN_COSTS),
     )
+    parts = draw(st.none() | st.tuples(*[st.integers(-9, 2**40)] * len(PARTS))) if isa else None
+    if parts is None:
+        return of
+    known = parts if has_waiting else (*parts[:3], 0, parts[4])
+    return with_parts(of, *known)
 
 
 @st.composite

@@ -146,7 +146,7 @@ def test_a_signal_ends_a_write_to_a_stopped_terminal() -> None:
 @pytest.mark.parametrize("prefix", [[], ignoring(signal.SIGHUP)], ids=["", "ignored"])
 def test_a_closed_terminal_ends_the_screen(prefix: list[str]) -> None:
     shown = OnTerminal(*prefix, *BPFEXIT, "top", "--replay", DEMO)
-    shown.until("h help")
+    shown.until("? help")
     shown.hang_up()
     assert ended(shown.process) == (0, "")
 

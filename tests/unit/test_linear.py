@@ -12,7 +12,7 @@ from typing import Any, SupportsIndex
 import pytest
 from rich.console import Console
 
-from bpfexit.advice.evidence import gather
+from bpfexit.advice.gathering import gather
 from bpfexit.formats.json.recording import Header
 from bpfexit.model import snapshot as snapshot_module
 from bpfexit.model.filter import Filter

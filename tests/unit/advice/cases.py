@@ -1,6 +1,6 @@
 """What each rule is about, as exits of the three kinds of back end that there are."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bpfexit.advice.registry import rule
@@ -12,6 +12,7 @@ from bpfexit.events.region import Region
 from bpfexit.model.guest import Guest, NameSource
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin, Snapshot
+from bpfexit.model.usage import HostUsage
 from bpfexit.names.reasons import Isa
 from tests.unit.builders import Exits, snapshot
 
@@ -69,15 +70,17 @@ def seen(
     guest_ns: int = 0,
     guest: dict[str, Any] | None = None,
     kernel: str = "6.18.0",
+    usage: HostUsage | None = None,
     **facts: Any,
 ) -> Snapshot:
     """Return a snapshot of one guest with its command line, its map and its host."""
     mapped_by = NameSource.QMP if regions else None
     about = {"vmm": "qemu", **(guest or {})}
     known = Guest(100, "alpha", options=options, regions=regions, mapped_by=mapped_by, **about)
-    origin = Origin("host", kernel, backend, backend != PVM, HostFacts(**facts))
+    waited = any(group.wait_ns for group in exits)
+    origin = Origin("host", kernel, backend, backend != PVM, HostFacts(**facts), waited)
     found = snapshot(*exits, origin=origin, duration_s=duration_s, guest_ns=guest_ns)
-    return Snapshot(**{**vars(found), "guests": (known,)})
+    return replace(found, guests=(known,), usage=usage or HostUsage())
 
 
 def pio(port: int, access: Access = Access.READ, size: int = 1) -> dict[str, Any]:
@@ -134,6 +137,7 @@ CASES: dict[str, Case] = {
     "control-registers": Case(reasons={VMX: "CR_ACCESS", SVM: "write_cr8"}),
     "rdtsc": Case(reasons={VMX: "RDTSC", SVM: "rdtscp"}),
     "hypercalls": Case(reasons={VMX: "VMCALL", SVM: "hypercall"}),
+    "bus-lock": Case(reasons={VMX: "BUS_LOCK", SVM: "buslock"}, user=True),
     "nested": Case(reasons={VMX: "VMRESUME", SVM: "vmrun"}),
     "virtio-mmio": Case(mmio(0xFEB02E60), user=True),
     "usb": Case(pio(0xC042, size=2), user=True, regions=(UHCI,)),
@@ -148,4 +152,4 @@ def enough_ns(name: str) -> int:
     """Return how long exits last that come just often enough and cost twice what they must."""
     known = rule(name)
     assert known
-    return round(2e9 * known.least_share / known.per_s) + 1
+    return round(2e9 * known.least_share / known.min_rate) + 1

@@ -49,7 +49,7 @@ def twin(
     )
 
 
-def judged(of: Snapshot) -> GuestDiagnosis:
+def diagnosed(of: Snapshot) -> GuestDiagnosis:
     """Return the diagnosis of its one guest."""
     (guest,) = diagnose(of).guests
     return guest
@@ -57,7 +57,7 @@ def judged(of: Snapshot) -> GuestDiagnosis:
 
 def found(of: Snapshot) -> dict[str, Finding]:
     """Return its findings by rule, in their order."""
-    return {finding.rule: finding for finding in judged(of).findings}
+    return {finding.rule: finding for finding in diagnosed(of).findings}
 
 
 def rules(of: Snapshot) -> list[str]:

@@ -73,7 +73,7 @@ def test_a_port_that_the_map_calls_something_else_is_no_timer() -> None:
 def test_there_is_none_to_turn_on_without_hardware_virtualization() -> None:
     found = advice("local-apic", PVM)
     assert said(found, Where.HOST) == ""
-    assert "kvm_pvm has no APIC virtualization" in found.because
+    assert "kvm_pvm has no APIC virtualization" in found.rationale
 
 
 @pytest.mark.parametrize(("cpu", "advised"), [("host,-x2apic", True), ("host", False)])
@@ -127,11 +127,13 @@ def test_more_vcpus_than_cpus_make_overcommit_sure() -> None:
     assert found.context[0] == "this guest runs 3 vCPUs; the host has 2 CPUs"
 
 
-def test_ioeventfd_is_advised_where_it_is_off_and_modern_virtio_where_it_is_not() -> None:
+def test_ioeventfd_that_is_off_is_the_cause_and_one_that_is_not_leaves_several() -> None:
     off = (("device", "virtio-blk-pci,drive=d0,ioeventfd=off"),)
-    assert "ioeventfd" in said(advice("virtio-user-notify", options=off))
+    assert "ioeventfd=on" in said(advice("virtio-user-notify", options=off))
+    assert not advice("virtio-user-notify", options=off).candidates
     on = (*OFF, ("device", "virtio-blk-pci,drive=d0"))
-    assert "disable-modern=off" in said(advice("virtio-user-notify", options=on))
+    assert "disable-modern" not in said(advice("virtio-user-notify", options=on))
+    assert advice("virtio-user-notify", options=on).candidates
 
 
 def test_notifies_are_expected_until_user_space_serves_too_many() -> None:
@@ -166,8 +168,13 @@ def test_a_modern_notify_is_known_by_the_map() -> None:
 def test_the_reference_counter_by_msr_is_told_from_timers() -> None:
     clock = advice("hyperv-msr", clocksource="hpet")
     timers = advice("hyperv-msr", case=Case(msr(0x400000B0)))
-    assert "invtsc" in said(clock)
+    assert "clocksource=tsc" in said(clock)
+    assert clock.candidates == ()
     assert clock.context == ("the host's clocksource is hpet",)
+    on_tsc = advice("hyperv-msr", clocksource="tsc")
+    assert "clocksource=tsc" not in said(on_tsc)
+    assert "hv-reenlightenment=on" in said(on_tsc)
+    assert len(on_tsc.candidates) == 2
     assert "invtsc" not in said(timers)
 
 

@@ -3,7 +3,10 @@
 import pytest
 
 from bpfexit.advice.finding import Finding
-from tests.unit.advice.recordings import fixes, found, judged, recording, rules, twin
+from bpfexit.events.access import Access
+from tests.unit.advice.cases import CASES, VFIO, VMX, pio, seen
+from tests.unit.advice.recordings import causes, diagnosed, fixes, found, recording, rules, twin
+from tests.unit.builders import Exits
 
 VIRTIO = (("cpu", "host"), ("device", "virtio-net-pci,netdev=n0"))
 
@@ -44,16 +47,37 @@ def test_a_clock_on_openstack_is_an_image_property() -> None:
     timer = found(case)["pm-timer"]
     assert places(timer) == {"guest", "OpenStack"}
     assert "os_type=windows" in fixes(timer)
+    (image,) = (change for change in timer.advice.changes if change.where.value == "OpenStack")
+    assert "rebuilt server" in image.note
+    assert "hv-synic" not in fixes(timer)
+
+
+def test_a_managers_set_for_windows_is_not_advised_where_its_synic_inhibits_avic() -> None:
+    on = {"parameters": {"kvm_intel.enable_apicv": "Y"}}
+    proxmox = twin(recording("05"), guest={"manager": "proxmox"}, options=())
+    assert "--ostype win11" in fixes(found(proxmox)["pm-timer"])
+    assert "--ostype" not in fixes(found(twin(proxmox, facts=on))["pm-timer"])
+    openstack = twin(recording("05"), guest={"manager": "openstack"}, options=(), facts=on)
+    assert "hv-synic, which it turns on" in fixes(found(openstack)["pm-timer"])
+    kubevirt = twin(recording("02-hv-vapic-with-apicv.3"), guest={"manager": "kubevirt"})
+    assert "synictimer: {}" in fixes(found(kubevirt)["hpet"])
+    assert "inhibits APIC virtualization" in fixes(found(kubevirt)["hpet"])
+
+
+def test_openstack_turns_on_no_synthetic_timers() -> None:
+    case = twin(recording("03-rtc-storm-avic-on"), guest={"manager": "openstack"})
+    case = twin(case, options=(("cpu", "host,hv-time=on"),))
+    assert "os_type" not in fixes(found(case)["rtc"])
 
 
 @pytest.mark.parametrize(
     ("name", "rule", "share", "text"),
     [
         ("hda", "audio", 0.0112, "virtio-sound"),
-        ("xhci", "usb", 0.0112, "virtio-tablet"),
-        ("vfio-bar", "passthrough", 0.027, ""),
+        ("xhci", "usb", 0.0112, "info usb"),
+        ("vfio-bar", "passthrough", 0.027, "MSI or MSI-X"),
         ("vfio-msix", "passthrough", 0.042, "smp_affinity"),
-        ("pio-notify", "virtio-user-notify", 0.027, "disable-modern=off"),
+        ("pio-notify", "virtio-user-notify", 0.027, "ioeventfd=on"),
     ],
 )
 def test_names_of_maps(name: str, rule: str, share: float, text: str) -> None:
@@ -63,6 +87,52 @@ def test_names_of_maps(name: str, rule: str, share: float, text: str) -> None:
     assert finding.share == pytest.approx(share, abs=0.0005)
     assert text in fixes(finding)
     assert "paravirtual device" not in fixes(finding)
+
+
+def test_xhci_is_not_replaced_by_xhci_and_a_tablet_only_where_there_is_one() -> None:
+    case = recording("19-names-of-maps.xhci")
+    assert "tablet" not in fixes(found(case)["usb"])
+    tablet = twin(case, options=(("cpu", "host"), ("device", "usb-tablet")))
+    finding = found(tablet)["usb"]
+    assert "virtio-tablet-pci" in fixes(finding)
+    assert "qemu-xhci" not in fixes(finding)
+    assert "UHCI" not in finding.advice.expect
+    assert "qemu-xhci" in fixes(found(recording("27-16bit-port-writes.uhci"))["usb"])
+
+
+def test_what_keeps_a_bar_from_being_mapped() -> None:
+    case = recording("19-names-of-maps.vfio-bar")
+    finding = found(case)["passthrough"]
+    assert "INTx" in causes(finding)
+    assert "x-no-geforce-quirks" not in fixes(finding)
+    assert "x-no-kvm-intx" not in fixes(finding)
+    options = (("cpu", "host"), ("device", "vfio-pci,host=01:00.0,x-no-mmap=on"))
+    assert "without x-no-mmap=on" in fixes(found(twin(case, options=options))["passthrough"])
+    quirk = found(seen(CASES["passthrough"].exits(VMX, 1_000, 20_000), regions=(VFIO,)))
+    assert "x-no-geforce-quirks" in fixes(quirk["passthrough"])
+    assert quirk["passthrough"].advice.candidates == ()
+
+
+def test_notifies_that_user_space_serves_have_several_causes_unless_an_option_says_so() -> None:
+    case = recording("19-names-of-maps.pio-notify")
+    finding = found(case)["virtio-user-notify"]
+    assert "firmware" in causes(finding)
+    assert "virtio-gpu" in causes(finding)
+    assert finding.advice.confidence.value == "low"
+    off = twin(case, options=(("cpu", "host"), ("device", "virtio-net-pci,ioeventfd=off")))
+    said = found(off)["virtio-user-notify"].advice
+    assert (said.confidence.value, said.candidates) == ("high", ())
+
+
+def test_a_sound_card_goes_without_a_version() -> None:
+    case = recording("19-names-of-maps.hda")
+    none, _, virtio, _ = found(case)["audio"].advice.changes
+    assert (none.text, none.since) == ("no <sound>", "")
+    assert ("virtio" in virtio.text, virtio.since) == (True, "QEMU 8.2")
+    proxmox = found(twin(case, guest={"manager": "proxmox"}))["audio"].advice.changes
+    assert [(change.text, change.since) for change in proxmox] == [
+        ("qm set VMID --delete audio0", "")
+    ]
 
 
 def test_the_tables_of_an_emulated_device_are_not_those_of_a_passed_through_one() -> None:
@@ -79,8 +149,8 @@ def test_a_notify_in_a_64_bit_bar_is_one_with_and_without_the_map() -> None:
     case = recording("19-names-of-maps.notify-64bit")
     without = twin(case, guest={"regions": (), "mapped_by": None}, options=VIRTIO)
     for each in (case, without):
-        assert judged(each).findings == ()
-        assert [expected.rule for expected in judged(each).expected] == ["virtio-notify"]
+        assert diagnosed(each).findings == ()
+        assert [expected.rule for expected in diagnosed(each).expected] == ["virtio-notify"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +171,7 @@ def test_virtio_mmio_interrupts_ask_for_pci(
         "virtio-mmio ISR",
         "virtio-mmio interrupt ack",
     }
-    assert [each.rule for each in judged(recording(name)).expected] == ["virtio-notify"]
+    assert [each.rule for each in diagnosed(recording(name)).expected] == ["virtio-notify"]
 
 
 def test_the_layout_of_one_vmm_is_not_that_of_another() -> None:
@@ -122,7 +192,7 @@ def test_nothing_is_called_virtio_without_a_virtio_device(name: str, rule: str, 
     (finding,) = found(case).values()
     assert finding.rule == rule
     assert text in fixes(finding)
-    assert judged(case).expected == ()
+    assert diagnosed(case).expected == ()
     virtio = twin(case, options=VIRTIO)
     assert "virtio-user-notify" in rules(virtio)
     assert rule not in rules(virtio)
@@ -131,13 +201,27 @@ def test_nothing_is_called_virtio_without_a_virtio_device(name: str, rule: str, 
 def test_a_busy_main_loop_is_a_hint_of_the_command_line_alone() -> None:
     options = (("machine", "pc"), ("cpu", "host"), ("device", "piix3-usb-uhci"))
     quiet = recording("03-rtc-storm-avic-on.after")
-    tablet = judged(twin(quiet, options=(*options, ("device", "usb-tablet"))))
+    tablet = diagnosed(twin(quiet, options=(*options, ("device", "usb-tablet"))))
     assert [hint.rule for hint in tablet.hints] == ["main-loop"]
     assert tablet.hints[0].advice.confidence.value == "low"
     assert "usb-tablet" in fixes(tablet.hints[0])
     assert tablet.findings == ()
-    assert judged(twin(quiet, options=options)).hints == ()
+    assert diagnosed(twin(quiet, options=options)).hints == ()
     windows = (("machine", "pc-q35-9.0"), ("cpu", "host,hv-time=on,hv-stimer=on"))
-    assert "hpet=off" in fixes(judged(twin(quiet, options=windows)).hints[0])
+    assert "hpet=off" in fixes(diagnosed(twin(quiet, options=windows)).hints[0])
     off = (("machine", "pc-q35-9.0,hpet=off"), windows[1])
-    assert judged(twin(quiet, options=off)).hints == ()
+    assert diagnosed(twin(quiet, options=off)).hints == ()
+
+
+def test_delays_by_a_port_are_not_a_debug_console() -> None:
+    def debug(port: int, *options: tuple[str, str]) -> Finding:
+        about = {"ns": (10_000,) * 20_000, "user_ns": (8_000,) * 20_000}
+        exits = Exits("IO_INSTRUCTION", **{**about, **pio(port, Access.WRITE)})
+        return found(seen(exits, options=options))["debug-port"]
+
+    assert "io_delay=none" in fixes(debug(0x80))
+    assert "isa-debugcon" not in fixes(debug(0x80))
+    console = debug(0x402, ("device", "isa-debugcon,iobase=0x402"))
+    assert "io_delay" not in fixes(console)
+    assert "remove -device isa-debugcon" in fixes(console)
+    assert "debug console" in console.advice.title

@@ -40,7 +40,7 @@ def threshold(name: str) -> tuple[int, int]:
     assert known
     ns = max(enough_ns(name), SLOW_USER_NS if name == "slow-user-space" else 0)
     count = -(-int(known.least_share * 1e9) // ns) if name == "slow-user-space" else 0
-    return max(int(known.per_s), count), ns
+    return max(int(known.min_rate), count), ns
 
 
 def test_every_rule_has_a_case_or_a_test_of_its_own() -> None:
@@ -59,7 +59,7 @@ def test_it_speaks_at_its_threshold(name: str, backend: str) -> None:
     assert finding.exits.count == count
     assert sum(line.numbers["count"] for line in finding.lines) == count
     assert finding.advice.title
-    assert finding.advice.expected or (finding.advice.expect and finding.advice.because)
+    assert finding.advice.expected or (finding.advice.expect and finding.advice.rationale)
     expected = CostOf.EXITS if backend != PVM else CostOf.UNKNOWN
     if CASES[name].user and backend == PVM:
         expected = CostOf.USER
@@ -78,7 +78,7 @@ def few(name: str) -> tuple[int, int]:
     """Return a tenth of the rate that is enough without times, and how long each is to last."""
     known = rule(name)
     assert known
-    count = max(1, int(known.per_s) // 10)
+    count = max(1, int(known.min_rate) // 10)
     return count, round(2e9 * known.least_share / count)
 
 
@@ -106,13 +106,13 @@ def test_it_says_all_that_explain_shows(each: object) -> None:
     assert all(text.strip() for text in texts.values())
     assert vars(each)["references"]
     assert all(page.startswith("https://") for page in vars(each)["references"])
-    assert vars(each)["per_s"] > 0
+    assert vars(each)["min_rate"] > 0
 
 
 def test_thresholds_are_those_of_one_vcpu() -> None:
     known = rule("pm-timer")
     assert known
-    half, ns = int(known.per_s) // 2, enough_ns("pm-timer") * 3 // 4
+    half, ns = int(known.min_rate) // 2, enough_ns("pm-timer") * 3 // 4
     case = CASES["pm-timer"]
     rows = [case.exits("kvm_amd", half, ns) for _ in range(2)]
     apart = [type(row)(**{**vars(row), "tid": 101 + at}) for at, row in enumerate(rows)]

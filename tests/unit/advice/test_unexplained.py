@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bpfexit.advice.diagnosis import GuestDiagnosis, diagnose
+from bpfexit.events.vmgexit import VMGEXIT
 from bpfexit.names import reason_tables
 from bpfexit.names.reasons import IDLE, Isa
 from tests.unit.advice.cases import SVM, VMX, mmio, seen
@@ -45,6 +46,19 @@ def test_a_single_guest_of_sev_es_is_named_as_unclear() -> None:
     guest = one(Exits("vmgexit", isa=Isa.SVM, ns=(100_000,) * 3000), backend=SVM)
     assert guest.findings == ()
     assert "30.0%" in guest.expected[0].advice.title
+
+
+def test_the_inner_code_tells_a_guest_of_sev_es_that_is_idle_from_a_busy_one() -> None:
+    def vmgexits(code: int) -> GuestDiagnosis:
+        inner = Exits("vmgexit", isa=Isa.SVM, ns=(100_000,) * 3000, kind=VMGEXIT, address=code)
+        return one(inner, backend=SVM)
+
+    halts, others = vmgexits(0x78), vmgexits(0x72)
+    assert [finding.rule for finding in halts.findings] == ["halts"]
+    assert len(halts.expected) == 0
+    assert halts.vcpus[0].idle == 300 * MILLISECOND
+    assert others.vcpus[0].idle == 0
+    assert [finding.rule for finding in others.findings] == ["unexplained"]
 
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("22-*.jsonl")), ids=lambda path: path.stem)

@@ -64,8 +64,26 @@ def test_options_alone_are_qemus() -> None:
 def test_an_option_of_qemu_goes_into_the_args_of_proxmox_and_nowhere_else() -> None:
     guest = Guest(1, "a", vmm="qemu", manager="proxmox")
     assert [change.text for change in vmm.setting(guest, qemu="-x")] == ['qm set VMID --args "-x"']
+    texts = {
+        "-x y=on, if idle": 'qm set VMID --args "-x y=on", if idle',
+        "-cpu …,x=on (then)": 'qm set VMID --args "-cpu host,x=on" '
+        "(with all other flags: it replaces -cpu) (then)",
+        "-device …,x=on": "",
+        "no -device x": "",
+        "-device x -device y": "",
+    }
+    for qemu, text in texts.items():
+        assert "".join(change.text for change in vmm.setting(guest, qemu=qemu)) == text
     for manager in ("openstack", "kubevirt"):
         assert vmm.setting(Guest(1, "a", vmm="qemu", manager=manager), qemu="-x") == ()
+
+
+def test_versions_of_libvirt_are_those_of_its_guests() -> None:
+    def since(guest: Guest) -> list[str]:
+        return [change.since for change in vmm.setting(guest, since="QEMU 6, libvirt 8", **ALL)]
+
+    assert since(Guest(1, "a", vmm="qemu")) == ["QEMU 6, libvirt 8", "QEMU 6"]
+    assert since(Guest(1, "a", vmm="qemu", manager="proxmox")) == ["QEMU 6"]
 
 
 def test_pages_on_another_vmm_are_left_out() -> None:

@@ -17,7 +17,8 @@ from bpfexit.commands.options import filter_options, view_options
 from bpfexit.commands.values import INTERVAL, SECONDS, column, dimensions, names, numbers
 from bpfexit.errors import UsageError
 from bpfexit.formats.json.snapshot import encode
-from bpfexit.model.columns import COLUMNS, Column
+from bpfexit.model.column import Column
+from bpfexit.model.columns import COLUMNS
 from bpfexit.model.view import DIMENSIONS
 from bpfexit.run.session import tell
 from tests.unit.builders import pio, snapshot
@@ -92,12 +93,13 @@ def test_what_is_a_time(kind: click.FloatRange) -> None:
 
 
 def test_options_come_through() -> None:
-    found = echoed(
-        "-p", "1,2", "-v", "0", "--reason", "HLT", "--by", "vm", "--sort", "max", "-n", "3"
-    )
+    chosen = ("-p", "1,2", "-v", "0", "--guest", "web*", "--reason", "HLT")
+    found = echoed(*chosen, "--by", "vm", "--sort", "max", "-n", "3")
     assert found == {
         "pids": "(1, 2)",
         "vcpus": "(0,)",
+        "tids": "()",
+        "names": "('web*',)",
         "reasons": "('HLT',)",
         "by": "('vm',)",
         "sort": "'max'",
@@ -107,7 +109,7 @@ def test_options_come_through() -> None:
 
 def test_without_options_everything_is_counted_and_nothing_chosen() -> None:
     found = echoed()
-    assert [found[name] for name in ("pids", "vcpus", "reasons")] == ["()"] * 3
+    assert [found[name] for name in ("pids", "vcpus", "names", "reasons")] == ["()"] * 4
     assert (found["by"], found["sort"], found["limit"]) == ("None", "None", "0")
 
 
@@ -149,12 +151,14 @@ def test_top_refuses_bad_values(arguments: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("top", "-q"), "no such option '-q' (see `bpfexit top --help`)"),
+        (("top", "-q"), "no such option"),
         (("top", "1", "2", "3"), "got unexpected extra argument (3) (see `bpfexit top --help`)"),
         (("tpo",), "unknown command 'tpo'; did you mean 'top'?"),
         (("guest",), "`bpfexit guests` lists KVM guests"),
         (("top", "--by", "prot"), "invalid value for '--by': unknown grouping 'prot'"),
         (("\x1b[2J",), r"unknown command '\x1b[2J'"),
+        (("top", "--sort", "blocked"), "column 'blocked' is measured on request only: add --b"),
+        (("top", "--columns", "polled"), "column 'polled' is measured on request only: add --by h"),
         (("report",), "report needs one recording"),
     ],
 )

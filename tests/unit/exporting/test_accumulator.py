@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.lib import recfunctions
 
 from bpfexit.events.access import Access
 from bpfexit.events.mmio import MMIO
@@ -16,10 +15,10 @@ from bpfexit.model.guest import Guest
 from bpfexit.model.histogram import LOWER_NS
 from bpfexit.model.losses import LOSSES, Lost
 from bpfexit.model.own_cost import OwnCost
-from bpfexit.model.rows import Rows
 from bpfexit.model.snapshot import Origin, Snapshot
+from bpfexit.model.usage import GuestUsage, HostUsage, Quota, Role, ThreadTimes
 from bpfexit.names.reasons import Isa
-from tests.unit.builders import Exits, pio, snapshot, snapshots
+from tests.unit.builders import Exits, pio, snapshot, snapshots, with_parts
 from tests.unit.exporting.exposed import Exposed, accumulator, after, exposed
 
 ALPHA = Guest(100, "alpha", vmm="qemu")
@@ -60,19 +59,24 @@ def test_vcpu_time_has_hlt_apart() -> None:
 
 
 def test_waiting_is_a_part_where_it_is_measured_and_absent_elsewhere() -> None:
-    measured = snapshot(Exits("CPUID", ns=(3000,)))
-    fields = recfunctions.append_fields(
-        measured.rows.fields, "wait_ns", np.array([500], "u8"), usemask=False
-    )
-    known = accumulator()
-    for now in range(2):
-        known.add(replace(measured, rows=Rows(fields, measured.rows.hist)), float(now))
-    found = exposed(known.families())
+    row = pio(0x70, ns=(3000,), user_ns=(2000,), wait_ns=900, user_wait_ns=500)
+    found = after(snapshot(row))
     assert found["bpfexit_exit_seconds_total"] == {
-        ("alpha", "CPUID", "kvm"): pytest.approx(5e-6),
-        ("alpha", "CPUID", "wait"): pytest.approx(1e-6),
+        ("alpha", "IO_INSTRUCTION", "kvm"): pytest.approx(6e-7),
+        ("alpha", "IO_INSTRUCTION", "user"): pytest.approx(1.5e-6),
+        ("alpha", "IO_INSTRUCTION", "wait"): pytest.approx(9e-7),
     }
-    assert found["bpfexit_vcpu_seconds_total"]["alpha", "waiting"] == pytest.approx(1e-6)
+    assert ("alpha", "waiting") not in found["bpfexit_vcpu_seconds_total"]
+    found = after(with_parts(snapshot(row), 5000, 600, 1500, 1900, 7000))
+    assert found["bpfexit_vcpu_seconds_total"] == {
+        ("alpha", "guest"): pytest.approx(1e-5),  # of both intervals
+        ("alpha", "kvm"): pytest.approx(1.2e-6),
+        ("alpha", "user"): pytest.approx(3e-6),
+        ("alpha", "waiting"): pytest.approx(3.8e-6),
+        ("alpha", "halted"): pytest.approx(1.4e-5),
+    }
+    no_wait = after(snapshot(pio(0x70, ns=(3000,), user_ns=(2000,))))
+    assert ("alpha", "IO_INSTRUCTION", "wait") not in no_wait["bpfexit_exit_seconds_total"]
 
 
 def test_histograms_are_by_class_and_exact() -> None:
@@ -218,3 +222,26 @@ def _check_growth(family: Family, before: dict[tuple[str, ...], Value]) -> None:
 def _number(value: Value) -> int | float:
     assert not isinstance(value, Buckets)
     return value
+
+
+def test_what_a_guest_takes_is_added_up_and_its_memory_is_the_latest() -> None:
+    def taken(cpu: int | None, size: int | None, *quotas: Quota) -> Snapshot:
+        threads = (ThreadTimes(Role.VCPU, 2, cpu, cpu), ThreadTimes(Role.VHOST, 1, 5, 7))
+        about = GuestUsage("alpha", 100, 1.0, threads, size, quotas=quotas)
+        return replace(snapshot(Exits(no_latency=1)), guests=(ALPHA,), usage=HostUsage((about,)))
+
+    quota = Quota("/a", 0.5, 2, 10**9)
+    found = after(taken(10**9, 7), taken(None, 9, quota), taken(2 * 10**9, 11, quota))
+    assert found["bpfexit_thread_cpu_seconds_total"] == {
+        ("alpha", "vcpu"): 6,  # of twice the intervals
+        ("alpha", "vhost"): pytest.approx(30e-9),
+    }
+    assert found["bpfexit_thread_wait_seconds_total"][("alpha", "vhost")] == pytest.approx(42e-9)
+    assert found["bpfexit_throttled_seconds_total"] == {("alpha",): 4}
+    assert found["bpfexit_memory_bytes"] == {("alpha", "resident"): 11}
+
+
+def test_what_is_not_known_of_a_guest_has_no_series() -> None:
+    unknown = GuestUsage("alpha", 100, 1.0, (ThreadTimes(Role.VCPU, 2, None, None),))
+    of = replace(snapshot(Exits(no_latency=1)), usage=HostUsage((unknown,)))
+    assert not {name for name in after(of, of) if "thread" in name or "memory" in name}

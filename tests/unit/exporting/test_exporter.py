@@ -32,6 +32,9 @@ class Source:
     def next(self) -> Snapshot | None:
         return next(self._left, None)
 
+    def read(self) -> None:
+        raise AssertionError("a recording is read interval by interval")
+
     def due(self) -> float | None:
         return 0.0
 

@@ -1,6 +1,5 @@
 """The rules, the dashboard and the unit: about metrics that are there, and printed as they are."""
 
-import json
 import re
 
 import pytest
@@ -9,6 +8,7 @@ from click.testing import CliRunner
 from bpfexit.commands.export import export
 from bpfexit.exporting.metrics import METRICS
 from bpfexit.exporting.package_data import package_data
+from tests.dashboard import dashboard, panels
 
 _SUFFIXES = ("", "_bucket", "_count", "_sum")
 NAMES = {metric.name + suffix for metric in METRICS for suffix in _SUFFIXES}
@@ -37,12 +37,21 @@ def test_every_recorded_series_of_the_dashboard_is_recorded() -> None:
 
 
 def test_panels_of_the_dashboard_do_not_overlap() -> None:
-    panels = json.loads(package_data("dashboard"))["panels"]
-    assert len({panel["id"] for panel in panels}) == len(panels)
+    every = list(panels())
+    assert len({panel["id"] for panel in every}) == len(every)
     cells = [
         (x, y)
-        for place in (panel["gridPos"] for panel in panels)
+        for place in (panel["gridPos"] for panel in every)
         for x in range(place["x"], place["x"] + place["w"])
         for y in range(place["y"], place["y"] + place["h"])
     ]
     assert len(set(cells)) == len(cells)
+
+
+def test_what_reads_the_series_of_each_reason_and_address_is_not_shown_at_once() -> None:
+    (row,) = (panel for panel in dashboard()["panels"] if panel.get("collapsed"))
+    recorded = re.compile(r"(?<![:\w])bpfexit_(exit|userspace|access|vcpu)")
+    hidden = {panel["id"] for panel in row["panels"]}
+    for panel in panels():
+        reads = any(recorded.search(target["expr"]) for target in panel.get("targets", ()))
+        assert reads == (panel["id"] in hidden), panel["title"]

@@ -59,6 +59,14 @@ def test_also_when_both_are_in_one_interval() -> None:
     assert counts((0.0, cpuid(1, WEB)), (5.0, both)) == {"web": 7}
 
 
+def test_also_when_all_of_the_first_one_is_in_the_interval() -> None:
+    came_and_went, living = Guest(200, "web", ended=True), Guest(150, "web")
+    first = Exits("CPUID", ns=(10,) * 2, vm="web", pid=200)
+    last = Exits("CPUID", ns=(10,) * 4, vm="web", pid=150)
+    both = snapshot(first, last, guests=(ENDED, came_and_went, living))
+    assert counts((0.0, cpuid(1, WEB)), (5.0, both)) == {"web": 7}
+
+
 def test_two_living_guests_of_one_name_are_two() -> None:
     both = snapshot(
         Exits("CPUID", ns=(10,), vm="web", pid=100),

@@ -15,6 +15,7 @@ from bpfexit.formats.hist import text as hist_text
 from bpfexit.formats.hist.folded import by_count
 from bpfexit.formats.json import diff as diff_json
 from bpfexit.formats.json import snapshot as lines
+from bpfexit.formats.json import snapshot_reader
 from bpfexit.model.address_names import AddressNames
 from bpfexit.model.diff import compare
 from bpfexit.model.distribution import Distributions, distributions
@@ -49,7 +50,7 @@ def test_csv_has_them_after_everything_else() -> None:
     rows = csv.DictReader(io.StringIO(whole(hist_csv.encode(found()))))
     expected = [(name or "", layer or "") for name, layer in EXPECTED]
     assert [(row["name"], row["named_by"]) for row in rows] == expected
-    assert hist_csv.HEADER[-3:] == ("count", "name", "named_by")
+    assert hist_csv.HEADER[-4:] == ("count", "name", "named_by", "class")
 
 
 def test_openmetrics_has_them_as_labels() -> None:
@@ -85,4 +86,6 @@ def test_rows_of_a_snapshot_have_them_when_asked_for() -> None:
     rows = json.loads(lines.encode(of, AddressNames(of).name))["rows"]
     assert [(row["name"], row["named_by"]) for row in rows] == EXPECTED
     assert all("name" not in row for row in json.loads(lines.encode(of))["rows"])
-    assert lines.encode(lines.decode(lines.encode(of, AddressNames(of).name))) == lines.encode(of)
+    assert lines.encode(
+        snapshot_reader.decode(lines.encode(of, AddressNames(of).name))
+    ) == lines.encode(of)

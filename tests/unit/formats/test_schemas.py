@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from jsonschema import Draft202012Validator
 
 import bpfexit
 from bpfexit.advice.diagnosis import diagnose
+from bpfexit.formats import event_counts as events_json
+from bpfexit.formats import report
 from bpfexit.formats.hist.format import Choice
 from bpfexit.formats.hist.registry import FORMATS
+from bpfexit.formats.json import checks as checks_json
+from bpfexit.formats.json import cost as cost_json
 from bpfexit.formats.json import diagnosis as diagnosis_json
 from bpfexit.formats.json import diff as diff_json
 from bpfexit.formats.json import guest as guest_json
@@ -24,16 +29,22 @@ from bpfexit.formats.json import recording as recording_json
 from bpfexit.formats.json import slow as slow_json
 from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.formats.json.schemas import SCHEMAS
+from bpfexit.host.check import Check, Status
 from bpfexit.model.diff import compare
 from bpfexit.model.distribution import distributions
+from bpfexit.model.event_counts import EventCount, EventInterval, Key, Owner, Source
 from bpfexit.model.filter import Filter
 from bpfexit.model.guest import Guest
+from bpfexit.model.own_cost import ProgramsCost
 from bpfexit.model.running_guest import RunningGuest
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import DIMENSIONS, Query
 from bpfexit.recording.reader import RecordingSource
 from bpfexit.recording.total import total
-from tests.unit.builders import guests, snapshots
+from bpfexit.testguest.mix import MIXES, parse_mix
+from bpfexit.testguest.report import ready_document, result_document
+from bpfexit.testguest.session import Result, VcpuResult
+from tests.unit.builders import PROGRAMS_COSTS, SLOW_EXIT, guests, snapshots
 from tests.unit.formats.distributed import whole
 
 VALIDATORS = {name: Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
@@ -61,9 +72,39 @@ def test_documents_are_valid(before: Snapshot, after: Snapshot) -> None:
     check([snapshot_json.encode(before)])
     check(whole(diagnosis_json.encode(diagnose(before))).splitlines())
     check(diff_json.encode(compare(before, after, Query(DIMENSIONS))))
+    check(report.json_lines(before, Query(DIMENSIONS)))
     found = distributions(before, Query(DIMENSIONS))
     check(whole(FORMATS["json"].encode(found, Choice())).splitlines())
-    check(slow_json.encode_line(each) for each in (before.slow.exits if before.slow else ()))
+    check([slow_json.encode_line(SLOW_EXIT)])
+    check([slow_json.encode_line(replace(SLOW_EXIT, vcpu=-1, reason=None, rip=None, ns=None))])
+
+
+@given(snapshots(), PROGRAMS_COSTS)
+def test_costs_are_valid(of: Snapshot, cost: ProgramsCost) -> None:
+    check(cost_json.encode(of, cost))
+
+
+@pytest.mark.parametrize("status", Status)
+def test_checks_are_valid(status: Status) -> None:
+    check([checks_json.encode(Check("kernel", status, "6.1", "update it"))])
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_results_of_the_guest_are_valid(mix: str) -> None:
+    steps = parse_mix(mix)
+    result = Result(7, (VcpuResult(0, 8, tuple(range(len(steps))), 3),), 0.5)
+    check(map(json.dumps, (ready_document(7, [8, 9]), result_document(steps, result))))
+
+
+def test_counts_of_events_are_valid() -> None:
+    guest, other = Owner("web", 7, vm="9-10"), Owner("ksmd", 0, is_guest=False)
+    counts = (
+        EventCount(Key(guest, Source.COUNTER, "exits"), 5, 9),
+        EventCount(Key(guest, Source.GAUGE, "pages_4k"), None, 3),
+        EventCount(Key(other, Source.TRACEPOINT, "kvm_age_hva"), 2, None),
+    )
+    for seconds in (0.0, 2.0):
+        check([events_json.json_line(EventInterval(1000.0, seconds, counts, 1, ("why",)))])
 
 
 def test_every_document_has_a_schema() -> None:

@@ -12,6 +12,7 @@ from bpfexit.events.access import Access
 from bpfexit.events.registry import KINDS
 from bpfexit.formats.json import slow as slow_json
 from bpfexit.formats.json import snapshot as snapshot_json
+from bpfexit.formats.json import snapshot_reader
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.slow import Slow, SlowExit
 from tests.unit.builders import HOSTILE, pio, snapshot
@@ -46,13 +47,13 @@ SLOW = st.builds(Slow, COUNTS, st.lists(exits(), max_size=3).map(tuple), COUNTS,
 @given(SLOW)
 def test_a_snapshot_brings_them_back(slow: Slow) -> None:
     line = snapshot_json.encode(replace(snapshot(pio(0x608)), slow=slow))
-    assert snapshot_json.decode(line).slow == slow
+    assert snapshot_reader.decode(line).slow == slow
 
 
 def test_a_snapshot_without_them_says_nothing_of_them() -> None:
     line = snapshot_json.encode(snapshot(pio(0x608)))
     assert "slow" not in json.loads(line)
-    assert snapshot_json.decode(line).slow is None
+    assert snapshot_reader.decode(line).slow is None
 
 
 @given(exits())
@@ -79,4 +80,4 @@ def test_a_line_is_one_line_and_has_every_field(each: SlowExit) -> None:
 def test_what_is_broken_is_refused(broken: object) -> None:
     document = json.loads(snapshot_json.encode(snapshot(pio(0x608)))) | {"slow": broken}
     with pytest.raises(BpfexitError):
-        snapshot_json.decode(json.dumps(document))
+        snapshot_reader.decode(json.dumps(document))

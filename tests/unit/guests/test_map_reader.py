@@ -1,100 +1,15 @@
 """Whose map is whose, what is reported when there is none, and when it is read again."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
-
 import pytest
 
 from bpfexit.errors import BpfexitError
-from bpfexit.events.pio import PIO
-from bpfexit.events.region import Region
-from bpfexit.guests.maps import libvirt, qmp
 from bpfexit.guests.maps.map_reader import MapReader
-from bpfexit.guests.maps.published import Mapped
 from bpfexit.guests.maps.qmp import Answer
 from bpfexit.guests.maps.qmp_socket import MapSources, Socket
 from bpfexit.guests.maps.schedule import FIRST_PAUSE_S, LONGEST_PAUSE_S
-from bpfexit.host.cancel import Cancel
 from bpfexit.model.guest import Guest, NameSource
-from tests.unit.guests.keyed import key, keyed
-
-A, B = Guest(1, "a"), Guest(2, "b")
-MAP = (Region(PIO, 0x70, 0x71, "rtc"),)
-NEW = (Region(PIO, 0x70, 0x7F, "new"),)
-AnswerT = TypeVar("AnswerT")
-
-
-class World:
-    """QEMUs and libvirt as they answer, a clock, and what was asked and noted."""
-
-    def __init__(self) -> None:
-        self.qmp: dict[str, Answer | BpfexitError] = {}
-        self.domains: dict[str, str] | BpfexitError = {}
-        self.maps: dict[str, tuple[Region, ...] | BpfexitError] = {}
-        self.asked: list[str] = []
-        self.now = 0.0
-
-    def ask(
-        self, sockets: Sequence[Socket], _: Cancel, take: Callable[[int, qmp.Outcome], object]
-    ) -> None:
-        for index, each in enumerate(sockets):
-            self.asked.append(each.path)
-            take(index, self.qmp[each.path])
-
-    def listed(self, _: Cancel) -> dict[str, str]:
-        self.asked.append("virsh list")
-        return raised(self.domains)
-
-    def memory_map(self, uuid: str, _: Cancel) -> tuple[Region, ...]:
-        self.asked.append(uuid)
-        return raised(self.maps[uuid])
-
-    def reader(
-        self, *sockets: Socket, with_libvirt: bool = False, others: Sequence[int] = ()
-    ) -> "Reader":
-        return Reader(self, MapReader(MapSources(sockets, with_libvirt), others, lambda: self.now))
-
-
-class Reader:
-    """Reads until nothing more is due, as the thread does that it belongs to."""
-
-    def __init__(self, world: World, reader: MapReader) -> None:
-        self._world = world
-        self._reader = reader
-        self.board = reader.board
-        self.noted: list[str] = []
-
-    def read(self, *guests: Guest, now: float | None = None) -> list[Mapped]:
-        """Return the guests' maps at that time."""
-        self._world.now = self._world.now if now is None else now
-        while not self._reader.read(keyed(*guests)):
-            pass
-        self.noted += self.board.take_notes()
-        return [self.board.maps.get(key(guest), ((), None)) for guest in guests]
-
-    @property
-    def failures(self) -> list[str]:
-        return [*self.board.failures.values()]
-
-
-def raised(value: AnswerT | BpfexitError) -> AnswerT:
-    if isinstance(value, BpfexitError):
-        raise value
-    return value
-
-
-NOTHING: Mapped = ((), None)
-BY_QMP: Mapped = (MAP, NameSource.QMP)
-BY_LIBVIRT: Mapped = (MAP, NameSource.LIBVIRT)
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World()
-    monkeypatch.setattr(qmp, "ask", made.ask)
-    monkeypatch.setattr(libvirt, "domains", made.listed)
-    monkeypatch.setattr(libvirt, "memory_map", made.memory_map)
-    return made
+from tests.unit.guests.keyed import keyed
+from tests.unit.guests.map_world import BY_QMP, MAP, NEW, NOTHING, A, B, World
 
 
 @pytest.mark.parametrize("socket", [Socket("a", "q"), Socket("1", "q"), Socket("", "q")])
@@ -236,67 +151,6 @@ def test_what_has_changed_is_seen_and_a_failure_leaves_it_as_it_was(world: World
     for second in range(12, 1000):
         assert reader.read(A, now=second) == [(NEW, NameSource.QMP)]
     assert reader.noted == ["gone; its names are those of the last answer"]
-
-
-def test_libvirt_is_asked_for_the_guests_it_runs(world: World) -> None:
-    world.domains, world.maps = {"b": "U-B", "c": "U-C"}, {"U-B": MAP}
-    reader = world.reader(with_libvirt=True)
-    assert reader.read(A, B) == [NOTHING, BY_LIBVIRT]
-    assert world.asked == ["virsh list", "U-B"]
-    world.maps["U-B"] = NEW
-    assert reader.read(A, B, now=11) == [NOTHING, (NEW, NameSource.LIBVIRT)]
-
-
-def test_of_many_guests_each_is_published_as_soon_as_it_has_answered(world: World) -> None:
-    guests = [Guest(pid, f"n{pid}") for pid in range(50)]
-    world.domains = {guest.name: f"U{guest.pid}" for guest in guests}
-    world.maps = {f"U{guest.pid}": MAP for guest in guests}
-    reader = MapReader(MapSources((), libvirt=True), clock=lambda: 0.0)
-    for number in range(1, 51):
-        assert bool(reader.read(keyed(*guests))) == (number == 50)
-        assert len(reader.board.maps) == number
-    assert world.asked.count("virsh list") == 1
-
-
-def test_a_socket_comes_before_libvirt_and_libvirt_after_a_failure(world: World) -> None:
-    world.qmp = {"q": Answer(1, "a", MAP), "dead": BpfexitError("dead")}
-    world.domains, world.maps = {"a": "U-A", "b": "U-B"}, {"U-B": NEW}
-    reader = world.reader(Socket("a", "q"), Socket("b", "dead"), with_libvirt=True)
-    assert reader.read(A, B) == [BY_QMP, (NEW, NameSource.LIBVIRT)]
-    world.qmp["dead"] = Answer(2, "b", MAP)
-    assert reader.read(A, B, now=11) == [BY_QMP, BY_QMP]
-    world.asked.clear()
-    reader.read(A, B, now=2000)
-    assert world.asked == ["q", "dead"]
-
-
-def test_a_libvirt_that_fails_is_noted(world: World) -> None:
-    world.domains = BpfexitError("--libvirt: no")
-    reader = world.reader(with_libvirt=True)
-    reader.read(A, B)
-    assert reader.failures == ["--libvirt: no"]
-    world.domains, world.maps = {"c": "U-C"}, {"U-C": BpfexitError("--libvirt: c")}
-    reader.read(A, B, Guest(3, "c"))
-    assert reader.noted == ["--libvirt: no", "--libvirt: c"]
-    assert reader.failures == ["--libvirt: c"]
-
-
-def test_the_same_failure_of_many_guests_is_noted_once(world: World) -> None:
-    guests = [Guest(pid, f"n{pid}") for pid in range(5)]
-    world.domains = {guest.name: "U" for guest in guests}
-    world.maps = {"U": BpfexitError("--libvirt: virsh did not answer")}
-    reader = world.reader(with_libvirt=True)
-    reader.read(*guests)
-    assert reader.noted == ["--libvirt: virsh did not answer"]
-
-
-def test_a_domain_that_fails_is_listed_again_as_it_may_be_another_one(world: World) -> None:
-    world.domains, world.maps = {"a": "OLD"}, {"OLD": BpfexitError("no domain"), "NEW": MAP}
-    reader = world.reader(with_libvirt=True)
-    reader.read(A)
-    world.domains = {"a": "NEW"}
-    assert reader.read(A, now=11) == [BY_LIBVIRT]
-    assert reader.failures == []
 
 
 def test_what_has_not_been_read_so_far_is_told_on_each_source(world: World) -> None:

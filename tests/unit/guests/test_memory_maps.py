@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from bpfexit.events.region import Region
 from bpfexit.guests.guests import Guests, living_guests
 from bpfexit.guests.maps import libvirt, memory_maps, qmp
 from bpfexit.guests.maps.memory_maps import MemoryMaps
-from bpfexit.guests.maps.published import GuestKey, Mapped
 from bpfexit.guests.maps.qmp import Answer
 from bpfexit.guests.maps.qmp_socket import MapSources, Socket
 from bpfexit.host.bounded_run import bounded_run
@@ -277,35 +276,3 @@ def test_a_socket_is_not_even_asked_once_cancelled() -> None:
     cancel.cancel()
     with pytest.raises(CancelledError):
         qmp.ask([Socket("", "q")], cancel)
-
-
-class Given:
-    """Has no map, and keeps what it is handed."""
-
-    def __init__(self) -> None:
-        self.handed: list[list[str]] = []
-        self.closed = False
-
-    def __call__(self, guests: Mapping[GuestKey, Guest], /) -> Mapping[GuestKey, Mapped]:
-        self.handed.append([guest.name for guest in guests.values()])
-        return {}
-
-    def failures(self) -> tuple[str, ...]:
-        return ("--qmp q: no",)
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def test_guests_hand_over_those_that_live_and_pass_on_the_rest(tmp_path: Path) -> None:
-    put(tmp_path, 10, "qemu", "-name", "a")
-    put(tmp_path, 11, "qemu", "-name", "b")
-    given = Given()
-    known = Guests(given, tmp_path)
-    known.update(seen(10, 11))
-    put(tmp_path, 10, state="Z", threads=1, memory=0)
-    known.update(seen(10, 11))
-    assert given.handed == [["a", "b"], ["b"]]
-    assert known.failures() == ("--qmp q: no",)
-    known.close()
-    assert given.closed

@@ -25,6 +25,7 @@ def test_a_host(tmp_path: Path) -> None:
     write(tmp_path, "proc/sys/kernel/numa_balancing", "1\n")
     write(tmp_path, "proc/sys/kernel/split_lock_mitigate", "0\n")
     write(tmp_path, "sys/devices/system/cpu/cpuidle/current_governor_ro", "haltpoll\n")
+    write(tmp_path, "sys/kernel/mm/ksm/run", "1\n")
     write(tmp_path, "sys/devices/system/cpu/online", "0-3,8\n")
     write(tmp_path, CLOCKSOURCE, "tsc\n")
     write(tmp_path, "sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n")
@@ -39,6 +40,7 @@ def test_a_host(tmp_path: Path) -> None:
         parameters={"kvm.halt_poll_ns": "200000", "kvm_amd.avic": "N"},
         settings={
             "kernel.numa_balancing": "1",
+            "ksm.run": "1",
             "kernel.split_lock_mitigate": "0",
             "cpuidle.governor": "haltpoll",
             "split_lock_detect": "off",

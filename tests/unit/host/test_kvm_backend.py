@@ -47,3 +47,25 @@ def test_real_mode_is_emulated_without_unrestricted_guests(
 def test_real_mode_is_not_emulated_where_nothing_says_so(tmp_path: Path) -> None:
     load(tmp_path, "kvm_amd")
     assert not kvm.emulates_real_mode(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "isa"),
+    [
+        ("", Isa.NONE),
+        (' : __print_symbolic(REC->exit_reason, { 65536, "SYSCALL" })', Isa.PVM),
+    ],
+)
+def test_pvm_emits_exits_if_their_format_has_its_reasons(
+    tmp_path: Path, table: str, isa: Isa
+) -> None:
+    (tmp_path / "sys/module/kvm_pvm").mkdir(parents=True)
+    event = tmp_path / "events/kvm/kvm_exit"
+    event.mkdir(parents=True)
+    known = '__print_symbolic(REC->exit_reason & 0xffff, { 12, "HLT" })'
+    others = '__print_symbolic(REC->exit_reason, { 0x078, "hlt" })'
+    (event / "format").write_text(f"print fmt: {known} : {others}{table}")
+    found = kvm.with_events(kvm.backend(tmp_path), tmp_path)
+    assert found
+    assert found.isa is isa
+    assert found.has_exit_events is (isa is Isa.PVM)

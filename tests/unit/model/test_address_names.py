@@ -13,6 +13,7 @@ from bpfexit.model.address_names import AddressName, address_name, joined_name
 from bpfexit.model.diff import compare
 from bpfexit.model.distribution import distributions
 from bpfexit.model.guest import Guest, NameSource
+from bpfexit.model.scope import matching
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query, view
 from tests.unit.builders import Exits, pio, snapshot
@@ -92,9 +93,9 @@ def two_guests() -> Snapshot:
     return replace(snapshot(*exits), guests=maps)
 
 
-def names(of: Snapshot, *by: str, text: str = "") -> list[tuple[str | None, str | None]]:
+def names(of: Snapshot, *by: str) -> list[tuple[str | None, str | None]]:
     """Return guest and address's name of each line, in order."""
-    lines = view(of, Query(by, text=text)).lines
+    lines = view(of, Query(by)).lines
     return [(line.vm, line.name.text if line.name else None) for line in lines]
 
 
@@ -115,13 +116,13 @@ def test_lines_that_are_hidden_cost_no_name_and_no_line_without_an_address_has_o
 @pytest.mark.parametrize(("text", "count"), [("TMR", 1), ("b", 1), ("never", 0), ("0x70", 2)])
 def test_the_filter_finds_names(text: str, count: int) -> None:
     of = replace(two_guests(), vms=("one", "two"))
-    lines = view(of, Query(("port",), text=text)).lines
+    lines = view(matching(of, text), Query(("port",))).lines
     assert sum(line.numbers["count"] for line in lines) == count
 
 
 def test_the_filter_finds_what_an_access_of_another_direction_is_after() -> None:
     of = replace(snapshot(pio(0x608, ns=(1,), access=Access.WRITE)), vms=("one",))
-    assert len(view(of, Query(("port",), text="acpi")).lines) == 1
+    assert len(view(matching(of, "acpi"), Query(("port",))).lines) == 1
 
 
 def test_a_pid_that_was_of_two_guests_has_the_names_of_each() -> None:

@@ -104,7 +104,7 @@ def test_a_larger_share_has_no_smaller_quantile(samples: list[int]) -> None:
 
 def quantile(samples: list[int], q: float) -> float:
     counts = histogram(samples)[None]
-    return float(quantiles(counts, q, np.array([max(samples)], np.uint64))[0])
+    return float(quantiles(counts, (q,), np.array([max(samples)], np.uint64))[0, 0])
 
 
 def test_a_bucket_in_the_middle_is_read_as_evenly_filled() -> None:
@@ -113,10 +113,10 @@ def test_a_bucket_in_the_middle_is_read_as_evenly_filled() -> None:
 
 def test_an_empty_histogram_has_no_quantile_and_spoils_no_other() -> None:
     counts = np.stack([histogram([]), histogram([100])])
-    found = quantiles(counts, 0.5, np.array([0, 100], np.uint64))
-    assert np.isnan(found[0])
-    assert found[1] == 100
-    assert quantiles(counts[:0], 0.5, np.zeros(0, np.uint64)).shape == (0,)
+    found = quantiles(counts, (0.5, 0.99), np.array([0, 100], np.uint64))
+    assert np.isnan(found[:, 0]).all()
+    assert found[:, 1].tolist() == [100, 100]
+    assert quantiles(counts[:0], (0.5, 0.99), np.zeros(0, np.uint64)).shape == (2, 0)
 
 
 def test_beyond_the_last_edge_a_quantile_lies_between_it_and_the_maximum() -> None:

@@ -30,7 +30,7 @@ def test_they_are_the_matrix(counts: Counts) -> None:
     assert found.totals().tolist() == counts.sum(axis=1).tolist()
     highest = [max(np.flatnonzero(line).tolist(), default=-1) for line in counts]
     assert found.highest().tolist() == highest
-    assert np.diff(found.starts()).tolist() == np.count_nonzero(counts, axis=1).tolist()
+    assert np.diff(found.starts).tolist() == np.count_nonzero(counts, axis=1).tolist()
 
 
 @given(MATRICES, st.lists(st.booleans(), min_size=6, max_size=6), st.permutations(range(6)))

@@ -95,4 +95,5 @@ def test_rows_are_taken_by_mask_and_by_place() -> None:
 
 def test_identity_and_sums_are_fields() -> None:
     assert FIELDS.names is not None
-    assert {*IDENTITY, *SUMS, "max_ns"} == set(FIELDS.names)
+    # The class follows from others, and is filled where a view is grouped by it.
+    assert {*IDENTITY, *SUMS, "max_ns", "class"} == set(FIELDS.names)

@@ -11,16 +11,8 @@ from bpfexit.model.guest import Guest
 from bpfexit.model.losses import Lost
 from bpfexit.model.rows import NO_REASON
 from bpfexit.model.snapshot import Snapshot, merged, times
-from tests.unit.builders import (
-    Exits,
-    Tally,
-    pio,
-    snapshot,
-    snapshots,
-    tally,
-    tally_sum,
-    vcpu_tally,
-)
+from tests.unit.builders import Exits, pio, snapshot, snapshots
+from tests.unit.tallies import Tally, tally, tally_sum, vcpu_tally
 
 COUNTS = st.integers(0, 2**62)
 LOSTS = st.builds(Lost, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
@@ -56,11 +48,13 @@ def test_merging_keeps_every_count(parts: list[Snapshot]) -> None:
 
 
 @given(st.lists(snapshots(), min_size=1, max_size=4))
-def test_merging_keeps_guest_time(parts: list[Snapshot]) -> None:
-    expected: dict[tuple[object, ...], int] = {}
+def test_merging_keeps_the_time_of_vcpus(parts: list[Snapshot]) -> None:
+    expected: dict[tuple[object, ...], tuple[int, ...]] = {}
     for part in parts:
-        for key, ns in vcpu_tally(part).items():
-            expected[key] = expected.get(key, 0) + ns
+        for key, (*ns, known) in vcpu_tally(part).items():
+            *before, all_known = expected.get(key, (*[0] * len(ns), True))
+            sums = (a + b for a, b in zip(before, ns, strict=True))
+            expected[key] = (*sums, known and all_known)
     assert vcpu_tally(merged(parts)) == expected
     assert len(merged(parts).vcpus) == len(expected)
 
@@ -107,7 +101,7 @@ def test_lost_adds_and_subtracts(a: Lost, b: Lost) -> None:
     assert (a + b).missed == a.missed + b.missed
 
 
-def test_times_keep_idle_apart_and_user_within_exits() -> None:
+def test_times_keep_idle_apart_and_user_withaway() -> None:
     found = times(
         snapshot(
             Exits("HLT", (1000,), user_ns=(600,)),

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from bpfexit.model import histograms, snapshot_sum
 from bpfexit.model.snapshot import Snapshot, merged
 from bpfexit.model.snapshot_sum import SnapshotSum
-from tests.unit.builders import snapshots, tally, vcpu_tally
+from tests.unit.builders import snapshots
+from tests.unit.tallies import tally, vcpu_tally
 
 
 @given(st.lists(snapshots(), min_size=1, max_size=6), st.integers(1, 100_000), st.integers(1, 1000))

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpfexit.model.grouping import GroupKey
+from bpfexit.model.lines import about
 from bpfexit.model.snapshot import Snapshot, merged
-from bpfexit.model.timeline import BINS, Timeline, about
+from bpfexit.model.timeline import BINS, Timeline
 from bpfexit.model.view import Query, view
 from tests.unit.builders import Exits, pio, snapshot
 

@@ -178,3 +178,25 @@ def test_the_built_in_names_are_those_of_the_kernels_headers(
     assert len(pairs) > 50
     theirs = {code_of(expression, known): name for expression, name in pairs}
     assert {code: ours.get(code) for code in theirs} == theirs
+
+
+PVM = (
+    '{ 14, "PF excp" }, { (1UL << 16), "SYSCALL" }, { (2UL << 16), "HYPERCALL" }, '
+    '{ ((2UL << 16) + 1), "HC_IRQ_WIN" }, { 1025, "FAILED_VMENTRY" }'
+)
+"""As the tree of PVM has them, in a third branch of the same format."""
+
+
+def test_pvm_has_a_table_of_its_own_where_the_format_has_a_third() -> None:
+    found = parse_format(format_text(f"{SVM}) : __print_symbolic(REC->exit_reason, {PVM}"))
+    assert found.name(Isa.PVM, 0x20000) == "HYPERCALL"
+    assert found.name(Isa.PVM, 0x20001) == "HC_IRQ_WIN"
+    assert found.name(Isa.PVM, 14) == "PF excp"
+    assert found.name(Isa.SVM, 0x78) == "hlt"
+    assert found.name(Isa.VMX, 12) == "HLT"
+
+
+@pytest.mark.parametrize("isa", [Isa.PVM, 4])
+def test_a_code_of_an_isa_without_a_table_is_a_number(isa: int) -> None:
+    assert BUILT_IN.name(isa, 0x20000) == "unknown_0x20000"
+    assert BUILT_IN.name(isa, 12) == "unknown_0xc"

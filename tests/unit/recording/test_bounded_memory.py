@@ -195,5 +195,5 @@ def many_rows(n: int, buckets: int = 14) -> Snapshot:
     bucket = np.tile(np.arange(30, 30 + buckets, dtype=np.uint8), n)
     counts = np.full(n * buckets, 3, np.uint64)
     hist = Histograms(n, np.repeat(place, buckets).astype(np.uint32), bucket, counts)
-    vcpus = np.array([(0, 0, 1_234_567, 0, 1)], VCPU_FIELDS)
+    vcpus = np.array([(0, 0, 1_234_567, 0, 1, 0, 0, 0, 0, False)], VCPU_FIELDS)
     return Snapshot(0.0, 1.0, Rows(fields, hist), vcpus, ("web",), ("npf",))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from bpfexit.formats.json import snapshot as snapshot_json
+from bpfexit.formats.json import snapshot_reader
 from bpfexit.recording.lines import Lines
 from tests.unit.builders import pio, snapshot
 
@@ -37,6 +38,6 @@ def test_no_line_is_kept_that_was_handed_on(compressed: bool, without_collector:
 
 
 def test_the_parts_of_an_interval_are_not_kept(without_collector: None) -> None:
-    read = snapshot_json.decode(LINE)
+    read = snapshot_reader.decode(LINE)
     assert read.exits == 1
-    assert not [each for each in gc.get_objects() if isinstance(each, snapshot_json._Lists)]
+    assert not [each for each in gc.get_objects() if isinstance(each, snapshot_reader._Lists)]

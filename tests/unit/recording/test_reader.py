@@ -13,7 +13,8 @@ from bpfexit.model.filter import Filter
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.names.reasons import Isa
 from bpfexit.recording.reader import RecordingSource
-from tests.unit.builders import Exits, pio, snapshot, tally
+from tests.unit.builders import Exits, pio, snapshot
+from tests.unit.tallies import tally
 
 NO_FILTER = Filter()
 PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
@@ -113,12 +114,12 @@ def test_a_gzip_that_is_cut_anywhere_gives_what_is_whole(tmp_path: Path) -> None
     ("data", "why"),
     [
         (b"", "contains no complete interval"),
-        (b"\n", "line 1: it is not valid"),
-        (b"# a log\n", "line 1: it is not valid"),
+        (b"\n", "line 1: it is not JSON"),
+        (b"# a log\n", "line 1: it is not JSON"),
         (b"{}\n", "line 1: it is not of the schema"),
-        (b'{"schema":"bpfexit.snapshot/1"', "line 1: it is not valid"),
+        (b'{"schema":"bpfexit.snapshot/1"', "line 1: it is not JSON"),
         (b"\xff\xfe\x00junk\n", "line 1: it is not UTF-8 text"),
-        (b"\0" * 100, "line 1: it is not valid"),
+        (b"\0" * 100, "line 1: it is not JSON"),
     ],
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, data: bytes, why: str) -> None:
@@ -252,7 +253,10 @@ def test_a_reason_that_is_not_in_it_is_told_of(tmp_path: Path) -> None:
             Filter(pids=(7,), vcpus=(3,)),
             ["no exit of process 7: it has 100, 200", "no exit of vCPU 3: it has 0, 1"],
         ),
-        (Filter(pids=(200,), vcpus=(1,)), ["no exit that matches all of -p, -v and --reason"]),
+        (
+            Filter(pids=(200,), vcpus=(1,)),
+            ["no exit that matches all of -p, -v, -t, --guest and --reason"],
+        ),
         (Filter(pids=(100,), vcpus=(1,)), []),
     ],
 )

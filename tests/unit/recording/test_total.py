@@ -18,7 +18,8 @@ from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin, Snapshot, merged
 from bpfexit.recording.reader import RecordingSource
 from bpfexit.recording.total import total, within
-from tests.unit.builders import pio, snapshot, tally
+from tests.unit.builders import pio, snapshot
+from tests.unit.tallies import tally
 
 HEADER = Header("0.1.0", Origin("host", "6.18.0", "kvm_amd"), 1.0, 1000.0, (Guest(100, "alpha"),))
 
@@ -153,4 +154,4 @@ def test_what_a_reset_left_behind_the_last_member_is_told_of(tmp_path: Path, jun
     found = total(path, Filter())
     assert found.intervals == 2
     (note,) = found.notes
-    assert f"is damaged in {len(junk)} compressed bytes, from byte {len(whole)} on" in note
+    assert f"is damaged in {len(junk)} compressed bytes, from byte {len(whole):,} on" in note

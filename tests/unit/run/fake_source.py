@@ -29,6 +29,9 @@ class FakeSource:
     def notes(self) -> list[str]:
         return []
 
+    def read(self) -> None:
+        self.calls.append("read")
+
     def due(self) -> float | None:
         return self._lasts
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bpfexit.formats.json.snapshot import decode
+from bpfexit.formats.json.snapshot_reader import decode
 from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.view import Query
+from bpfexit.run import loop
 from bpfexit.run.loop import Run, intervals
 from bpfexit.run.signals import Interrupts
 from bpfexit.ui.batch import show_json, show_tables
@@ -75,6 +76,16 @@ def test_a_signal_between_two_intervals(interrupts: Interrupts) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     assert len(list(running)) == 1
     assert source.calls == ["next", "close"]
+
+
+def test_a_long_interval_is_read_in_between(
+    interrupts: Interrupts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LONGEST_READING_S", INTERVAL)
+    source = FakeSource()
+    assert len(list(intervals(source, Run(10 * INTERVAL, count=2), interrupts))) == 2
+    assert set(source.calls[:-1]) >= {"read", "next"}
+    assert source.calls[-1] == "close"
 
 
 def test_a_recording_is_not_waited_for(interrupts: Interrupts) -> None:

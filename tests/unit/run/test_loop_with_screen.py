@@ -39,6 +39,8 @@ class FakeScreen:
     def __init__(self, interval: float = LONG_S) -> None:
         self.interval = interval
         self.measures_cost = self.holds = self.hurries = self.quits = False
+        self.suspends = False
+        self.seeks: int | None = None
         self.began: list[float | None] = []
         self.pressed: list[str] = []
         self.ended = 0

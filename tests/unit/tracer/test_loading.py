@@ -1,6 +1,7 @@
 """A compilation is found again by all that it depends on, and by nothing else."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from bpfexit.tracer.loading import cache_key
 from tests.unit.tracer.test_plan import BY_RECORD, RECORDS
 
 TEXT, FLAGS = "int on_kvm_exit(void *ctx) { return 1; }", ["-DMAX_VCPUS=16"]
+PRINT_FLAGS = """
+from bpfexit.tracer.compiling import flags_of
+from tests.unit.tracer.test_plan import PLANS
+print([flags_of(plan) for plan in PLANS.values()])
+"""
 SYSTEM = ("Linux", "host", "6.1.0-40-amd64", "#1 SMP Debian 6.1.153-1", "x86_64")
 
 
@@ -80,3 +86,19 @@ def test_the_number_of_rows_is_none_of_the_compilers_business() -> None:
     )
     assert flags_of(few) == flags_of(many)
     assert "-DMAX_VCPUS=16" in flags_of(few)
+
+
+def test_another_process_has_the_same_flags() -> None:
+    """Python hashes names differently in each, and what comes from a set is in that order."""
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", PRINT_FLAGS],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+        ).stdout
+        for seed in range(6)
+    }
+    assert len(printed) == 1
+    assert "-DMSR_FROM_EXIT=1" in printed.pop()

@@ -45,6 +45,11 @@ class Shared(np.ndarray[Any, Any]):
 
     steps: Iterator[int]
     writers: Any
+    struct = ROW
+
+    def __array_finalize__(self, of: Any) -> None:
+        """Keep the writer at work in an array of the same memory."""
+        vars(self).update(vars(of) if isinstance(of, Shared) else {})
 
     def write(self) -> None:
         for _ in range(next(self.steps)):
@@ -53,12 +58,12 @@ class Shared(np.ndarray[Any, Any]):
 
     def torn(self, at: Any) -> Any:
         """Copy field by field, with the writer at work in between."""
-        plain = self.view(np.ndarray)
+        plain = self.view(np.ndarray).view(self.struct)
         copy = plain[at].copy()
-        for name in ROW.names or ():
+        for name in self.struct.names or ():
             self.write()
             copy[name] = plain[name][at]
-        return copy
+        return copy.view(self.dtype)
 
     def __getitem__(self, at: Any) -> Any:
         self.write()
@@ -171,10 +176,10 @@ def test_windows_are_all_of_the_file_in_order(length: int) -> None:
         array["no_latency"] = range(length)
         os.write(fd, bytes(-(-max(1, array.nbytes) // mmap.PAGESIZE) * mmap.PAGESIZE))
         os.pwrite(fd, array.tobytes(), 0)
-        found = [(first, part["no_latency"].tolist()) for first, part in windows(fd, ROW, length)]
-        assert [first for first, _ in found] == [0, *accumulate(len(c) for _, c in found)][:-1]
-        assert [count for _, counts in found for count in counts] == list(range(length))
-        assert len(found) == -(-length * ROW.itemsize // (4 << 20))
+        parts = [(first, part["no_latency"].tolist()) for first, part in windows(fd, ROW, length)]
+        assert [first for first, _ in parts] == [0, *accumulate(len(c) for _, c in parts)][:-1]
+        assert [count for _, counts in parts for count in counts] == list(range(length))
+        assert all(len(counts) * ROW.itemsize <= 1 << 20 for _, counts in parts)
     finally:
         os.close(fd)
 

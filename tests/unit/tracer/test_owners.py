@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from bpfexit.model.guest import Identity
-from bpfexit.tracer.owners import identities, living, vm_places
+from bpfexit.model.guest import Guest, Identity
+from bpfexit.tracer.owners import identities, living, vcpu_threads, vm_places
 from tests.unit import wire
 
 FIRST, SECOND, OTHER = Identity(7, 100), Identity(7, 200), Identity(8, 100)
@@ -41,3 +41,13 @@ def test_each_process_has_a_name_of_its_own() -> None:
 def test_nobody_has_no_name() -> None:
     names, places = vm_places([None], str)
     assert (names, places.tolist()) == ((), [0])
+
+
+def test_guests_have_the_threads_of_their_vcpus_that_live() -> None:
+    array = vcpus((FIRST, 0, 1), (SECOND, 5, 1), (SECOND, 6, 1), (OTHER, 7, 0))
+    names = {FIRST: "old", SECOND: "web"}.__getitem__
+    quiet = [Guest(7, "web"), Guest(9, "quiet"), Guest(10, "gone", ended=True)]
+    assert vcpu_threads(array, names, quiet) == {
+        Identity(9): ("quiet", frozenset()),
+        SECOND: ("web", frozenset((1001, 1002))),
+    }

@@ -1,34 +1,45 @@
 """A plan holds every program it attaches once, and macros that mean what was asked for."""
 
 import re
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpfexit.events.registry import VIEWS as ALL_VIEWS
+from bpfexit.events.view import View
 from bpfexit.host.btf import Types
 from bpfexit.model.slow import Threshold
 from bpfexit.names.reasons import Isa
 from bpfexit.tracer import choices
 from bpfexit.tracer import plan as programs
+from bpfexit.tracer.event_counters import SOURCE
 from bpfexit.tracer.exit_fields import ExitFields, exit_fields, from_record, with_events
-from bpfexit.tracer.host_plan import process_macros
+from bpfexit.tracer.host_plan import process_macros, with_blocked
 from tests.unit.tracer.types_of_kvm import svm_types
 
 VIEWS = programs.DEFAULT_VIEWS
+WITHOUT_EXITS = tuple(view for view in ALL_VIEWS if not view.needs_exits)
+RAW_VIEWS = tuple(view for view in ALL_VIEWS if not view.from_exit)
+"""All that need no record of an exit."""
+
 BY_RECORD = from_record("of this test")
 BY_VMX = ExitFields("backends/exit_vmx.h", "", {"VCPU_ID": 48, "VMX_EXIT_REASON": 96})
 BY_VMCB = exit_fields(Isa.SVM, (6, 1), svm_types())
 EXACT = with_events(BY_VMCB, {"kvm_pio"})
-NAMES = programs.exit_record_fields(VIEWS, BY_RECORD) | programs.access_record_fields(VIEWS)
+NAMES = programs.exit_record_fields(ALL_VIEWS, BY_RECORD) | programs.access_record_fields(VIEWS)
 RECORDS = {
     event: {field: 8 + 8 * place for place, field in enumerate(fields)}
+    | {f"{field}_size": 8 for field in fields}
     for event, fields in (NAMES | dict(BY_VMCB.events)).items()
 }
 
 
-def with_exits(fields: ExitFields = BY_RECORD, preempted: bool = False) -> programs.Plan:
-    return programs.plan_with_exits(RECORDS, fields, preempted, 1024, 16)
+def with_exits(
+    fields: ExitFields = BY_RECORD, preempted: bool = False, views: Sequence[View] = VIEWS
+) -> programs.Plan:
+    return programs.plan_with_exits(RECORDS, fields, preempted, 1024, 16, views)
 
 
 PLANS = {
@@ -39,8 +50,16 @@ PLANS = {
     "with exits of the VMCB, exact I/O": with_exits(EXACT),
     "with exits of VMX": with_exits(BY_VMX),
     "with exits of VMX, real mode": programs.with_real_mode(with_exits(BY_VMX), RECORDS, 48),
+    "with exits, blocked": with_blocked(with_exits(), 24),
     "with exits, real mode": programs.with_real_mode(with_exits(), RECORDS, 48),
     "with exits, real mode, no types": programs.with_real_mode(with_exits(), RECORDS, None),
+    "with exits, all views": with_exits(views=ALL_VIEWS),
+    "with exits, preempted, all views": with_exits(preempted=True, views=ALL_VIEWS),
+    "with exits of the VMCB, all views": with_exits(BY_VMCB, views=RAW_VIEWS),
+    "with exits of VMX, all views": with_exits(BY_VMX, views=RAW_VIEWS),
+    "without exits, all views": programs.plan_without_exits(
+        RECORDS, 48, False, 1024, 16, WITHOUT_EXITS
+    ),
     "without exits": programs.plan_without_exits(RECORDS, 48, False, 1024, 16),
     "without exits, preempted": programs.plan_without_exits(RECORDS, 48, True, 1024, 16),
 }
@@ -79,11 +98,11 @@ def test_no_program_hides_its_event_from_perf(name: str) -> None:
     assert re.findall(r"^#define KEEP_EVENT (\d+)$", text, re.MULTILINE) == ["1"]
 
 
-def test_every_file_with_programs_is_in_a_plan() -> None:
+def test_every_file_with_programs_is_loaded() -> None:
     folder = programs.folder()
     sources = (path for path in folder.rglob("*.[ch]") if folder / "headers" not in path.parents)
     files = {str(path.relative_to(folder)) for path in sources}
-    assert files == {file for plan in PLANS.values() for file in plan.files}
+    assert files == {SOURCE, *(file for plan in PLANS.values() for file in plan.files)}
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -92,10 +111,14 @@ def test_the_text_uses_every_macro_of_its_plan(name: str) -> None:
     text = programs.text(plan.files)
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     used = set(
-        re.findall(r"\b(MAX_\w+|KIND_\w+|\w+_OFFSET|CLASSIC_ACCESSES|\w+_FROM_EXIT)\b", code)
+        re.findall(
+            r"\b(MAX_\w+|KIND_\w+|\w+_KINDS|\w+_OFFSET|CLASSIC_ACCESSES|\w+_FROM_EXIT|FROM_RECORD|BLOCKED)\b",
+            code,
+        )
     )
+    fields = re.findall(r"\bFIELD\((\w+)\)", code)
+    used |= {f"{field}_{of}" for field in fields for of in ("OFFSET", "SIZE")}
     assert set(plan.macros) <= used
-    assert "TRACED(" in text
 
 
 @pytest.mark.parametrize("name", ["with exits, preempted", "without exits, preempted"])
@@ -164,23 +187,27 @@ def test_offsets_and_sizes_become_macros() -> None:
     assert PLANS["with exits, preempted"].macros["PIO_PORT_OFFSET"] == "16"
 
 
-def test_slow_exits_are_never_those_of_idle_time() -> None:
-    macros = choices.slow_macros(Threshold(10**6, 100), Isa.SVM, [0x78, 0xA6])
+def test_slow_exits_have_a_threshold_a_rate_and_a_buffer() -> None:
+    macros = choices.slow_macros(Threshold(10**6, 100))
     assert macros.pop("SLOW_NS") == "1000000ULL"
     assert macros.pop("SLOW_RATE") == "100"
     pages = int(macros.pop("SLOW_PAGES"))
     assert pages & (pages - 1) == 0  # as the kernel wants a ring buffer
+    assert not macros
+
+
+def test_idle_time_is_known_by_its_reasons() -> None:
+    macros = choices.idle_macro(Isa.SVM, [0x78, 0xA6])
     assert holds(macros, r=0x78)
     assert holds(macros, r=0xA6)
     assert not holds(macros, r=0x7B)
     assert not holds(macros, r=0x78 | 1 << 26)  # SVM has no flags
-    assert "SLOW_IDLE(r)" not in choices.slow_macros(Threshold(1, 1), Isa.SVM, [])
+    assert not choices.idle_macro(Isa.SVM, [])
 
 
 @pytest.mark.parametrize("flag", [0, 26, 27, 31])
 def test_idle_time_on_vmx_is_known_beside_flags(flag: int) -> None:
-    macros = choices.slow_macros(Threshold(10**6, 100), Isa.VMX, [12])
-    idle = {"SLOW_IDLE(r)": macros["SLOW_IDLE(r)"]}
+    idle = choices.idle_macro(Isa.VMX, [12])
     assert holds(idle, r=12 | (1 << flag if flag else 0))
     assert not holds(idle, r=30 | (1 << flag if flag else 0))
     assert not holds(idle, r=0xFFFFFFFF)
@@ -198,15 +225,26 @@ def holds(macros: dict[str, str], **values: int) -> bool:
     return bool(eval(python, {"__builtins__": {}}, values))  # noqa: S307 - checked above
 
 
-@given(NUMBERS, NUMBERS, st.data())
-def test_vcpus_are_chosen_by_process_and_number(
-    pids: tuple[int, ...], vcpus: tuple[int, ...], data: st.DataObject
+@given(NUMBERS, NUMBERS)
+def test_vcpus_are_chosen_by_sets_that_the_programs_have(
+    pids: tuple[int, ...], vcpus: tuple[int, ...]
 ) -> None:
-    any_number = st.integers(0, 2**32 - 1)
-    pid = data.draw(st.sampled_from(pids) | any_number if pids else any_number)
-    vcpu = data.draw(st.sampled_from(vcpus) | any_number if vcpus else any_number)
-    wanted = (not pids or pid in pids) and (not vcpus or vcpu in vcpus)
-    assert holds(choices.traced_macro(pids, vcpus), pid=pid, vcpu_id=vcpu) == wanted
+    bare = PLANS["with exits"]
+    plan = programs.with_sets(bare, choices.traced_sets(pids, vcpus))
+    wanted = {"traced_pids": set(pids), "traced_vcpus": set(vcpus)}
+    assert plan.sets == {name: numbers for name, numbers in wanted.items() if numbers}
+    added = plan.macros.keys() - bare.macros.keys()
+    assert added == {name.upper() for name in plan.sets}
+    text = programs.text(plan.files)
+    for name in plan.sets:
+        assert re.search(rf"#ifdef {name.upper()}\nBPF_HASH\({name},", text)
+
+
+def test_other_numbers_need_no_other_programs() -> None:
+    one, other = (
+        programs.with_sets(PLANS["with exits"], choices.traced_sets((pid,), ())) for pid in (1, 2)
+    )
+    assert (one.files, one.macros) == (other.files, other.macros)
 
 
 @given(st.lists(st.integers(0, 0xFFFF), max_size=4), st.integers(0, 2**32 - 1), st.booleans())
@@ -226,10 +264,10 @@ def test_svm_exits_are_chosen_by_all_bits(codes: list[int], reason: int) -> None
 
 def test_the_macros_have_the_names_the_programs_ask_for() -> None:
     text = programs.text(PLANS["with exits"].files)
-    macros = choices.traced_macro((1,), ()) | choices.reason_macro(Isa.VMX, [12])
+    macros = choices.reason_macro(Isa.VMX, [12])
     for head in macros:
         assert re.search(rf"(?:ifdef|ifndef) {head.split('(')[0]}\b", text)
-    assert choices.traced_macro((), ()) == choices.reason_macro(Isa.SVM, []) == {}
+    assert choices.reason_macro(Isa.SVM, []) == {}
 
 
 def test_the_folder_has_the_programs_and_the_stand_in_headers() -> None:

@@ -76,7 +76,7 @@ def test_indices_are_pushed_one_after_another() -> None:
 
 
 def test_a_free_list_that_takes_nothing_is_an_error() -> None:
-    with pytest.raises(BpfexitError, match=r"room .* \(Cannot allocate memory\)"):
+    with pytest.raises(BpfexitError, match=r"free list .* \(Cannot allocate memory\)"):
         FreeList(Table(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))).push([0])
 
 

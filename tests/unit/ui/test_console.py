@@ -23,3 +23,10 @@ def test_a_size_no_terminal_has_is_ignored(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert PlainConsole().width == width
+
+
+def test_a_pipe_is_wide_enough_for_every_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert PlainConsole.for_tables().width > 500
+    monkeypatch.setenv("COLUMNS", "90")
+    assert PlainConsole.for_tables().width == 90

@@ -57,7 +57,7 @@ def test_it_says_what_was_seen_what_it_costs_and_what_is_expected() -> None:
     assert "0x0608 read acpi-tmr?: 2,000/s, 100µs each, 100µs in user space" in text
     assert "<timer name='hypervclock' present='yes'/>" in text
     assert "expected: 0xc050 write: 20.0/s" in text
-    assert "vCPU 0: guest 0.0%, exits 100.0% (in user space 100.0%), idle 0.0%" in text
+    assert "vCPU 0: guest 0.0%, KVM 0.0%, user space 100.0%, waiting unknown, idle 0.0%" in text
     assert "QEMU options unknown" not in text
     assert "guessed from the standard PC layout" in text
 
@@ -189,4 +189,4 @@ def test_the_rules_are_listed_and_explained() -> None:
         assert all(
             label in text for label in ("threshold", "cause", "remedy", "limits", "references")
         )
-    assert "1% of a vCPU's time; 1,000 per second where" in rendered(explained(pm_timer.RULE))
+    assert "1% of a vCPU's time; 1,000 per second if" in rendered(explained(pm_timer.RULE))

@@ -1,7 +1,6 @@
-"""The live screen's pace, as its keys set it, and what it shows of the snapshots it is given."""
+"""The live screen's pace, as its keys set it, and what it paints of the snapshots it is given."""
 
 import io
-from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
@@ -11,10 +10,9 @@ from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.snapshot_sum import SnapshotSum
 from bpfexit.model.view import Query
 from bpfexit.ui.live import LiveScreen
-from bpfexit.ui.state import first_state
+from bpfexit.ui.screen.cells import texts
+from bpfexit.ui.screen.state import first_state
 from tests.unit.builders import pio, snapshot
-
-ALTERNATE_ON, ALTERNATE_OFF = "\x1b[?1049h", "\x1b[?1049l"
 
 
 def opened(*, replay: bool) -> LiveScreen:
@@ -23,16 +21,15 @@ def opened(*, replay: bool) -> LiveScreen:
 
 
 @pytest.fixture
-def live() -> Iterator[LiveScreen]:
-    with opened(replay=False) as screen:
-        yield screen
+def live() -> LiveScreen:
+    return opened(replay=False)
 
 
 @pytest.fixture
-def replay() -> Iterator[LiveScreen]:
-    with opened(replay=True) as screen:
-        screen.begin(1.0)
-        yield screen
+def replay() -> LiveScreen:
+    screen = opened(replay=True)
+    screen.begin(1.0)
+    return screen
 
 
 def exits(number: int) -> Snapshot:
@@ -40,19 +37,7 @@ def exits(number: int) -> Snapshot:
 
 
 def drawn(screen: LiveScreen) -> str:
-    console = Console(file=io.StringIO(), width=100, color_system=None)
-    console.print(screen.render())
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
-def test_it_gives_the_terminal_back() -> None:
-    file = io.StringIO()
-    console = Console(file=file, force_terminal=True, _environ={"TERM": "xterm"})
-    with LiveScreen(first_state(Query(), 1.0), console, SnapshotSum):
-        assert ALTERNATE_ON in file.getvalue()
-        assert ALTERNATE_OFF not in file.getvalue()
-    assert ALTERNATE_OFF in file.getvalue()
+    return "\n".join(texts(screen.grid()))
 
 
 def test_only_the_first_interval_is_short_and_measures_the_cost(live: LiveScreen) -> None:
@@ -120,3 +105,34 @@ def test_a_reset_begins_the_sum_anew(live: LiveScreen) -> None:
 def test_a_key_or_the_terminals_end_quits(live: LiveScreen, key: str) -> None:
     live.press([key])
     assert live.quits
+
+
+def painted(screen: LiveScreen) -> str:
+    parts, is_last = "", False
+    while not is_last:
+        text, is_last = screen.paint()
+        parts += text
+    return parts
+
+
+def test_only_what_has_changed_is_painted(live: LiveScreen) -> None:
+    live.add(exits(3))
+    assert "\x1b[2J" in painted(live)
+    assert painted(live) == ""
+    live.add(exits(4))
+    assert 0 < len(painted(live)) < 200
+    live.press(["\x0c"])
+    assert "\x1b[2J" in painted(live)
+
+
+def test_a_new_size_is_painted_anew(live: LiveScreen) -> None:
+    live.add(exits(3))
+    painted(live)
+    live._console.size = (80, 10)
+    assert "\x1b[2J" in painted(live)
+
+
+def test_a_suspended_screen_is_asked_for_once(live: LiveScreen) -> None:
+    live.press(["\x1a"])
+    assert live.suspends
+    assert not live.suspends

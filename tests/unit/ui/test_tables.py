@@ -1,13 +1,12 @@
 """Tables on a narrow and a wide screen, and nothing in them but harmless text."""
 
-import io
 from dataclasses import replace
+from math import isnan
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
 
 from bpfexit.events.access import Access
 from bpfexit.events.kind import Kind
@@ -15,51 +14,15 @@ from bpfexit.events.mmio import MMIO
 from bpfexit.events.msr import MSR
 from bpfexit.events.pio import PIO
 from bpfexit.events.region import Region
-from bpfexit.model.columns import BY_KEY, COLUMNS, SORT_KEYS
+from bpfexit.model.columns import BY_KEY, COLUMNS, ON_REQUEST, SORT_KEYS
 from bpfexit.model.guest import Guest, NameSource
-from bpfexit.model.losses import LOSSES, NOT_COUNTED, Lost
 from bpfexit.model.snapshot import Origin, Snapshot
 from bpfexit.model.view import DIMENSIONS, Query, view
-from bpfexit.names.reasons import Isa
 from bpfexit.ui.header import header
 from bpfexit.ui.labels import address
 from bpfexit.ui.tables import NO_GUESTS, table
 from tests.unit.builders import HOSTILE, Exits, pio, snapshot, snapshots
-
-WIDTHS = (80, 120)
-PVM = Origin("host", "6.18.0", "kvm_pvm", has_exit_events=False)
-EVIL = "[bold]\x1b[2J[/x]\n\r\u202e:smile:"
-LEGENDS = ('"?": ', "named by ")
-HARMLESS = "[bold]\\x1b[2J[/x]\\n\\r\\u202e:smile:"
-
-
-def host() -> Snapshot:
-    return snapshot(
-        Exits("HLT", (10**9,)),
-        pio(0x70, ns=(3000, 5000), user_ns=(2000,)),
-        Exits("EPT_MISCONFIG", (9000,), kind=MMIO, access=Access.WRITE, address=0xFEE000B0),
-        Exits("MSR_WRITE", (700,), kind=MSR, access=Access.WRITE, address=0xC0000080),
-        guest_ns=10**9,
-    )
-
-
-def pvm() -> Snapshot:
-    row = pio(0x608, isa=Isa.NONE, reason=None, no_latency=4, user_ns=(2500,))
-    return snapshot(row, origin=PVM)
-
-
-def rendered(what: RenderableType, width: int = 120) -> list[str]:
-    """Print as into a pipe; console markup is on, so that only `Text` withstands it."""
-    console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(what)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue().splitlines()
-
-
-def shown(of: Snapshot, query: Query, width: int = 120) -> list[str]:
-    """Return the lines of the table, without the last one if that says who gave the names."""
-    lines = rendered(table(view(of, query), width), width)
-    return lines[:-1] if lines[-1].startswith(LEGENDS) else lines
+from tests.unit.ui.shown import EVIL, HARMLESS, WIDTHS, host, pvm, rendered, shown
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -73,7 +36,8 @@ def test_a_table_has_a_line_for_each_and_fits(by: tuple[str, ...], width: int) -
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_columns_have_their_titles_and_the_order_its_mark(width: int) -> None:
     head = shown(host(), Query(("reason",), "p99"), width)[0]
-    expected = [column.title for column in COLUMNS if width >= column.min_width]
+    shown_here = [each for each in COLUMNS if each.key not in ON_REQUEST]
+    expected = [column.title for column in shown_here if width >= column.min_width]
     assert [title for title in expected if title in head] == expected
     assert head.count("▼") == 1
     assert "▼p99" in head
@@ -95,6 +59,33 @@ def test_a_line_says_what_was_measured() -> None:
     (line,) = (line for line in shown(host(), Query()) if "IO_INSTRUCTION" in line)
     for text in ("4.00µs", "5.00µs", "50.0", "2.00µs"):
         assert text in line
+
+
+def test_waiting_is_a_part_of_the_time_of_exits_and_of_that_in_user_space() -> None:
+    head, *lines = shown(host(), Query(("reason",)), 199)
+    (line,) = (line for line in lines if "IO_INSTRUCTION" in line)
+    assert head.split()[-8:] == ["max", "wait%", "waiting", "user%", "user", "wait%", "in", "user"]
+    assert line.split()[-6:] == ["5.00µs", "20.0", "800ns", "50.0", "30.0", "2.00µs"]
+
+
+def test_waiting_that_was_not_measured_is_unknown() -> None:
+    (line,) = view(snapshot(pio(0x70, ns=(3000,), user_ns=(2000,))), Query(("reason",))).lines
+    assert all(isnan(line.numbers[name]) for name in ("wait", "wait_mean", "user_wait"))
+
+
+def test_the_parts_of_the_time_in_user_space_add_up() -> None:
+    parts = {"user_wait_ns": 600, "user_blocked_ns": 1100}
+    row = pio(0x70, ns=(3000,), user_ns=(2000,), wait_ns=600, blocked_ns=1200, **parts)
+    head, *lines = shown(snapshot(row), Query(("reason",)), 200)
+    words = "blocked% blocking user% user wait% user blocked% user CPU% in user"
+    assert words in " ".join(head.split())
+    assert lines[0].split()[12:19] == ["40.0", "1.20µs", "100.0", "30.0", "55.0", "15.0", "2.00µs"]
+
+
+def test_blocked_time_that_was_not_measured_has_no_column() -> None:
+    head, *_ = shown(host(), Query(("reason",)), 500)
+    assert "blocked" not in head
+    assert "stddev" in head
 
 
 def test_addresses_stand_indented_under_their_reason() -> None:
@@ -122,7 +113,7 @@ def test_an_address_is_written_by_its_kind(kind: Kind, number: int, text: str) -
 
 @pytest.mark.parametrize("sort", SORT_KEYS)
 def test_what_is_not_known_is_blank(sort: str) -> None:
-    lines = shown(pvm(), Query(("port",), sort))
+    lines = shown(pvm(), Query(("port",), sort), 300)
     assert "nan" not in "".join(lines)
     assert "2.50µs" in lines[1]
     head, line = (each.split() for each in lines)
@@ -180,102 +171,12 @@ def test_any_snapshot_can_be_shown(of: Snapshot, by: list[str]) -> None:
         assert shown(of, Query(tuple(by)), width)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_header_says_where_how_much_and_what_is_lost(width: int) -> None:
-    lines = rendered(header(replace(host(), duration_s=2.0), "all"), width)
-    assert lines[0].startswith("host  Linux 6.18.0  kvm_intel  1 guest, 1 vCPU")
-    assert lines[1].rstrip() == "2.5 exits/s  5 in 2.00 s  all"
-    assert lines[3].startswith("lost: nothing")
-    assert len(lines) == 4
-    assert all(cell_len(line) <= width for line in lines)
-
-
-def test_the_header_says_where_the_time_went() -> None:
-    line = rendered(header(host()))[2]
-    assert line == "time: guest 50.0%, exits 0.0% (in user space 0.0%), idle 50.0%"
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_a_back_end_without_exits_says_so(width: int) -> None:
-    lines = rendered(header(pvm()), width)
-    assert len(lines) == 5
-    assert lines[1].startswith("4.0 accesses/s")
-    assert lines[2] == "time: in user space 2.50µs per second"
-    assert lines[4].startswith("kvm_pvm has no kvm_exit event")
-    assert "…" not in lines[4]
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_accesses_without_an_exit_are_reported_apart(width: int) -> None:
-    emulated = pio(0x80, reason=None, no_latency=803)
-    lines = rendered(header(snapshot(pio(0x70, ns=(3000,)), emulated)), width)
-    assert lines[3].startswith("lost: nothing")
-    assert lines[4].startswith("803 accesses took no exit: emulated by KVM")
-    assert "…" not in lines[4]
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_every_loss_is_named_with_its_number(name: str) -> None:
-    line = rendered(header(replace(host(), lost=Lost(**{name: 12345}))))[3]
-    assert f"{name} 12,345 ({LOSSES[name]})" in line
-    assert "nothing" not in line
-
-
-def test_the_losses_are_those_of_the_model() -> None:
-    assert set(LOSSES) == set(Lost.__dataclass_fields__)
-    assert set(NOT_COUNTED) < set(LOSSES)
-
-
-def test_exits_in_flight_are_mentioned() -> None:
-    assert "in flight: 3" in rendered(header(replace(host(), in_flight=3)))[3]
-
-
 def test_guests_of_one_name_are_told_apart_by_their_process() -> None:
     twins = snapshot(pio(0x70, ns=(10,), pid=4), pio(0x70, ns=(10,), pid=5), Exits(vm="b", ns=(1,)))
     lines = "\n".join(shown(twins, Query(("vm",))))
     assert "alpha (4)" in lines
     assert "alpha (5)" in lines
     assert "b (" not in lines
-
-
-def restarted() -> Snapshot:
-    """Return a host on which a guest has ended, another has taken a PID over, a third runs."""
-    return snapshot(
-        pio(1, ns=(1,), vm="web", pid=100),
-        pio(1, ns=(1,), vm="web", pid=101),
-        pio(1, ns=(1,), vm="old", pid=102),
-        pio(1, ns=(1,), vm="new", pid=102),
-        guests=(
-            Guest(100, "web", ended=True),
-            Guest(101, "web"),
-            Guest(102, "old", ended=True),
-            Guest(102, "new"),
-        ),
-    )
-
-
-@pytest.mark.parametrize("by", [("vm",), ("vcpu",)])
-def test_a_guest_that_has_ended_says_so(by: tuple[str, ...]) -> None:
-    names = [line[:20].split("  ")[0] for line in shown(restarted(), Query(by, "name"))[1:]]
-    assert sorted(names) == ["new", "old (ended)", "web (100) (ended)", "web (101)"]
-    assert "ended: web, old" in rendered(header(restarted()))
-
-
-def test_a_host_on_which_none_has_ended_says_nothing_of_it() -> None:
-    assert not any(line.startswith("ended") for line in rendered(header(host())))
-
-
-def test_a_hostile_name_of_an_ended_guest_is_harmless() -> None:
-    ended = snapshot(guests=(Guest(100, EVIL, ended=True), Guest(101, "b", ended=True)))
-    assert rendered(header(ended))[-1] == f"ended: {HARMLESS}, b"
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_many_that_have_ended_take_one_line(width: int) -> None:
-    many = snapshot(guests=tuple(Guest(pid, f"web{pid}", ended=True) for pid in range(100)))
-    last = rendered(header(many), width)[-1]
-    assert cell_len(last) <= width
-    assert last.endswith("…")
 
 
 OWN = Guest(
@@ -324,13 +225,3 @@ def test_an_empty_table_tells_why() -> None:
     empty = view(snapshot(), Query())
     assert rendered(table(empty, 80))[-1] == "no exits to show"
     assert rendered(table(empty, 80, empty=NO_GUESTS))[-1].startswith("No KVM guest is running")
-
-
-def test_what_keeps_addresses_from_being_named_is_one_harmless_line() -> None:
-    noticed = replace(host(), notices=("--qmp q: no answer", f"--libvirt: {EVIL}"))
-    lines = rendered(header(noticed))
-    assert f"--qmp q: no answer; --libvirt: {HARMLESS}" in lines
-    assert len(lines) == len(rendered(header(host()))) + 1
-    long = rendered(header(replace(host(), notices=("x" * 300,) * 9)), 80)
-    assert len(long) == len(lines)
-    assert max(map(len, long)) <= 80

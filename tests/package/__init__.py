@@ -1,0 +1,1 @@
+"""The Debian package in fresh Debian roots: installed, tried, purged."""

@@ -1,0 +1,97 @@
+"""Parts are written one after another, when the terminal has taken the one before."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from bpfexit.run.keyboard import TAKEN, Keyboard
+from bpfexit.run.terminal import Terminal
+
+ASK = "\x1b[5n"
+
+
+class Pages:
+    """A screen of some parts."""
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = list(parts)
+        self.forgotten = 0
+
+    def paint(self) -> tuple[str, bool]:
+        part = self.parts.pop(0) if self.parts else ""
+        return part, not self.parts
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def written(fd: int) -> str:
+    os.set_blocking(fd, False)
+    try:
+        return os.read(fd, 1 << 20).decode()
+    except BlockingIOError:
+        return ""
+
+
+def test_the_next_part_waits_for_the_answer(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    terminal = Terminal(Pages("one", "two" * 99_999), Keyboard(reader), writer)
+    with terminal:
+        assert "\x1b[?1049h" in written(reader)
+        terminal.flush()
+        assert written(reader) == ""
+        terminal.change()
+        terminal.flush()
+        assert written(reader) == "one" + ASK
+        terminal.without_answers([TAKEN])
+        terminal.change()
+        terminal.flush()
+        assert written(reader).startswith("two")
+        assert terminal.is_blocked
+        terminal.without_answers(["x"])
+        terminal.change()
+        terminal.flush()
+        assert terminal.is_blocked
+        terminal._answers = False
+
+
+def test_without_an_answer_the_next_part_waits_as_long_as_a_slow_line_takes(
+    pipe: tuple[int, int],
+) -> None:
+    reader, writer = pipe
+    with Terminal(Pages("x" * 2496, "y"), Keyboard(reader), writer) as terminal:
+        terminal.change()
+        terminal.flush()
+        assert written(reader).endswith("x" + ASK)
+        assert 0 < terminal.wait_s <= 1
+        terminal.flush()
+        assert written(reader) == ""
+        terminal._next_at = 0.0
+        assert terminal.wait_s == 0
+        terminal.flush()
+        assert written(reader) == "y" + ASK
+
+
+def test_keys_are_left_of_answers(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    terminal = Terminal(Pages(), Keyboard(reader), writer)
+    assert terminal.without_answers(["a", TAKEN, "b"]) == ["a", "b"]
+
+
+def test_a_terminal_that_has_gone_takes_everything(pipe: tuple[int, int]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    terminal = Terminal(Pages("one"), Keyboard(pipe[0]), writer)
+    terminal.change()
+    terminal.flush()
+    os.close(writer)
+    assert not terminal.is_blocked

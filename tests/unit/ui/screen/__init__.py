@@ -1,0 +1,1 @@
+"""The live screen's pure functions, without a terminal."""
