@@ -1,7 +1,7 @@
 # Everything a person does with a checkout; each target sets up what it needs.
 .DELETE_ON_ERROR:
-.PHONY: setup demo demo-svm demo-recording testbed testbed-vmx test test-kernels test-vmx bench \
-	fetch-vmx lint docs picture clean
+.PHONY: setup demo demo-svm demo-recording testbed testbed-vmx test test-kernels test-vmx test-fleet \
+	bench fetch-vmx lint docs picture wheel install uninstall deb test-package test-lowest clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -77,13 +77,21 @@ testbed-vmx: setup
 test: setup
 	-@.ci/packages $(TEST_PACKAGES)
 	-@$(MAKE) --no-print-directory testbed
-	$(BIN)/pytest tests/unit tests/integration tests/testbed -m "not kernels and not vmx"
+	$(BIN)/pytest tests/unit tests/integration tests/testbed -m "not kernels and not vmx and not fleet"
 
 test-kernels: setup
 	-@$(MAKE) --no-print-directory testbed KERNELS="$(OTHER_KERNELS)"
-	$(BIN)/pytest tests/testbed -m kernels
+	$(BIN)/pytest tests/testbed -m "kernels and not fleet" \
+		-k "$(shell echo $(OTHER_KERNELS:%=svm-%) | sed 's/ / or /g')"
 
-# Apart from `test`: a boot takes eight minutes, of one core. With `make -j2 -O`, two are at work.
+# A real Prometheus, and ten minutes of guests that come and go.
+test-fleet: setup
+	-@.ci/packages $(TEST_PACKAGES)
+	-@$(MAKE) --no-print-directory testbed
+	$(BIN)/pytest tests/integration tests/testbed -m "fleet and not kernels"
+
+# Apart from `test`: a boot takes a quarter of an hour, of one core. With `make -j2 -O`, two are at
+# work.
 .PHONY: $(VMX_TESTS)
 test-vmx: $(VMX_TESTS)
 
@@ -98,6 +106,24 @@ bench: testbed
 	@.ci/packages $(BENCH_PACKAGES)
 	$(BIN)/python -m tests.bench $(TABLES)
 
+# The unit tests with the oldest libraries that pyproject.toml allows, those of Debian 12.
+LOWEST := build/lowest
+OLDEST := click==8.1.3 numpy==1.24.2 prometheus-client==0.16.0 qemu.qmp==0.0.4 rich==13.3.1
+LOWEST_TESTS := tests/unit
+
+test-lowest:
+	/usr/bin/python3 -m venv --system-site-packages --clear $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check $(OLDEST) \
+		hdrhistogram hypothesis jsonschema pyte pytest
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(LOWEST)/bin/pytest $(LOWEST_TESTS) -p no:cacheprovider
+
+# Installed, tried and purged in fresh roots of Debian 12 and 13.
+test-package: setup
+	-@.ci/packages debootstrap systemd-container
+	-@$(MAKE) --no-print-directory deb
+	$(BIN)/pytest tests/package -m debian
+
 lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -108,6 +134,50 @@ lint: setup
 # The pages that the code defines.
 docs: setup
 	$(BIN)/python docs/generate.py
+
+# Into dist/, as all that is built for others.
+wheel: setup
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+# For the distribution's Python, with the distribution's libraries; of those that Debian lacks,
+# the modules that bpfexit imports are carried.
+LIBRARIES := python3-bpfcc python3-click python3-numpy python3-prometheus-client python3-rich
+PREFIX := /usr/local
+TREE = $(DESTDIR)$(PREFIX)
+INSTALLED = bin/bpfexit share/bpfexit share/man/man1/bpfexit*.1 \
+	share/bash-completion/completions/bpfexit share/zsh/vendor-completions/_bpfexit \
+	share/fish/vendor_completions.d/bpfexit.fish lib/systemd/system/bpfexit-export.service
+
+install: setup
+	@[ -n "$(DESTDIR)" ] || .ci/packages $(LIBRARIES)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--no-compile --upgrade --target $(TREE)/share/bpfexit . '$(shell $(BIN)/pip list --format=freeze | grep ^qemu.qmp=)'
+	cd $(TREE)/share/bpfexit && rm -rf bin *.dist-info qemu/qmp/legacy.py qemu/qmp/qmp_*l.py qemu/qmp/qmp_tui.py
+	cp -R debian/prefix/. $(TREE)
+	$(BIN)/python docs/man.py $(TREE)/share/man/man1
+	mkdir -p $(TREE)/lib/systemd/system
+	sed 's|=\([+-]*\)/usr/bin/|=\1$(PREFIX)/bin/|' bpfexit/exporting/data/bpfexit-export.service \
+		>$(TREE)/lib/systemd/system/bpfexit-export.service
+
+uninstall:
+	cd $(TREE) && rm -rf $(INSTALLED)
+
+DEB_PACKAGES := debhelper dh-python dpkg-dev lintian
+DEB := build/deb/bpfexit
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' bpfexit/version.py)
+
+# Nothing is compiled, so Debian's build-essential, which is not checked for, is not needed.
+deb: setup
+	@.ci/packages $(DEB_PACKAGES)
+	rm -rf build/deb
+	@$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(DEB)/tree PREFIX=/usr
+	cp -R debian docs README.md CHANGELOG.md $(DEB)
+	printf 'bpfexit (%s) unstable; urgency=medium\n\n  * See changelog.gz.\n\n -- %s  %s\n' \
+		'$(VERSION)' "$$(sed -n 's/^Maintainer: //p' debian/control)" "$$(date -R)" \
+		>$(DEB)/debian/changelog
+	cd $(DEB) && dpkg-buildpackage --build=binary --no-check-builddeps --no-sign >../build.log 2>&1 || { cat ../build.log; false; }
+	lintian --fail-on error,warning build/deb/bpfexit_$(VERSION)_all.deb
+	mkdir -p dist && cp build/deb/bpfexit_$(VERSION)_all.deb dist
 
 clean:
 	rm -rf $(VENV) .testbed build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
