@@ -7,10 +7,12 @@ from pathlib import Path
 
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.rule import Rule, threshold
+from bpfexit.events.registry import VIEWS
 from bpfexit.exporting.metrics import METRICS
 from bpfexit.formats.hist.registry import FORMATS
 from bpfexit.formats.json.schemas import SCHEMAS
 from bpfexit.model.columns import COLUMNS
+from bpfexit.model.guest_columns import TIME_COLUMNS, USAGE_COLUMNS
 from bpfexit.model.losses import LOSSES, NOT_COUNTED
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +26,7 @@ def rules() -> Iterator[str]:
         "# Rules of `bpfexit diagnose`",
         "",
         "`bpfexit diagnose --explain RULE` prints one of them. A rule speaks from a share of the",
-        "time of the vCPU that suffers most; where the time is unknown, from a rate.",
+        "time of the vCPU that suffers most; if the time is unknown, from a rate.",
         "",
         "| rule | looks for | from |",
         "|---|---|---|",
@@ -38,7 +40,7 @@ def rules() -> Iterator[str]:
 def _rule(rule: Rule) -> Iterator[str]:
     yield from ("", f"## {rule.name}", "", rule.why, "")
     yield f"- **Looks for**: {rule.looks_for}."
-    yield f"- **From**: {threshold(rule)} ({rule.because})."
+    yield f"- **From**: {threshold(rule)} ({rule.rationale})."
     yield f"- **Remedy**: {rule.remedy}"
     yield f"- **Limits**: {rule.limits}"
     pages = ", ".join(f"<{page}>" for page in rule.references)
@@ -48,16 +50,22 @@ def _rule(rule: Rule) -> Iterator[str]:
 def reference() -> Iterator[str]:
     """Yield the lines on columns, losses and histogram formats."""
     yield from (_NOTE, "# Columns, losses, formats and metrics", "", "## Columns", "")
-    yield from ("| `--sort` | heading | JSON | unit | meaning |", "|---|---|---|---|---|")
+    yield from ("| `--sort` | heading | JSON, CSV | unit | meaning |", "|---|---|---|---|---|")
     for column in COLUMNS:
         yield (
             f"| `{column.key}` | {column.title} | `{column.json_name}` | {column.unit} "
             f"| {column.help} |"
         )
-    yield from ("", "`--sort` accepts the heading, too.", "", "## Losses", "")
+    yield from ("", "`--sort` accepts the heading, too.", "", "## Columns of guests", "")
+    yield from ("With `--by vm`; those up to `idle` with `--by vcpu`, too.", "")
+    yield from ("| `--sort` | heading | unit | meaning |", "|---|---|---|---|")
+    for column in (*TIME_COLUMNS, *USAGE_COLUMNS):
+        yield f"| `{column.key}` | {column.title} | {column.unit} | {column.help} |"
+    yield from ("", "## Losses", "")
     yield from ("| loss | meaning | counts are too small |", "|---|---|---|")
     for name, meaning in LOSSES.items():
         yield f"| `{name}` | {meaning} | {'yes' if name in NOT_COUNTED else 'no'} |"
+    yield from _views()
     yield from ("", "## Formats of `bpfexit hist`", "", "| format | content |", "|---|---|")
     for form in FORMATS.values():
         yield f"| `{form.name}` | {form.help} |"
@@ -66,6 +74,17 @@ def reference() -> Iterator[str]:
     for metric in METRICS:
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         yield f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |"
+
+
+def _views() -> Iterator[str]:
+    """Yield the table of what `--by` takes besides guests, vCPUs, classes and reasons."""
+    yield from ("", "## Views of targets", "", "| `--by` | what | from | attached |")
+    yield "|---|---|---|---|"
+    for view in VIEWS:
+        events = [*view.events, *(["kvm_exit's record"] if view.from_exit else [])]
+        source = ", ".join(events) or "kvm_fast_mmio"
+        attached = "always" if view.is_default else "on request"
+        yield f"| `{view.kind.dimension}` | {view.help} | {source} | {attached} |"
 
 
 def files() -> Iterator[tuple[Path, str]]:
