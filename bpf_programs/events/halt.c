@@ -6,7 +6,8 @@
  * kvm_halt_poll_ns(grow, vcpu_id, new, old), right before it: how long KVM polls at most from now
  * on (new), and polled until now (old; 0: not at all). It is raised after each poll in vain, which
  * makes the next one longer or shorter, and otherwise only by halts that did not poll. So without
- * it, a halt that slept did not poll.
+ * it, a halt that slept did not poll; or it was shorter than the limit, and KVM ended the poll after
+ * an unknown time because another task wanted the CPU. That time is left out.
  */
 
 #define HALT_POLLED 1

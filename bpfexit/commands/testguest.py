@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from bpfexit.commands.values import SECONDS
+from bpfexit.commands.values import SECONDS, Seconds
 from bpfexit.errors import UsageError
 from bpfexit.testguest import report
 from bpfexit.testguest.machine import Machine
@@ -22,6 +22,8 @@ _MOST_EXITS = (1 << 63) - 1
 _HIGHEST_RATE = 10**9
 _LONGEST_DELAY_US = 60 * 10**6
 """A minute: a guest that ends waits for the current access."""
+_HALT = Seconds(1e-6, 4)
+"""The timer of the guest's APIC counts nanoseconds in 32 bits."""
 
 
 @click.command()
@@ -75,6 +77,15 @@ _LONGEST_DELAY_US = 60 * 10**6
     help="Sleep at least US microseconds in each access to user space.",
 )
 @click.option(
+    "--halt",
+    "halt_s",
+    type=_HALT,
+    default="50us",
+    show_default=True,
+    metavar="TIME",
+    help="Wake each hlt after TIME.",
+)
+@click.option(
     "--wait",
     is_flag=True,
     help="Print the process and threads as a line of JSON; start after a line on stdin.",
@@ -92,6 +103,7 @@ def testguest(
     rate: int | None,
     vcpus: int,
     user_delay: int,
+    halt_s: float,
     wait: bool,
     linger: bool,
     list_: bool,
@@ -122,7 +134,7 @@ def testguest(
 
     mix = parse_mix(mix_text)
     work = work_of(mix, _exits_of(mix, rounds) if rounds else exits)
-    pace = Pace(rate, user_delay / 1e6)
+    pace = Pace(rate, user_delay / 1e6, round(halt_s * 1e9))
     with (
         Machine(assemble_all(work, vcpus, pace)) as machine,
         Session(machine.vcpus, pace) as session,

@@ -37,10 +37,11 @@ PAUSE = 0
 END = 1
 """The values that the guest writes to the control port."""
 
-WAKE_TICKS = 50_000
-"""From the timer's start to a halt's wake-up: KVM's APIC bus ticks each nanosecond."""
+HALT_NS = 50_000
+"""From the timer's start to a halt's wake-up, unless another is given. KVM's APIC bus ticks each
+nanosecond."""
 
-LATE_TICKS = 2_000_000
+LATE_NS = 2_000_000
 """The same for a halt whose wake-up preceded it: longer than any handler runs."""
 
 APIC_EOI = LOCAL_APIC + 0xB0
@@ -102,10 +103,13 @@ class _Routines:
     wake: int
 
 
-def assemble(work: Work, base: int, pause_every: int | None = None) -> Program:
+def assemble(
+    work: Work, base: int, pause_every: int | None = None, halt_ns: int = HALT_NS
+) -> Program:
     """Return the program that does the work at `base`, a multiple of the page size.
 
-    With `pause_every` N it writes PAUSE to the control port after every N exits.
+    With `pause_every` N it writes PAUSE to the control port after every N exits. A halt lasts
+    `halt_ns`, at most 2**32 - 1.
     """
     origin = base + _whole_pages(COUNTERS + 8 * len(work.mix))
     code = _Code(origin)
@@ -113,7 +117,9 @@ def assemble(work: Work, base: int, pause_every: int | None = None) -> Program:
     entry = code.here
     if pause_every:
         code.put(b"\xbd", _u32(pause_every))  # mov ebp, pause_every
-    put_step = partial(_put_step, code, pause=routines.pause if pause_every else None)
+    put_step = partial(
+        _put_step, code, pause=routines.pause if pause_every else None, halt_ns=halt_ns
+    )
 
     round_ = code.here
     _put_stop_check(code, base, routines.end)
@@ -158,7 +164,7 @@ def _put_routines(code: _Code, base: int, pause_every: int | None) -> _Routines:
     # next interrupt may come right after `sti`, so nothing is held in a register there.
     wake = code.here
     code.put(_write_apic(APIC_EOI, 0))
-    code.put(_write_apic(APIC_TIMER_START, LATE_TICKS))
+    code.put(_write_apic(APIC_TIMER_START, LATE_NS))
     code.put(b"\xfb\xc2\x08\x00")  # sti; ret 8: the return address, then CS and EFLAGS
     return _Routines(end, pause, wake)
 
@@ -168,10 +174,12 @@ def _put_stop_check(code: _Code, base: int, end: int) -> None:
     code.branch(b"\x0f\x85", end)  # jne end
 
 
-def _put_step(code: _Code, step: Step, exits: int, counter: int, *, pause: int | None) -> None:
+def _put_step(
+    code: _Code, step: Step, exits: int, counter: int, *, pause: int | None, halt_ns: int
+) -> None:
     code.put(b"\xbe", _u32(exits))  # mov esi, exits
     again = code.here
-    code.put(_ENCODE[step.operation.name](step.address or 0))
+    code.put(_instructions(step, halt_ns))
     code.put(b"\x83\x05", _u32(counter), b"\x01")  # add dword [counter], 1
     code.put(b"\x83\x15", _u32(counter + 4), b"\x00")  # adc dword [counter+4], 0
     if pause is not None:
@@ -179,6 +187,12 @@ def _put_step(code: _Code, step: Step, exits: int, counter: int, *, pause: int |
         code.branch(b"\xe8", pause)  # call pause
     back = again - (code.here + 3)
     code.put(b"\x4e\x75", struct.pack("<b", back))  # dec esi; jnz again
+
+
+def _instructions(step: Step, halt_ns: int) -> bytes:
+    if step.operation.name == "hlt":
+        return _halt(halt_ns)
+    return _ENCODE[step.operation.name](step.address or 0)
 
 
 def _u8(value: int) -> bytes:
@@ -219,14 +233,14 @@ def _msr_write(number: int) -> bytes:
     return b"\xb9" + _u32(number) + b"\x31\xc0\x31\xd2\x0f\x30"
 
 
-def _halt(_: int) -> bytes:
-    """Start the timer, `sti; hlt; cli`, stop the timer.
+def _halt(ns: int) -> bytes:
+    """Start the timer, which is due after `ns`, `sti; hlt; cli`, stop the timer.
 
     An interrupt that is due at `sti` is to be held until after the next instruction, so that the
     wake-up cannot come before the halt and be lost. QEMU's TCG does lose it now and then, when an
     exit comes between the two; then the timer that the handler has started again ends the halt.
     """
-    start = _write_apic(APIC_TIMER_START, WAKE_TICKS)
+    start = _write_apic(APIC_TIMER_START, ns)
     return start + b"\xfb\xf4\xfa" + _write_apic(APIC_TIMER_START, 0)
 
 
@@ -248,6 +262,5 @@ _ENCODE: Mapping[str, Callable[[int], bytes]] = {
     "cpuid": lambda _: b"\x31\xc0\x0f\xa2",  # xor eax, eax; cpuid
     "msr-read": lambda number: b"\xb9" + _u32(number) + b"\x0f\x32",  # mov ecx, number; rdmsr
     "msr-write": _msr_write,
-    "hlt": _halt,
 }
-"""The instructions of each operation, made from its address."""
+"""The instructions of each operation but a halt, made from its address."""

@@ -14,7 +14,7 @@ from bpfexit.errors import BpfexitError
 from bpfexit.testguest import kvm_api
 from bpfexit.testguest.machine import Vcpu
 from bpfexit.testguest.mix import Work
-from bpfexit.testguest.program import Program, assemble
+from bpfexit.testguest.program import HALT_NS, Program, assemble
 
 _PAUSES_PER_S = 100
 _NAP_S = 0.05
@@ -23,10 +23,11 @@ _NAP_S = 0.05
 
 @dataclass(frozen=True)
 class Pace:
-    """The pace of each vCPU, and the delay of its accesses."""
+    """The pace of each vCPU, the delay of its accesses, and how long it halts."""
 
     exits_per_s: int | None = None
     user_delay_s: float = 0.0
+    halt_ns: int = HALT_NS
 
     @property
     def pause_every(self) -> int | None:
@@ -65,7 +66,7 @@ def assemble_all(work: Work, vcpus: int, pace: Pace) -> list[Program]:
     programs: list[Program] = []
     base = 0
     for _ in range(vcpus):
-        programs.append(assemble(work, base, pace.pause_every))
+        programs.append(assemble(work, base, pace.pause_every, pace.halt_ns))
         base += len(programs[-1].image)
     return programs
 

@@ -6,9 +6,9 @@ On QEMU's TCG that interrupt can come between `sti` and the return, which hardwa
 from bpfexit.cli import main
 from bpfexit.testguest import program
 
-SHORT_TICKS = 5_000
+SHORT_NS = 5_000
 """From the handler's start of the timer to its interrupt, in ns: as long as an exit takes."""
 
 if __name__ == "__main__":
-    program.LATE_TICKS = SHORT_TICKS
+    program.LATE_NS = SHORT_NS
     main()

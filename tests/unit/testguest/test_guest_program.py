@@ -83,3 +83,8 @@ def test_counters_are_read_as_64_bits() -> None:
     memory = bytearray(program.image)
     struct.pack_into("<2Q", memory, layout.COUNTERS, 5_000_000_000, 7)
     assert program.counters(bytes(memory)) == [5_000_000_000, 7]
+
+
+def test_a_halt_lasts_as_long_as_asked_for() -> None:
+    image = assemble(work_of(parse_mix("hlt"), 1), 0, halt_ns=0x1234567).image
+    assert bytes.fromhex("c7 05 8003e0fe 67452301 fb f4 fa") in image
