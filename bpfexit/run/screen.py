@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bpfexit.model.snapshot import Snapshot
+from bpfexit.run.terminal import Painted
 
 
 class Pace(Protocol):
@@ -43,14 +44,8 @@ class Pace(Protocol):
         """React to the end of a recording: no snapshot follows."""
 
 
-class Screen(Pace, Protocol):
+class Screen(Pace, Painted, Protocol):
     """Shows what the loop reads."""
-
-    def paint(self) -> tuple[str, bool]:
-        """Return the next part of what changes the terminal, and whether it is the last."""
-
-    def forget(self) -> None:
-        """Begin with an empty terminal."""
 
     def add(self, snapshot: Snapshot) -> None:
         """Take the next snapshot; the last one is not drawn."""

@@ -19,6 +19,11 @@ A text that is wider on the terminal than expected then ends at the end of its l
 _ASK = "\x1b[5n"
 """Makes a terminal answer (`TAKEN`) when it has taken everything before: device status."""
 
+_LEAST, _MOST = 1500, 1 << 16
+"""Characters that are written at once, roughly: as many as the terminal takes in `_PART_S`, s, so
+that they do not hold up the next key."""
+_PART_S = 0.1
+
 _SLOWEST = 2500
 """Characters per second that are believed of a terminal that never answers."""
 
@@ -32,8 +37,11 @@ _LEAVING_S = 0.5
 class Painted(Protocol):
     """What a terminal shows."""
 
-    def paint(self) -> tuple[str, bool]:
-        """Return the next part of what changes the terminal, and whether it is the last."""
+    def paint(self, most: int) -> tuple[str, bool]:
+        """Return the next part of what changes the terminal, and whether it is the last.
+
+        A part ends soon after `most` characters.
+        """
 
     def forget(self) -> None:
         """Begin with an empty terminal."""
@@ -53,6 +61,8 @@ class Terminal:
         self._awaits = False
         self._answers = False
         self._next_at = 0.0
+        self._most = _LEAST
+        self._asked = (0.0, 0)  # when, and after how many bytes
 
     def __enter__(self) -> "Terminal":
         self._begin()
@@ -84,19 +94,30 @@ class Terminal:
         now = time.monotonic()
         if self._left or not self._stale or (self._awaits and now < self._next_at):
             return
-        text, is_last = self._screen.paint()
+        text, is_last = self._screen.paint(self._most)
         self._stale = not is_last
         if text:
             self._left = (text + _ASK).encode(errors="replace")
-            self._awaits = True
+            self._awaits, self._asked = True, (now, len(self._left))
             self._next_at = now + (_PATIENCE_S if self._answers else len(self._left) / _SLOWEST)
             self._write()
 
     def without_answers(self, keys: list[str]) -> list[str]:
         """Take the terminal's answers out of the keys."""
         if TAKEN in keys:
+            if self._awaits:
+                self._resize_parts()
             self._awaits, self._answers = False, True
         return [key for key in keys if key != TAKEN]
+
+    def _resize_parts(self) -> None:
+        """Fit the next part to the terminal's speed. A short one tells only that it is fast."""
+        at, size = self._asked
+        fitting = size * _PART_S / max(time.monotonic() - at, 1e-6)
+        if fitting >= size:
+            self._most = min(max(self._most, round(fitting)), _MOST)
+        else:
+            self._most = max(_LEAST, min(self._most, round(fitting)))
 
     def suspend(self) -> None:
         """Give the terminal to the shell and stop; go on when the shell says so."""

@@ -153,12 +153,15 @@ class LiveScreen:
         """The sum of all snapshots since the start, or since the key that resets it."""
         return self._sum.sum() if self._sum.intervals else None
 
-    def paint(self) -> tuple[str, bool]:
-        """Return the next part of what changes the terminal, and whether it is the last."""
+    def paint(self, most: int) -> tuple[str, bool]:
+        """Return the next part of what changes the terminal, and whether it is the last.
+
+        A part ends with the line in which it exceeds `most` characters.
+        """
         size = tuple(self._console.size)
         if self._grid is None or (len(self._grid[0]), len(self._grid)) != size:
             self._grid = self.grid()
-        return self._painter.paint(self._grid)
+        return self._painter.paint(self._grid, most)
 
     def forget(self) -> None:
         """Paint everything anew: something else has been on the terminal."""

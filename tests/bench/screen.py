@@ -80,7 +80,7 @@ def _pressed(screen: LiveScreen, key: str) -> int:
 def _painted(screen: LiveScreen) -> int:
     size, is_last = 0, False
     while not is_last:
-        text, is_last = screen.paint()
+        text, is_last = screen.paint(1500)
         size += len(text.encode())
     return size
 

@@ -16,7 +16,7 @@ from tests.testbed.kernels import DEFAULT_SUITE, SUITES, Kernel, TestbedError
 from tests.testbed.machine import Result
 from tests.testbed.vendors import Vendor
 
-SESSION = {"timeout": 1200}  # seconds; an unloaded machine needs a fortieth
+SESSION = {"timeout": 2400}  # seconds; an unloaded machine needs a fifth
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,6 @@ from rich.style import Style
 from bpfexit.ui.screen.cells import Grid, Size, blank
 from bpfexit.ui.screen.diff import diff
 
-MOST = 1500
-"""Characters that are written at once, roughly: more of them would hold up the next key."""
-
 _CLEAR = "\x1b[m\x1b[H\x1b[2J"
 
 
@@ -23,13 +20,16 @@ class Painter:
         self._shown: Grid | None = None
         self._next = 0
 
-    def paint(self, wanted: Grid) -> tuple[str, bool]:
-        """Return the next part of what changes the terminal, and whether it is the last."""
+    def paint(self, wanted: Grid, most: int) -> tuple[str, bool]:
+        """Return the next part of what changes the terminal, and whether it is the last.
+
+        A part ends with the line in which it exceeds `most` characters.
+        """
         size = Size(len(wanted[0]) if wanted else 0, len(wanted))
         before, clear = self._shown, ""
         if before is None or (len(before), len(before[0])) != (size.height, size.width):
             before, clear, self._next = blank(size), _CLEAR, 0
-        text, self._shown, self._next, is_last = diff(before, wanted, self._sgr, self._next, MOST)
+        text, self._shown, self._next, is_last = diff(before, wanted, self._sgr, self._next, most)
         return clear + text, is_last
 
     def forget(self) -> None:

@@ -17,8 +17,10 @@ class Pages:
     def __init__(self, *parts: str) -> None:
         self.parts = list(parts)
         self.forgotten = 0
+        self.most = 0
 
-    def paint(self) -> tuple[str, bool]:
+    def paint(self, most: int) -> tuple[str, bool]:
+        self.most = most
         part = self.parts.pop(0) if self.parts else ""
         return part, not self.parts
 
@@ -79,6 +81,36 @@ def test_without_an_answer_the_next_part_waits_as_long_as_a_slow_line_takes(
         assert terminal.wait_s == 0
         terminal.flush()
         assert written(reader) == "y" + ASK
+
+
+def test_a_part_is_as_long_as_the_terminal_takes_quickly(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = pipe
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    pages = Pages()
+
+    def most_after(size: int, seconds: float) -> int:
+        """Return how many characters are asked for after a part that took so long."""
+        pages.parts = ["x" * (size - len(ASK)), "y"]
+        terminal.change()
+        terminal.flush()
+        now[0] += seconds
+        terminal.without_answers([TAKEN])
+        terminal.flush()
+        now[0] += seconds
+        terminal.without_answers([TAKEN])
+        written(reader)
+        return pages.most
+
+    terminal = Terminal(pages, Keyboard(reader), writer)
+    assert most_after(1000, 0.05) == 2000
+    assert most_after(10, 0.05) == 2000  # nothing new is known of its speed
+    assert most_after(2000, 0.01) == 20_000
+    assert most_after(20_000, 0.4) == 5000
+    assert most_after(5000, 2.0) == 1500
+    assert most_after(10_000, 1e-9) == 1 << 16
 
 
 def test_keys_are_left_of_answers(pipe: tuple[int, int]) -> None:

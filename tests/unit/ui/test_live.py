@@ -110,7 +110,7 @@ def test_a_key_or_the_terminals_end_quits(live: LiveScreen, key: str) -> None:
 def painted(screen: LiveScreen) -> str:
     parts, is_last = "", False
     while not is_last:
-        text, is_last = screen.paint()
+        text, is_last = screen.paint(1500)
         parts += text
     return parts
 

@@ -45,11 +45,14 @@ def terminal() -> tuple[pyte.Screen, pyte.Stream]:
     return screen, stream
 
 
+PART = 300  # characters: several parts
+
+
 def painted(painter: Painter, stream: pyte.Stream, wanted: Grid) -> int:
     """Paint all parts; return the number of characters."""
     is_last, size = False, 0
     while not is_last:
-        text, is_last = painter.paint(wanted)
+        text, is_last = painter.paint(wanted, PART)
         stream.feed(text)
         size += len(text)
     return size
@@ -78,7 +81,7 @@ def _bare(text: str) -> str:
 def test_the_same_screen_is_written_once(wanted: Grid) -> None:
     painter = Painter(no_color=False)
     painted(painter, terminal()[1], wanted)
-    assert painter.paint(wanted) == ("", True)
+    assert painter.paint(wanted, PART) == ("", True)
 
 
 @given(GRIDS, GRIDS, st.integers(0, SIZE.height - 1), st.integers(0, 40))
@@ -120,7 +123,7 @@ def test_the_end_of_a_line_is_erased() -> None:
 
 def test_no_colour_leaves_the_rest_of_a_style() -> None:
     style = Style(color="red", bold=True, reverse=True)
-    text, _ = Painter(no_color=True).paint(grid([[Segment("x", style)]], SIZE))
+    text, _ = Painter(no_color=True).paint(grid([[Segment("x", style)]], SIZE), PART)
     assert "\x1b[1;7mx" in text
 
 
