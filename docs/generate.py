@@ -11,6 +11,7 @@ from bpfexit.events.registry import VIEWS
 from bpfexit.exporting.metrics import METRICS
 from bpfexit.formats.hist.registry import FORMATS
 from bpfexit.formats.json.schemas import SCHEMAS
+from bpfexit.model.column import Column
 from bpfexit.model.columns import COLUMNS
 from bpfexit.model.guest_columns import TIME_COLUMNS, USAGE_COLUMNS
 from bpfexit.model.losses import LOSSES, NOT_COUNTED
@@ -50,17 +51,11 @@ def _rule(rule: Rule) -> Iterator[str]:
 def reference() -> Iterator[str]:
     """Yield the lines on columns, losses and histogram formats."""
     yield from (_NOTE, "# Columns, losses, formats and metrics", "", "## Columns", "")
-    yield from ("| `--sort` | heading | JSON, CSV | unit | meaning |", "|---|---|---|---|---|")
-    for column in COLUMNS:
-        yield (
-            f"| `{column.key}` | {column.title} | `{column.json_name}` | {column.unit} "
-            f"| {column.help} |"
-        )
+    yield from _columns(COLUMNS)
     yield from ("", "`--sort` accepts the heading, too.", "", "## Columns of guests", "")
-    yield from ("With `--by vm`; those up to `idle` with `--by vcpu`, too.", "")
-    yield from ("| `--sort` | heading | unit | meaning |", "|---|---|---|---|")
-    for column in (*TIME_COLUMNS, *USAGE_COLUMNS):
-        yield f"| `{column.key}` | {column.title} | {column.unit} | {column.help} |"
+    yield "With `--by vm`; those up to `idle` with `--by vcpu`, too. Elsewhere JSON has null"
+    yield from ("for them, and CSV nothing.", "")
+    yield from _columns((*TIME_COLUMNS, *USAGE_COLUMNS))
     yield from ("", "## Losses", "")
     yield from ("| loss | meaning | counts are too small |", "|---|---|---|")
     for name, meaning in LOSSES.items():
@@ -74,6 +69,15 @@ def reference() -> Iterator[str]:
     for metric in METRICS:
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         yield f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |"
+
+
+def _columns(columns: tuple[Column, ...]) -> Iterator[str]:
+    yield from ("| `--sort` | heading | JSON, CSV | unit | meaning |", "|---|---|---|---|---|")
+    for column in columns:
+        yield (
+            f"| `{column.key}` | {column.title} | `{column.json_name}` | {column.unit} "
+            f"| {column.help} |"
+        )
 
 
 def _views() -> Iterator[str]:

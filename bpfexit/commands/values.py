@@ -7,7 +7,7 @@ import click
 
 from bpfexit.exporting.address import Address
 from bpfexit.model.at_least import edge_at_least
-from bpfexit.model.columns import COLUMNS, SORT_KEYS, sort_key
+from bpfexit.model.columns import ALL_COLUMNS, SORT_KEYS, sort_key
 from bpfexit.model.durations import parse_duration
 from bpfexit.model.histogram import LOWER_NS
 from bpfexit.model.numbers import duration
@@ -75,7 +75,7 @@ def column(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 
 
 def _headings() -> list[str]:
-    return [column.title for column in COLUMNS if column.title not in SORT_KEYS]
+    return [column.title for column in ALL_COLUMNS if column.title not in SORT_KEYS]
 
 
 def listen_address(ctx: click.Context, param: click.Parameter, value: str | None) -> Address | None:

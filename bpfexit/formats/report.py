@@ -15,7 +15,7 @@ from bpfexit.formats.csv_lines import csv_line
 from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.json.fields import number, numbers, target, vcpu
 from bpfexit.formats.json.text import line_of
-from bpfexit.model.columns import COLUMNS
+from bpfexit.model.columns import ALL_COLUMNS
 from bpfexit.model.lines import Line
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.view import Query, View, view
@@ -25,7 +25,7 @@ SCHEMA = "bpfexit.report/2"
 FIELDS = (
     "start", "duration_s", "about", "vm", "pid", "vcpu", "tid", "class", "reason",
     "kind", "access", "address", "address_hex", "name", "named_by",
-    *(column.json_name for column in COLUMNS),
+    *(column.json_name for column in ALL_COLUMNS),
 )  # fmt: skip
 """The fields of a line, in the order of CSV."""
 
@@ -80,5 +80,5 @@ def _line(snapshot: Snapshot, line: Line) -> dict[str, Any]:
         "reason": line.reason,
         **target(line),
         "address_hex": None if line.address is None else line.kind.number(line.address),
-        **numbers(line),
+        **numbers(line, ALL_COLUMNS),
     }

@@ -278,9 +278,9 @@ def is_by_vcpu_time(by: tuple[str, ...]) -> bool:
 _WITH_TIME = ("vm", "vcpu")
 
 
-BY_KEY: dict[str, Column] = {
-    column.key: column for column in (*COLUMNS, *TIME_COLUMNS, *USAGE_COLUMNS)
-}
+ALL_COLUMNS: tuple[Column, ...] = (*COLUMNS, *TIME_COLUMNS, *USAGE_COLUMNS)
+
+BY_KEY: dict[str, Column] = {column.key: column for column in ALL_COLUMNS}
 
 SORT_KEYS: tuple[str, ...] = ("name", *BY_KEY)
 """The keys for sorting lines: their names, or a column."""

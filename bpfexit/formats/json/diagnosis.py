@@ -18,6 +18,7 @@ from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.json import usage as usage_json
 from bpfexit.formats.json.fields import number, numbers, target, vcpu
 from bpfexit.formats.json.text import line_of
+from bpfexit.model.columns import COLUMNS
 from bpfexit.model.lines import Line
 
 SCHEMA = "bpfexit.diagnosis/2"
@@ -125,5 +126,5 @@ def _line(line: Line) -> dict[str, Any]:
         "reason": line.reason,
         **target(line),
         "vcpu_share": number(line.numbers.get(SHARE, nan)),
-        **numbers(line),
+        **numbers(line, COLUMNS),
     }

@@ -1,11 +1,12 @@
 """Fields that several documents and CSV share: targets, vCPUs, numbers."""
 
-from math import isfinite
+from collections.abc import Sequence
+from math import isfinite, nan
 from typing import Any
 
 from bpfexit.events.access import Access
 from bpfexit.formats.names import named
-from bpfexit.model.columns import COLUMNS
+from bpfexit.model.column import Column
 from bpfexit.model.grouping import GroupKey
 from bpfexit.model.lines import Line
 from bpfexit.model.rows import NO_VCPU
@@ -26,9 +27,9 @@ def vcpu(number: int | None) -> int | None:
     return None if number == NO_VCPU else number
 
 
-def numbers(line: Line) -> dict[str, float | None]:
-    """Return the columns by their JSON names."""
-    return {column.json_name: number(line.numbers[column.key]) for column in COLUMNS}
+def numbers(line: Line, columns: Sequence[Column]) -> dict[str, float | None]:
+    """Return the columns by their JSON names; None where the line has no such number."""
+    return {column.json_name: number(line.numbers.get(column.key, nan)) for column in columns}
 
 
 def number(value: float) -> float | None:

@@ -13,7 +13,7 @@ from bpfexit.formats.json.schema_terms import (
     obj,
     one_of,
 )
-from bpfexit.model.columns import COLUMNS
+from bpfexit.model.columns import ALL_COLUMNS, COLUMNS
 from bpfexit.model.losses import LOSSES
 from bpfexit.names.reason_classes import CLASSES
 
@@ -38,3 +38,4 @@ TARGET = {"kind": one_of([*KIND_OF_NAME]), "access": ACCESS, "address": NULL_WHO
 THREAD = {"vm": TEXT, "pid": WHOLE, "tid": WHOLE, "vcpu": NULL_WHOLE}
 TIME = {"start": NUMBER, "duration_s": NUMBER}
 NUMBERS = {column.json_name: NULL_NUMBER for column in COLUMNS}
+ALL_NUMBERS = {column.json_name: NULL_NUMBER for column in ALL_COLUMNS}

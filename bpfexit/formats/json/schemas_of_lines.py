@@ -1,6 +1,7 @@
 """JSON Schemas of the documents about lines: reports, comparisons, diagnoses."""
 
 from bpfexit.formats.json.schema_fields import (
+    ALL_NUMBERS,
     LOST,
     NAMED,
     NULL_NUMBER,
@@ -55,7 +56,7 @@ _REPORT_LINE = {
     **TARGET,
     "address_hex": NULL_TEXT,
     **NAMED,
-    **NUMBERS,
+    **ALL_NUMBERS,
 }
 _RECORDED = obj(
     {

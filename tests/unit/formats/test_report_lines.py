@@ -3,17 +3,19 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 
 from bpfexit.formats import report
-from bpfexit.model.columns import COLUMNS
+from bpfexit.model.columns import ALL_COLUMNS, COLUMNS
 from bpfexit.model.snapshot import Origin, Snapshot
+from bpfexit.model.usage import GuestUsage, HostUsage, Role, ThreadTimes
 from bpfexit.model.view import DIMENSIONS, Query
 from bpfexit.names.reasons import Isa
-from tests.unit.builders import Exits, pio, snapshot, snapshots
+from tests.unit.builders import Exits, pio, snapshot, snapshots, with_parts
 from tests.unit.formats.distributed import whole
 
 EVERYTHING = Query(DIMENSIONS)
@@ -33,7 +35,7 @@ def test_every_column_is_a_field_of_both() -> None:
     (row,) = csv_rows(snapshot(pio(0x70, ns=(100,))), Query(("port",)))
     _, line = json_rows(snapshot(pio(0x70, ns=(100,))), Query(("port",)))
     assert set(row) == set(line) - {"schema"}
-    assert set(row) >= {column.json_name for column in COLUMNS}
+    assert set(row) >= {column.json_name for column in ALL_COLUMNS}
 
 
 def test_a_line_has_its_numbers_in_the_units_of_its_columns() -> None:
@@ -84,6 +86,23 @@ def test_the_interval_has_what_was_lost_and_what_is_not_shown() -> None:
 def test_all_lines_are_there_however_many() -> None:
     of = snapshot(*(pio(port, ns=(100,)) for port in range(1511)))
     assert len(csv_rows(of, Query(("port",)))) == 1511
+
+
+def test_guests_have_their_own_time_and_what_they_take() -> None:
+    taken = GuestUsage(
+        "web", 7, 1.0, (ThreadTimes(Role.VCPU, 1, 750_000_000, 0),), resident_bytes=4096
+    )
+    of = with_parts(
+        snapshot(pio(0x608, ns=(100,), vm="web", pid=7), duration_s=1),
+        *(600_000_000, 100_000_000, 50_000_000, 0, 250_000_000),
+    )
+    (row,) = csv_rows(replace(of, usage=HostUsage((taken,))), Query(("vm",)))
+    assert {name: float(row[name]) for name in ("in_guest", "idle", "vcpu_cpu")} == {
+        "in_guest": pytest.approx(0.6), "idle": pytest.approx(0.25), "vcpu_cpu": 0.75,
+    }  # fmt: skip
+    assert (row["resident_bytes"], row["swapped"]) == ("4096", "")
+    (by_reason,) = csv_rows(of, Query(("reason",)))
+    assert (by_reason["in_guest"], by_reason["resident_bytes"]) == ("", "")
 
 
 @given(snapshots())
