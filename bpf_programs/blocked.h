@@ -48,6 +48,9 @@ static __always_inline void count_user_blocked(struct row *row, struct vcpu *vcp
 	row->user_blocked_ns += vcpu->user_blocked_ns;
 	vcpu->user_blocked_ns = 0;
 }
+
+#define BLOCKED_NS(vcpu) ((vcpu)->blocked_ns)
+#define USER_BLOCKED_NS(vcpu) ((vcpu)->user_blocked_ns)
 #else
 #define split_sleep(vcpu, delay)
 #define begin_blocked(vcpu)
@@ -55,4 +58,6 @@ static __always_inline void count_user_blocked(struct row *row, struct vcpu *vcp
 #define end_user_blocked(vcpu, delay)
 #define count_blocked(row, vcpu)
 #define count_user_blocked(row, vcpu)
+#define BLOCKED_NS(vcpu) 0
+#define USER_BLOCKED_NS(vcpu) 0
 #endif

@@ -4,6 +4,23 @@
  * are asked for: SLOW_NS is the threshold, SLOW_RATE how many a vCPU reports per
  * second at most, SLOW_PAGES the buffer's size. Those not reported are counted.
  */
+
+/* The time in user space of the exit in progress, which counting it clears. */
+struct in_user {
+	u64 ns;
+	u64 wait_ns;
+	u64 blocked_ns;
+};
+
+static __always_inline struct in_user time_in_user(struct vcpu *vcpu)
+{
+	return (struct in_user){
+		.ns = vcpu->user_ns,
+		.wait_ns = vcpu->user_wait_ns,
+		.blocked_ns = USER_BLOCKED_NS(vcpu),
+	};
+}
+
 #ifdef SLOW_NS
 BPF_RINGBUF_OUTPUT(slow_exits, SLOW_PAGES);
 
@@ -24,10 +41,11 @@ static __always_inline int ratelimit_ok(struct vcpu *vcpu, u64 now)
 	return 1;
 }
 
-/* `ns` from exit to entry, 0 where that is not known; `user_ns` of it in user space. */
-static __always_inline void emit_if_slow(struct vcpu *vcpu, u64 ns, u64 user_ns)
+/* `ns` from exit to entry, and waiting for a CPU in it; 0 where that is not known. */
+static __always_inline void emit_if_slow(struct vcpu *vcpu, u64 ns, u64 wait_ns,
+					 struct in_user in_user)
 {
-	if ((ns < SLOW_NS && user_ns < SLOW_NS) || IDLE_REASON(REASON_OF(vcpu)))
+	if ((ns < SLOW_NS && in_user.ns < SLOW_NS) || IDLE_REASON(REASON_OF(vcpu)))
 		return;
 	u64 now = bpf_ktime_get_ns();
 	if (!ratelimit_ok(vcpu, now))
@@ -39,7 +57,11 @@ static __always_inline void emit_if_slow(struct vcpu *vcpu, u64 ns, u64 user_ns)
 		.rip = vcpu->rip,
 		.end_ns = now,
 		.ns = ns,
-		.user_ns = user_ns,
+		.user_ns = in_user.ns,
+		.wait_ns = wait_ns,
+		.user_wait_ns = in_user.wait_ns,
+		.blocked_ns = BLOCKED_NS(vcpu),
+		.user_blocked_ns = in_user.blocked_ns,
 		.process_start = vcpu->process_start,
 		.vcpu_id = vcpu->vcpu_id,
 		.isa = vcpu->isa,
@@ -49,5 +71,5 @@ static __always_inline void emit_if_slow(struct vcpu *vcpu, u64 ns, u64 user_ns)
 		vcpu->slow_dropped += 1;
 }
 #else
-#define emit_if_slow(vcpu, ns, user_ns)
+#define emit_if_slow(vcpu, ns, wait_ns, in_user)
 #endif

@@ -172,6 +172,10 @@ struct slow_exit {
 	u64 end_ns;     /* CLOCK_MONOTONIC */
 	u64 ns;         /* from exit to entry; 0 where there is no kvm_exit */
 	u64 user_ns;
+	u64 wait_ns;         /* waiting for a CPU, of ns */
+	u64 user_wait_ns;    /* of that, in user space */
+	u64 blocked_ns;      /* blocked.h: asleep, of ns; 0 where it is not measured */
+	u64 user_blocked_ns; /* of that, in user space */
 	u64 process_start; /* as in struct vcpu */
 	u32 vcpu_id;
 	u32 isa;

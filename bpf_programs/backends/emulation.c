@@ -35,11 +35,11 @@ static __always_inline void note_access(struct vcpu *vcpu, u64 access, u64 targe
 		return;
 	vcpu->packed_key = (vcpu->packed_key & ~(u64)ACCESS_MASK) | access;
 	vcpu->target = target;
-	u64 user_ns = vcpu->user_ns;
+	struct in_user in_user = time_in_user(vcpu);
 	count_without_latency(vcpu);
-	emit_if_slow(vcpu, 0, user_ns);
+	emit_if_slow(vcpu, 0, 0, in_user);
 	vcpu->access_seen = 1;
-	vcpu->user_time_counted = user_ns != 0;
+	vcpu->user_time_counted = in_user.ns != 0;
 }
 
 /* There is no exit to have a target: what an event is about is counted by itself. */
@@ -79,6 +79,8 @@ static __always_inline void add_user_time(struct vcpu *vcpu, u64 ns)
 		vcpu->user_ns += ns;
 		return;
 	}
+	struct in_user in_user = time_in_user(vcpu);
+	in_user.ns = ns;
 	row->seq += 1;
 	barrier();
 	row->user_count += !vcpu->user_time_counted;
@@ -86,6 +88,6 @@ static __always_inline void add_user_time(struct vcpu *vcpu, u64 ns)
 	count_user_wait(row, vcpu);
 	count_user_blocked(row, vcpu);
 	end_count(row);
-	emit_if_slow(vcpu, 0, ns);
+	emit_if_slow(vcpu, 0, 0, in_user);
 	vcpu->user_time_counted = 1;
 }

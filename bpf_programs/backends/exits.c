@@ -135,12 +135,13 @@ int on_kvm_entry(void *ctx)
 	u64 delay = run_delay(task);
 	u64 exit_ns = vcpu->exit_ns;
 	if (exit_ns) {
-		u64 user_ns = vcpu->user_ns;
+		u64 wait_ns = delay - vcpu->run_delay;
+		struct in_user in_user = time_in_user(vcpu);
 		vcpu->exit_ns = 0;
 		barrier();
 		split_sleep(vcpu, delay);
-		count_exit(vcpu, now - exit_ns, delay - vcpu->run_delay);
-		emit_if_slow(vcpu, now - exit_ns, user_ns);
+		count_exit(vcpu, now - exit_ns, wait_ns);
+		emit_if_slow(vcpu, now - exit_ns, wait_ns, in_user);
 	} else if (vcpu->packed_key & ACCESS_MASK) {
 		count_without_exit(vcpu);
 	}

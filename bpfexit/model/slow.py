@@ -33,6 +33,10 @@ RECORD = np.dtype(
         ("end_ns", "u8"),
         ("ns", "u8"),
         ("user_ns", "u8"),
+        ("wait_ns", "u8"),
+        ("user_wait_ns", "u8"),
+        ("blocked_ns", "u8"),
+        ("user_blocked_ns", "u8"),
         ("process_start", "u8"),
         ("vcpu_id", "u4"),
         ("isa", "u4"),
@@ -55,7 +59,9 @@ class SlowExit:
 
     `ns` is from exit to entry and None on a back end without exits, as are `reason`
     and `rip`, the guest's instruction pointer; `user_ns` of it was in user space.
-    `address` is None if the exit has none.
+    `address` is None if the exit has none. For `wait_ns` of `ns`, and `user_wait_ns` of `user_ns`,
+    its thread waited for a CPU; for `blocked_ns` and `user_blocked_ns` it was blocked. They are
+    None if that is not measured, and the two that are parts of `ns` as that is.
     """
 
     end: float  # unix time, s
@@ -71,11 +77,25 @@ class SlowExit:
     rip: int | None
     ns: int | None
     user_ns: int
+    wait_ns: int | None = None
+    user_wait_ns: int | None = None
+    blocked_ns: int | None = None
+    user_blocked_ns: int | None = None
 
     @property
     def took_ns(self) -> int:
         """Its duration as far as known: in total, or in user space."""
         return self.user_ns if self.ns is None else self.ns
+
+    @property
+    def waited_ns(self) -> int | None:
+        """For how long of that its thread waited for a CPU; None if unknown."""
+        return self.user_wait_ns if self.ns is None else self.wait_ns
+
+    @property
+    def was_blocked_ns(self) -> int | None:
+        """For how long of that it was blocked; None if unknown."""
+        return self.user_blocked_ns if self.ns is None else self.blocked_ns
 
 
 @dataclass(frozen=True)
@@ -115,17 +135,31 @@ def slow_exits(
     reasons: Reasons,
     vm_of: Callable[[Identity], str],
     clock_offset_s: float,
+    *,
+    has_waiting: bool = False,
+    has_blocked: bool = False,
 ) -> tuple[SlowExit, ...]:
     """Return the slow exits of the ring buffer's `records`, of dtype `RECORD`.
 
-    `vm_of` names a process's VM, `clock_offset_s` is unix time minus CLOCK_MONOTONIC.
+    `vm_of` names a process's VM, `clock_offset_s` is unix time minus CLOCK_MONOTONIC. Waiting for
+    a CPU, and being blocked, were measured or not.
     """
     ordered = records[np.argsort(records["end_ns"], kind="stable")]
-    return tuple(_slow_exit(slow_exit, reasons, vm_of, clock_offset_s) for slow_exit in ordered)
+    measured = (
+        *(("wait_ns", "user_wait_ns") if has_waiting else ()),
+        *(("blocked_ns", "user_blocked_ns") if has_blocked else ()),
+    )
+    return tuple(
+        _slow_exit(slow_exit, reasons, vm_of, clock_offset_s, measured) for slow_exit in ordered
+    )
 
 
 def _slow_exit(
-    record: Any, reasons: Reasons, vm_of: Callable[[Identity], str], clock_offset_s: float
+    record: Any,
+    reasons: Reasons,
+    vm_of: Callable[[Identity], str],
+    clock_offset_s: float,
+    measured: tuple[str, ...],
 ) -> SlowExit:
     packed_key, owner = int(record["packed_key"]), int(record["owner"])
     isa = Isa(int(record["isa"]))
@@ -145,4 +179,5 @@ def _slow_exit(
         rip=int(record["rip"]) if known else None,
         ns=int(record["ns"]) if known else None,
         user_ns=int(record["user_ns"]),
+        **{name: int(record[name]) for name in measured if known or name.startswith("user_")},
     )

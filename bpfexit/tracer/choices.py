@@ -4,7 +4,7 @@ from bpfexit.model.slow import Threshold
 from bpfexit.names.reasons import VMX_CODE_MASK, Isa
 
 SLOW_PAGES = 256
-"""Size of the ring buffer for slow exits: 1 MiB, for some 13,000 between two readings."""
+"""Size of the ring buffer for slow exits: 1 MiB, for some 8,700 between two readings."""
 
 
 def traced_sets(

@@ -155,7 +155,11 @@ def _slow(before: Sample, after: Sample, names: Names, clock_offset_s: float) ->
         return None
     return Slow(
         names.threshold.than_ns,
-        slow_exits(after.slow, names.reasons, names.name_of, clock_offset_s),
+        slow_exits(
+            *(after.slow, names.reasons, names.name_of, clock_offset_s),
+            has_waiting=names.origin.has_waiting,
+            has_blocked=names.origin.has_blocked,
+        ),
         limited=_grown(before, after, "slow_limited"),
         dropped=_grown(before, after, "slow_dropped"),
     )

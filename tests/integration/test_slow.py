@@ -8,18 +8,23 @@ from pathlib import Path
 import pytest
 
 from bpfexit.guests.guests import Guests
+from bpfexit.host import kernel
 from bpfexit.host.preflight import Ready
 from bpfexit.model.filter import Filter
 from bpfexit.model.slow import Slow, Threshold
 from bpfexit.tracer import choices
+from bpfexit.tracer.host_plan import TYPED_TASK
 from bpfexit.tracer.source import KernelSource
-from tests.counting import BPFEXIT
-from tests.slow_guest import DELAY_US, record_slow_guest, waiting_guest
+from tests.counting import BPFEXIT, recorded
+from tests.slow_guest import DELAY_US, parts, record_slow_guest, waiting_guest
 
 pytestmark = pytest.mark.usefixtures("needs_kvm")
 
 MIX = "pio-read-user=13,pio-write-user=7,mmio-read-user=11,pio-read-kernel=997"
-SLOW_ONES = {(0x608, "read"): 13, (0xC050, "write"): 7, (0xD0000000, "read"): 11}
+SLOW_ONES = Counter({(0x608, "read"): 13, (0xC050, "write"): 7, (0xD0000000, "read"): 11})
+MEASURES_ALL = kernel.release() >= TYPED_TASK
+"""Whether this kernel allows to measure how long threads wait and are blocked."""
+
 READS = 101
 
 
@@ -41,7 +46,7 @@ def slow_reads(host: Ready, rate: int) -> Slow:
 @pytest.fixture(scope="module")
 def recording(needs_bpf: Ready, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("slow") / "slow.jsonl.gz"
-    record_slow_guest(MIX, path)
+    record_slow_guest(MIX, path, *(["--blocked"] if MEASURES_ALL else []))
     return path
 
 
@@ -58,6 +63,16 @@ def test_each_slow_access_is_told_of_once(recording: Path) -> None:
     assert found == SLOW_ONES
     assert all(each["user_ns"] >= DELAY_US * 1000 for each in told)
     assert f"{len(told)} exits took 2.00ms or longer" in said
+
+
+def test_their_parts_add_up_to_those_of_the_rows(recording: Path) -> None:
+    lines, _ = listed(recording, "-j")
+    told = parts(map(json.loads, lines))
+    of_rows = parts(row for each in recorded(recording) for row in each["rows"])
+    for name in ("user_wait_ns", "user_blocked_ns"):
+        assert told[name] == (of_rows[name] if MEASURES_ALL else None)
+    if MEASURES_ALL:
+        assert (told["user_blocked_ns"] or 0) > SLOW_ONES.total() * DELAY_US * 1000 / 2
 
 
 def test_they_are_listed_as_lines_too(recording: Path) -> None:

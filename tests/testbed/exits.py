@@ -8,11 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bpfexit.host import preflight
+from bpfexit.host import kernel, preflight
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.names.reasons import Isa
+from bpfexit.tracer.host_plan import TYPED_TASK
 from tests.costing import MIX, beside_perf, measured
-from tests.counting import BPFEXIT, Counted, count, keep_moving, record, tids
+from tests.counting import BPFEXIT, Counted, count, keep_moving, record, recorded, tids
 from tests.ftrace import recording
 from tests.slow_guest import record_slow_guest
 from tests.testbed.truth import EVENTS, leaving, left
@@ -59,12 +60,14 @@ def slow() -> dict[str, Any]:
     threads: list[int] = []
     with TemporaryDirectory() as folder, leaving("slow.dat") as data, recording(EVENTS, data):
         path = Path(folder) / "slow.jsonl.gz"
-        record_slow_guest(SLOW, path, during=lambda ready: threads.extend(tids(ready)))
+        more = ["--blocked"] if kernel.release() >= TYPED_TASK else []
+        record_slow_guest(SLOW, path, *more, during=lambda ready: threads.extend(tids(ready)))
+        rows = [row for each in recorded(path) for row in each["rows"]]
         lines = subprocess.run(
             [*BPFEXIT, "slow", "--input", str(path), "-j"], check=True, stdout=subprocess.PIPE
         ).stdout
     told = [json.loads(line) for line in lines.splitlines()]
-    return {"told": told, "tids": threads, "trace": left("slow.dat")}
+    return {"told": told, "rows": rows, "tids": threads, "trace": left("slow.dat")}
 
 
 def one_by_one() -> dict[str, Any]:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.slow_guest import DELAY_US
+from bpfexit.tracer.host_plan import TYPED_TASK
+from tests.slow_guest import DELAY_US, parts
 from tests.testbed.comparing import (
     EXITS_A_PAGE,
     PAGE_TURN,
@@ -18,6 +19,7 @@ from tests.testbed.comparing import (
     truth_of,
 )
 from tests.testbed.conftest import Findings
+from tests.testbed.kernels import Kernel
 from tests.testbed.truth import Exit
 from tests.testbed.vendors import Vendor
 
@@ -54,7 +56,7 @@ def differences(told: list[Any], truth: list[Exit], name: str) -> NDArray[np.flo
 
 @pytest.mark.hosts("svm")
 def test_slow_exits_are_told_of_one_by_one_and_no_halt_is(
-    findings: Findings, vendor: Vendor
+    findings: Findings, vendor: Vendor, kernel: Kernel
 ) -> None:
     result = findings("slow")
     exits, _ = truth_of(result)
@@ -67,4 +69,7 @@ def test_slow_exits_are_told_of_one_by_one_and_no_halt_is(
     assert sorted(Counter(each.place for each in truth).values()) == [7, 11, 13]
     assert told == Counter((each.reason, each.place, each.rip) for each in truth)
     assert all(each["ns"] >= each["user_ns"] for each in result["told"])
+    assert parts(result["told"]) == parts(result["rows"])
+    is_measured = kernel.version >= TYPED_TASK
+    assert {ns is not None for ns in parts(result["told"]).values()} == {is_measured}
     assert vendor.halt not in {each["reason"] for each in result["told"]}

@@ -34,6 +34,7 @@ from bpfexit.formats.json.schema_terms import (
     one_of,
 )
 from bpfexit.formats.json.schemas_of_lines import DIAGNOSIS, DIFF, REPORT
+from bpfexit.formats.json.slow import PARTS as PARTS_OF_SLOW_EXITS
 from bpfexit.formats.json.usage import SCHEMA as USAGE
 from bpfexit.model.event_counts import Source as EventOrigin
 from bpfexit.model.vcpu_parts import PARTS
@@ -67,6 +68,7 @@ _EXIT = {
     "rip": NULL_WHOLE,
     "ns": NULL_WHOLE,
     "user_ns": WHOLE,
+    **dict.fromkeys(PARTS_OF_SLOW_EXITS, NULL_WHOLE),
 }
 _PROGRAM = {"event": TEXT, "runs": WHOLE, "ns": WHOLE}
 _COST = obj(

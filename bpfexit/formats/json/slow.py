@@ -1,6 +1,7 @@
 """Single slow exits as JSON: in the snapshot of their interval, and as one line each.
 
-Unknown values are null: `reason`, `rip` and `ns` on a back end without `kvm_exit`.
+Unknown values are null: `reason`, `rip` and `ns` on a back end without `kvm_exit`, and what is not
+measured of `PARTS`.
 """
 
 from collections.abc import Iterable
@@ -23,6 +24,9 @@ from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.slow import Slow, SlowExit
 
 SCHEMA = "bpfexit.slow/2"
+
+PARTS = ("wait_ns", "user_wait_ns", "blocked_ns", "user_blocked_ns")
+"""Fields that older recordings lack."""
 
 _ACCESSES = {access: None if access is Access.NONE else access.name.lower() for access in Access}
 _ACCESS_OF = {name: access for access, name in _ACCESSES.items()}
@@ -71,6 +75,7 @@ def _exit(slow_exit: SlowExit) -> dict[str, Any]:
         "rip": slow_exit.rip,
         "ns": slow_exit.ns,
         "user_ns": slow_exit.user_ns,
+        **{name: getattr(slow_exit, name) for name in PARTS},
     }
 
 
@@ -90,9 +95,14 @@ def decoded_exit(entry: dict[str, Any]) -> SlowExit:
         size=0 if size is None else whole(size, _MAX_SIZE),
         address=_address(entry["address"]),
         rip=_address(entry["rip"]),
-        ns=None if entry["ns"] is None else count(entry["ns"]),
+        ns=_known(entry["ns"]),
         user_ns=count(entry["user_ns"]),
+        **{name: _known(entry.get(name)) for name in PARTS},
     )
+
+
+def _known(value: Any) -> int | None:
+    return None if value is None else count(value)
 
 
 def _address(value: Any) -> int | None:

@@ -15,7 +15,7 @@ from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.formats.json import snapshot_reader
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.slow import Slow, SlowExit
-from tests.unit.builders import HOSTILE, pio, snapshot
+from tests.unit.builders import HOSTILE, SLOW_EXIT, pio, snapshot
 
 COUNTS = st.integers(0, 2**63 - 1)
 ADDRESSES = st.integers(0, 2**64 - 1)
@@ -38,6 +38,7 @@ def exits(draw: st.DrawFn) -> SlowExit:
         rip=draw(st.none() | ADDRESSES),
         ns=draw(st.none() | COUNTS),
         user_ns=draw(COUNTS),
+        **{name: draw(st.none() | COUNTS) for name in slow_json.PARTS},
     )
 
 
@@ -81,3 +82,9 @@ def test_what_is_broken_is_refused(broken: object) -> None:
     document = json.loads(snapshot_json.encode(snapshot(pio(0x608)))) | {"slow": broken}
     with pytest.raises(BpfexitError):
         snapshot_reader.decode(json.dumps(document))
+
+
+def test_an_exit_of_an_older_recording_has_no_parts() -> None:
+    line = json.loads(slow_json.encode_line(SLOW_EXIT))
+    older = {name: value for name, value in line.items() if name not in slow_json.PARTS}
+    assert slow_json.decoded_exit(older) == SLOW_EXIT

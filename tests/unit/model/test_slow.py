@@ -52,6 +52,20 @@ def test_a_record_says_who_when_where_and_how_long() -> None:
     assert slow_exits(array, BUILT_IN, of({500: "web"}), 1000.0) == (SLOW_EXIT,)
 
 
+def test_what_is_measured_of_its_time_is_told() -> None:
+    parts = {"wait_ns": 4, "user_wait_ns": 3, "blocked_ns": 2, "user_blocked_ns": 1}
+    array = records({"isa": Isa.SVM, **parts}, {"isa": Isa.NONE, **parts})
+
+    def found(**measured: bool) -> list[tuple[int | None, ...]]:
+        each = slow_exits(array, BUILT_IN, of({0: "web"}), 0.0, **measured)
+        return [tuple(getattr(one, name) for name in parts) for one in each]
+
+    nothing = (None, None, None, None)
+    assert found() == [nothing, nothing]
+    assert found(has_waiting=True) == [(4, 3, None, None), (None, 3, None, None)]
+    assert found(has_waiting=True, has_blocked=True) == [(4, 3, 2, 1), (None, 3, None, 1)]
+
+
 def test_what_a_back_end_without_exits_does_not_tell_is_none() -> None:
     array = records({"packed_key": READ_OF_4, "user_ns": 3_000_000, "isa": Isa.NONE})
     (found,) = slow_exits(array, BUILT_IN, of({0: "web"}), 0.0)

@@ -2,15 +2,25 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bpfexit.events.kind import NO_KIND
 from bpfexit.model.address_names import AddressName
 from bpfexit.model.guest import NameSource
 from bpfexit.model.rows import NO_VCPU
 from bpfexit.model.slow import Slow
-from bpfexit.ui.slow import HEADINGS, line, summary, unreported
+from bpfexit.model.snapshot import Origin
+from bpfexit.ui.slow import headings, line, summary, unreported
 from tests.unit.builders import SLOW_EXIT
 
 BLIND = replace(SLOW_EXIT, reason=None, rip=None, ns=None)
+SPLIT = replace(
+    SLOW_EXIT,
+    wait_ns=300_000,
+    user_wait_ns=200_000,
+    blocked_ns=900_000,
+    user_blocked_ns=800_000,
+)
 
 
 def test_everything_known_of_it_is_in_its_line() -> None:
@@ -33,11 +43,25 @@ def test_what_is_not_known_stays_blank() -> None:
     assert line(replace(SLOW_EXIT, kind=NO_KIND, address=None)).endswith(" io")
 
 
-def test_columns_stand_under_their_headings() -> None:
-    for each in (SLOW_EXIT, BLIND):
-        shown = line(each)
-        assert shown.index("web") == HEADINGS.index("guest")
-        assert shown.index("0x0608") >= HEADINGS.index("reason, address")
+@pytest.mark.parametrize(("waiting", "blocked"), [(False, False), (True, False), (True, True)])
+def test_columns_stand_under_their_headings(waiting: bool, blocked: bool) -> None:
+    origin = Origin(has_waiting=waiting, has_blocked=blocked)
+    for each in (SLOW_EXIT, BLIND, SPLIT):
+        shown, above = line(each, origin=origin), headings(origin)
+        assert shown.index("web") == above.index("guest")
+        assert shown.index("0x0608") >= above.index("reason, address")
+
+
+def test_what_is_measured_has_a_column() -> None:
+    assert line(SPLIT, origin=Origin(has_waiting=True)).split()[1:4] == [
+        "1.50ms",
+        "1.40ms",
+        "300µs",
+    ]
+    everything = Origin(has_waiting=True, has_blocked=True)
+    assert line(SPLIT, origin=everything).split()[1:5] == ["1.50ms", "1.40ms", "300µs", "900µs"]
+    in_user = line(replace(SPLIT, ns=None), origin=everything)
+    assert in_user.split()[1:4] == ["1.40ms", "200µs", "800µs"]
 
 
 def test_a_name_is_harmless() -> None:
@@ -48,6 +72,7 @@ def test_a_name_is_harmless() -> None:
 def test_what_has_no_line_is_said() -> None:
     assert unreported(Slow(1)) == ""
     assert "1,000 more slow exits, beyond --rate" in unreported(Slow(1, limited=1000))
+    assert unreported(Slow(1, limited=1)) == "1 more slow exit, beyond --rate"
     assert "2 more slow exits, dropped by a full buffer" in unreported(Slow(1, dropped=2))
     assert summary(1, 1, 10**6) == "1 exit took 1.00ms or longer"
     assert summary(1013, 13, 10**6).endswith("1,000 of them not printed")
