@@ -4,14 +4,19 @@ import itertools
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bpfexit.formats.json import snapshot as snapshot_json
 from bpfexit.host import kernel, preflight
+from bpfexit.model.filter import Filter
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.names.reasons import Isa
+from bpfexit.run.session import live_source
 from bpfexit.tracer.host_plan import TYPED_TASK
+from tests import named_guests
 from tests.costing import MIX, beside_perf, measured
 from tests.counting import BPFEXIT, Counted, count, keep_moving, record, recorded, tids
 from tests.ftrace import recording
@@ -120,6 +125,18 @@ def _moved(options: list[str]) -> dict[str, Any]:
     options = ["-i", "0.3", *options]
     result = count(guest, options, during=lambda ready: keep_moving(ready, moves))
     return _as_json(result) | {"moves": next(moves)}
+
+
+def named() -> dict[str, Any]:
+    """Count the guests of one name while another one takes exits all the time."""
+    with closing(live_source(Filter(guests=("wanted*",)))) as source:
+        with named_guests.running("other", "--mix", FEW) as pid:
+            named_guests.until_ignored(source, pid)
+            before = named_guests.counted_of(source, pid)
+            with named_guests.done("wanted-1", "--mix", FEW, "--rounds", "1") as guest:
+                snapshot = json.loads(snapshot_json.encode(source.next()))
+            of_other = named_guests.counted_of(source, pid) - before
+    return {"guest": guest, "snapshots": [snapshot], "of_other": of_other}
 
 
 def nested() -> dict[str, Any]:

@@ -62,7 +62,7 @@ VMX = Host(
         Session(
             (
                 *("machine", "ftrace", "primes", "one_by_one", "borders"),
-                *("by_reason", "own_cost"),
+                *("by_reason", "named", "own_cost"),
                 *inside.INTEL,
             ),
             {"timeout": 3000},

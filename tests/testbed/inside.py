@@ -59,6 +59,7 @@ for each in (
     exits.moved,
     exits.moved_exact,
     exits.moved_filtered,
+    exits.named,
     exits.nested,
     exits.successive,
     exits.strings,

@@ -43,6 +43,17 @@ def test_counts_of_some_reasons_are_exact_while_the_vcpus_move(
     assert moved["moves"] > 10
 
 
+@pytest.mark.hosts("svm", "vmx")
+def test_guests_chosen_by_name_are_exact_and_others_are_not_counted(
+    findings: Findings, vendor: Vendor
+) -> None:
+    found = findings("named")
+    check_exact(of(found), vendor)
+    assert found["of_other"] == 0
+    (snapshot,) = found["snapshots"]
+    assert {vcpu["vm"] for vcpu in snapshot["vcpus"]} == {"wanted-1"}
+
+
 @pytest.mark.hosts("svm")
 def test_exits_of_a_nested_guest_are_exact(findings: Findings) -> None:
     found = findings("nested")
