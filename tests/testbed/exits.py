@@ -129,13 +129,15 @@ def _moved(options: list[str]) -> dict[str, Any]:
 
 def named() -> dict[str, Any]:
     """Count the guests of one name while another one takes exits all the time."""
-    with closing(live_source(Filter(guests=("wanted*",)))) as source:
-        with named_guests.running("other", "--mix", FEW) as pid:
-            named_guests.until_ignored(source, pid)
-            before = named_guests.counted_of(source, pid)
-            with named_guests.done("wanted-1", "--mix", FEW, "--rounds", "1") as guest:
-                snapshot = json.loads(snapshot_json.encode(source.next()))
-            of_other = named_guests.counted_of(source, pid) - before
+    with (
+        closing(live_source(Filter(guests=("wanted*",)))) as source,
+        named_guests.running("other", "--mix", FEW) as pid,
+    ):
+        named_guests.until_ignored(source, pid)
+        before = named_guests.counted_of(source, pid)
+        with named_guests.done("wanted-1", "--mix", FEW, "--rounds", "1") as guest:
+            snapshot = json.loads(snapshot_json.encode(source.next()))
+        of_other = named_guests.counted_of(source, pid) - before
     return {"guest": guest, "snapshots": [snapshot], "of_other": of_other}
 
 
