@@ -191,7 +191,7 @@ def _put_step(
 
 def _instructions(step: Step, halt_ns: int) -> bytes:
     if step.operation.name == "hlt":
-        return _halt(halt_ns)
+        return halt(halt_ns)
     return _ENCODE[step.operation.name](step.address or 0)
 
 
@@ -233,7 +233,7 @@ def _msr_write(number: int) -> bytes:
     return b"\xb9" + _u32(number) + b"\x31\xc0\x31\xd2\x0f\x30"
 
 
-def _halt(ns: int) -> bytes:
+def halt(ns: int = HALT_NS) -> bytes:
     """Start the timer, which is due after `ns`, `sti; hlt; cli`, stop the timer.
 
     An interrupt that is due at `sti` is to be held until after the next instruction, so that the

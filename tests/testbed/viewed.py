@@ -12,13 +12,13 @@ from collections.abc import Mapping
 
 from bpfexit.testguest.mix import CONTROL_PORT, LOCAL_APIC, parse_mix, work_of
 from bpfexit.testguest.program import (
-    _ENCODE,
     CODE_SELECTOR,
     END,
     IDT,
     PAGE,
     Program,
     assemble,
+    halt,
 )
 from tests.testbed.one_program import run_once
 
@@ -54,7 +54,7 @@ WORK = {
     "cr4 read": (149, b"\x0f\x20\xe0"),
     "ud2": (157, b"\x0f\x0b"),
     "dr7 read": (163, b"\x0f\x21\xf8" + _eax(1) + CPUID),
-    "hlt": (167, _ENCODE["hlt"](0)),
+    "hlt": (167, halt()),
 }
 """How often, and the code."""
 
