@@ -22,7 +22,7 @@ _MOST_EXITS = (1 << 63) - 1
 _HIGHEST_RATE = 10**9
 _LONGEST_DELAY_US = 60 * 10**6
 """A minute: a guest that ends waits for the current access."""
-_HALT = Seconds(1e-6, 4)
+_HALT = Seconds("1us", "4s")
 """The timer of the guest's APIC counts nanoseconds in 32 bits."""
 
 

@@ -91,24 +91,30 @@ def listen_address(ctx: click.Context, param: click.Parameter, value: str | None
     return Address(match["six"] or match["host"] or "127.0.0.1", int(match["port"]))
 
 
-class Seconds(click.FloatRange):
+class Seconds(click.types.FloatParamType):
     """A time within limits, in seconds or with a unit: `500ms`, `2m`."""
 
     name = "seconds"
+
+    def __init__(self, least: str, most: str) -> None:
+        self._least, self._most = least, most
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Read a time; return seconds."""
         try:
-            seconds = parse_duration(str(value), "s") / 1e9
+            ns = parse_duration(str(value), "s")
         except ValueError:
-            self.fail(f"{value!r}: expected a time such as 0.5, 500ms or 2s", param, ctx)
-        return float(super().convert(seconds, param, ctx))
+            ns = -1
+        if not parse_duration(self._least) <= ns <= parse_duration(self._most):
+            limits = f"from {self._least} to {self._most}"
+            self.fail(f"{value!r}: expected a time {limits}, such as 0.5, 500ms or 2s", param, ctx)
+        return ns / 1e9
 
 
-SECONDS = Seconds(0.01, 86400 * 366)
-INTERVAL = Seconds(SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S)
+SECONDS = Seconds("10ms", "8784h")
+INTERVAL = Seconds(f"{SHORTEST_INTERVAL_S:g}s", f"{LONGEST_INTERVAL_S:g}s")
 
 
 def nanoseconds(ctx: click.Context, param: click.Parameter, value: str) -> int:

@@ -103,3 +103,10 @@ def test_rounds_of_more_exits_than_can_be_counted_are_refused() -> None:
 
 def test_a_run_of_any_number_of_intervals_goes_on() -> None:
     assert not Run(1.0, 10**30).ends(5, 5.0)
+
+
+@pytest.mark.parametrize("text", ["0.01", "2h", "x", "inf"])
+def test_a_time_beyond_its_limits_is_told_what_they_are(text: str) -> None:
+    result = CliRunner().invoke(cli, ["top", "-i", text])
+    assert result.exit_code == 2
+    assert f"'{text}': expected a time from 0.1s to 3600s, such as" in result.output
