@@ -92,25 +92,26 @@ def listen_address(ctx: click.Context, param: click.Parameter, value: str | None
 
 
 class Seconds(click.types.FloatParamType):
-    """A time within limits, in seconds or with a unit: `500ms`, `2m`."""
+    """A time from `min` to `max`, s, typed in seconds or with a unit: `500ms`, `2m`."""
 
     name = "seconds"
 
     def __init__(self, least: str, most: str) -> None:
-        self._least, self._most = least, most
+        self._limits = f"from {least} to {most}"
+        self.min, self.max = parse_duration(least) / 1e9, parse_duration(most) / 1e9
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Read a time; return seconds."""
         try:
-            ns = parse_duration(str(value), "s")
+            seconds = parse_duration(str(value), "s") / 1e9
         except ValueError:
-            ns = -1
-        if not parse_duration(self._least) <= ns <= parse_duration(self._most):
-            limits = f"from {self._least} to {self._most}"
-            self.fail(f"{value!r}: expected a time {limits}, such as 0.5, 500ms or 2s", param, ctx)
-        return ns / 1e9
+            seconds = -1.0
+        if not self.min <= seconds <= self.max:
+            expected = f"expected a time {self._limits}, such as 0.5, 500ms or 2s"
+            self.fail(f"{value!r}: {expected}", param, ctx)
+        return seconds
 
 
 SECONDS = Seconds("10ms", "8784h")

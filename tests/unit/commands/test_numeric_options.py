@@ -28,7 +28,7 @@ def numeric() -> list[tuple[str, click.Parameter]]:
         for name, command in commands.items()
         if command
         for parameter in command.params
-        if isinstance(parameter.type, click.IntRange | click.FloatRange)
+        if isinstance(parameter.type, click.types.IntParamType | click.types.FloatParamType)
     ]
 
 
@@ -41,7 +41,7 @@ def test_there_are_some() -> None:
     [pytest.param(each, id=f"{command} {each.name}") for command, each in numeric()],
 )
 def test_a_strange_number_is_within_bounds_or_refused(parameter: click.Parameter) -> None:
-    assert isinstance(parameter.type, click.IntRange | Seconds)  # a bare FloatRange takes nan
+    assert isinstance(parameter.type, click.IntRange | Seconds)  # a FloatRange takes nan
     kind: Any = parameter.type
     if parameter.name not in HARMLESS:
         assert kind.max is not None
