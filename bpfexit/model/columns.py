@@ -12,12 +12,6 @@ from bpfexit.model import numbers
 from bpfexit.model.column import Column
 from bpfexit.model.guest_columns import TIME_COLUMNS, USAGE_COLUMNS
 
-
-def _share_if_any(part: float) -> str:
-    """Leave out a share of 0: most reasons never go to user space, nor do they wait."""
-    return numbers.share(part) if part else ""
-
-
 _WIDE, _EXTRA = 200, 240
 """Screen widths for the columns that few look for; on narrower ones, `--sort` shows one of them."""
 
@@ -74,7 +68,7 @@ COLUMNS: tuple[Column, ...] = (
         "wait",
         "wait%",
         "share",
-        _share_if_any,
+        numbers.share_if_any,
         "wait",
         "share of that time in which the vCPU's thread waited for a CPU",
         min_width=104,
@@ -92,7 +86,7 @@ COLUMNS: tuple[Column, ...] = (
         "blocked",
         "blocked%",
         "share",
-        _share_if_any,
+        numbers.share_if_any,
         "blocked",
         "share of that time in which the vCPU's thread was blocked: lock, page fault, disk"
         " (--blocked)",
@@ -111,7 +105,7 @@ COLUMNS: tuple[Column, ...] = (
         "polled",
         "poll%",
         "share",
-        _share_if_any,
+        numbers.share_if_any,
         "polled_cores",
         "time in which KVM polled for the end of halts, as a share of a core (--by halt)",
     ),
@@ -128,7 +122,7 @@ COLUMNS: tuple[Column, ...] = (
         "user",
         "user%",
         "share",
-        _share_if_any,
+        numbers.share_if_any,
         "user",
         "share of the exits that went to user space (QEMU)",
     ),
@@ -136,7 +130,7 @@ COLUMNS: tuple[Column, ...] = (
         "user_wait",
         "user wait%",
         "share",
-        _share_if_any,
+        numbers.share_if_any,
         "user_wait",
         "share of the time in user space in which the vCPU's thread waited for a CPU",
         min_width=128,
@@ -145,7 +139,7 @@ COLUMNS: tuple[Column, ...] = (
         "user_blocked",
         "user blocked%",
         "share",
-        _share_if_any,
+        numbers.share_if_any,
         "user_blocked",
         "share of the time in user space in which the vCPU's thread was blocked (--blocked)",
         min_width=92,
@@ -154,7 +148,7 @@ COLUMNS: tuple[Column, ...] = (
         "user_cpu",
         "user CPU%",
         "share",
-        _share_if_any,
+        numbers.share_if_any,
         "user_cpu",
         "share of the time in user space in which it was on a CPU: the rest (--blocked)",
         min_width=120,

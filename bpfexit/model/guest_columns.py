@@ -10,11 +10,6 @@ def _memory(size: float) -> str:
     return "" if isnan(size) else numbers.memory(int(size))
 
 
-def _share_if_any(part: float) -> str:
-    """Leave out a share of 0: most guests have nothing in swap."""
-    return numbers.share(part) if part else ""
-
-
 TIME_COLUMNS: tuple[Column, ...] = (
     Column(
         "in_guest",
@@ -178,7 +173,7 @@ USAGE_COLUMNS: tuple[Column, ...] = (
         "swapped",
         "swap%",
         "share",
-        _share_if_any,
+        numbers.share_if_any,
         "swapped",
         "share of its memory that is in swap",
         min_width=120,

@@ -36,6 +36,11 @@ def share(part: float) -> str:
     return "" if isnan(part) else f"{100 * part:.1f}"
 
 
+def share_if_any(part: float) -> str:
+    """Format a share in the same way, but one of 0 as nothing: where most lines have none."""
+    return share(part) if part else ""
+
+
 def small_share(part: float) -> str:
     """Format a share that is mostly small, in percent with two or three digits."""
     return "" if isnan(part) else f"{100 * part:.{2 if part < 0.00995 else 1}f}"
