@@ -9,7 +9,15 @@ from typing import Any
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.json import origin as origin_json
 from bpfexit.formats.json.text import line_of
-from bpfexit.formats.json.values import MAX_ID, Line, count, document_of, seconds, short_text, whole
+from bpfexit.formats.json.values import (
+    MAX_ID,
+    Line,
+    count_or_none,
+    document_of,
+    seconds,
+    short_text,
+    whole,
+)
 from bpfexit.model.guest import Guest
 from bpfexit.model.host_facts import HostFacts
 from bpfexit.model.snapshot import Origin
@@ -77,14 +85,10 @@ def _facts(document: dict[str, Any]) -> HostFacts:
         parameters=_texts(document.get("parameters", {})),
         settings=_texts(document.get("settings", {})),
         flags=None if flags is None else tuple(str(flag) for flag in flags),
-        swap_bytes=_size(document.get("swap_bytes")),
-        swap_used_bytes=_size(document.get("swap_used_bytes")),
+        swap_bytes=count_or_none(document.get("swap_bytes")),
+        swap_used_bytes=count_or_none(document.get("swap_used_bytes")),
     )
 
 
 def _texts(document: dict[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in document.items()}
-
-
-def _size(value: Any) -> int | None:
-    return None if value is None else count(value)

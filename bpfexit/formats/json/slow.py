@@ -13,6 +13,7 @@ from bpfexit.formats.json.text import line_of
 from bpfexit.formats.json.values import (
     MAX_ADDRESS,
     count,
+    count_or_none,
     seconds,
     short_text,
     thread,
@@ -95,14 +96,10 @@ def decoded_exit(entry: dict[str, Any]) -> SlowExit:
         size=0 if size is None else whole(size, _MAX_SIZE),
         address=_address(entry["address"]),
         rip=_address(entry["rip"]),
-        ns=_known(entry["ns"]),
+        ns=count_or_none(entry["ns"]),
         user_ns=count(entry["user_ns"]),
-        **{name: _known(entry.get(name)) for name in PARTS},
+        **{name: count_or_none(entry.get(name)) for name in PARTS},
     )
-
-
-def _known(value: Any) -> int | None:
-    return None if value is None else count(value)
 
 
 def _address(value: Any) -> int | None:

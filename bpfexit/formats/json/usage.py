@@ -5,7 +5,7 @@ from typing import Any
 
 from bpfexit.formats.json.schema_fields import NULL_WHOLE
 from bpfexit.formats.json.schema_terms import NUMBER, TEXT, WHOLE, array, null_or, obj, one_of
-from bpfexit.formats.json.values import MAX_ID, count, seconds, short_text, whole
+from bpfexit.formats.json.values import MAX_ID, count, count_or_none, seconds, short_text, whole
 from bpfexit.model.usage import Allowed, GuestUsage, HostUsage, Quota, Role, ThreadTimes
 
 _TIMES = {"role": one_of([*Role]), "threads": WHOLE, "cpu_ns": NULL_WHOLE, "wait_ns": NULL_WHOLE}
@@ -51,7 +51,7 @@ def decoded(value: Any, guests: Iterable[GuestUsage]) -> HostUsage:
     """Read the field back, whose guests these are; without it, nothing is known."""
     if value is None:
         return HostUsage()
-    return HostUsage(tuple(guests), _count(value["swapped_in_pages"]))
+    return HostUsage(tuple(guests), count_or_none(value["swapped_in_pages"]))
 
 
 def decoded_guest(value: dict[str, Any]) -> GuestUsage:
@@ -62,9 +62,9 @@ def decoded_guest(value: dict[str, Any]) -> GuestUsage:
         pid=whole(value["pid"], MAX_ID),
         seconds=seconds(value["seconds"]),
         threads=tuple(map(_times, value["threads"])),
-        resident_bytes=_count(value["resident_bytes"]),
-        swapped_bytes=_count(value["swapped_bytes"]),
-        major_faults=_count(value["major_faults"]),
+        resident_bytes=count_or_none(value["resident_bytes"]),
+        swapped_bytes=count_or_none(value["swapped_bytes"]),
+        major_faults=count_or_none(value["major_faults"]),
         nodes=tuple((count(each["node"]), count(each["bytes"])) for each in value["nodes"]),
         quotas=None if quotas is None else tuple(map(_quota, quotas)),
         allowed=tuple(map(_allowed, value["allowed"])),
@@ -75,8 +75,8 @@ def _times(value: dict[str, Any]) -> ThreadTimes:
     return ThreadTimes(
         Role(value["role"]),
         whole(value["threads"], MAX_ID),
-        _count(value["cpu_ns"]),
-        _count(value["wait_ns"]),
+        count_or_none(value["cpu_ns"]),
+        count_or_none(value["wait_ns"]),
     )
 
 
@@ -85,13 +85,9 @@ def _quota(value: dict[str, Any]) -> Quota:
         short_text(value["cgroup"]),
         seconds(value["cpus"]),
         whole(value["vcpus"], MAX_ID),
-        _count(value["throttled_ns"]),
+        count_or_none(value["throttled_ns"]),
     )
 
 
 def _allowed(value: dict[str, Any]) -> Allowed:
     return Allowed(short_text(value["cpus"]), whole(value["vcpus"], MAX_ID))
-
-
-def _count(value: Any) -> int | None:
-    return None if value is None else count(value)

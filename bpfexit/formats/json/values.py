@@ -158,6 +158,11 @@ def count(value: Any) -> int:
     return whole(value, MAX_COUNT)
 
 
+def count_or_none(value: Any) -> int | None:
+    """Return a count; None for null, which is unknown. Raises `ValueError`."""
+    return None if value is None else count(value)
+
+
 def thread(entry: dict[str, Any]) -> tuple[int, int, int]:
     """Return pid, tid and the vCPU's number. Raises `ValueError`."""
     vcpu = entry["vcpu"]
