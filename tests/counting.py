@@ -237,8 +237,10 @@ def running(options: Sequence[str]) -> Iterator[int]:
     with started([*GUEST, *options]) as machine:
         next_line(machine)
         write(machine, "\n")
-        yield machine.pid
-        machine.terminate()
+        try:
+            yield machine.pid
+        finally:
+            machine.terminate()
 
 
 def next_line(process: subprocess.Popen[str]) -> str:

@@ -14,19 +14,6 @@ from tests.counting import GUEST, next_line, started, write
 
 
 @contextmanager
-def running(name: str, *options: str) -> Iterator[int]:
-    """Run a guest until the end of the context; yield its process."""
-    with started([*GUEST, "--name", name, *options]) as guest:
-        ready = json.loads(next_line(guest))
-        write(guest, "\n")
-        try:
-            yield int(ready["pid"])
-        finally:
-            guest.terminate()
-            guest.communicate()
-
-
-@contextmanager
 def done(name: str, *options: str) -> Iterator[dict[str, Any]]:
     """Run a guest; yield what it says it did, while its threads are still there."""
     with started([*GUEST, "--name", name, *options]) as guest:

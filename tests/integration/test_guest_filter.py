@@ -8,8 +8,8 @@ import pytest
 from bpfexit.model.filter import Filter
 from bpfexit.run.session import live_source
 from bpfexit.tracer.source import KernelSource
-from tests.counting import CONTROL_PORT
-from tests.named_guests import counted_of, done, running, until_ignored
+from tests.counting import CONTROL_PORT, running
+from tests.named_guests import counted_of, done, until_ignored
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 
@@ -37,7 +37,7 @@ def test_a_wanted_guest_that_starts_later_has_all_of_its_exits(source: KernelSou
 
 
 def test_the_kernel_counts_no_exit_of_the_others(source: KernelSource) -> None:
-    with running("other", *MIX) as pid:
+    with running(["--name", "other", *MIX]) as pid:
         until_ignored(source, pid)
         before = counted_of(source, pid)
         with done("wanted-1", *COUNTED):

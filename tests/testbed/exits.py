@@ -18,7 +18,7 @@ from bpfexit.run.session import live_source
 from bpfexit.tracer.host_plan import TYPED_TASK
 from tests import named_guests
 from tests.costing import MIX, beside_perf, measured
-from tests.counting import BPFEXIT, Counted, count, keep_moving, record, recorded, tids
+from tests.counting import BPFEXIT, Counted, count, keep_moving, record, recorded, running, tids
 from tests.ftrace import recording
 from tests.slow_guest import record_slow_guest
 from tests.testbed.truth import EVENTS, leaving, left
@@ -131,7 +131,7 @@ def named() -> dict[str, Any]:
     """Count the guests of one name while another one takes exits all the time."""
     with (
         closing(live_source(Filter(guests=("wanted*",)))) as source,
-        named_guests.running("other", "--mix", FEW) as pid,
+        running(["--name", "other", "--mix", FEW]) as pid,
     ):
         named_guests.until_ignored(source, pid)
         before = named_guests.counted_of(source, pid)
