@@ -5,11 +5,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.counting import BPFEXIT, started
+
+T = TypeVar("T")
 
 ENOUGH_S = 120.0
 
@@ -49,12 +52,13 @@ def total(text: str, name: str, **labels: str) -> float:
     )
 
 
-def eventually(holds: Callable[[], bool], within_s: float = ENOUGH_S) -> None:
-    """Wait until something holds."""
+def eventually(look: Callable[[], T | None], within_s: float = ENOUGH_S) -> T:
+    """Look until there is something; return it."""
     end = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < end
+    while not (found := look()):
+        assert time.monotonic() < end, f"after {within_s:g} s it is still {found!r}"
         time.sleep(0.1)
+    return found
 
 
 def _url(process: subprocess.Popen[str]) -> str:

@@ -127,6 +127,18 @@ def until_booted(folder: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
+def until_ran(pid: int, ns: int) -> None:
+    """Wait until the threads of a process have had a CPU for as long again."""
+    end = _on_cpu_ns(pid) + ns
+    while _on_cpu_ns(pid) < end:
+        time.sleep(0.05)
+
+
+def _on_cpu_ns(pid: int) -> int:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int(Path(task, "schedstat").read_text().split()[0]) for task in tasks)
+
+
 def _console(folder: Path) -> Path:
     """Return the file of what is written to the debug port."""
     return folder / "console"

@@ -16,6 +16,9 @@ from tests.counting import BPFEXIT, until_counting
 from tests.integration import qemu
 from tests.requirements import lacking
 
+SOME_NS = 50_000_000
+"""Of a CPU's time, in which the guest reads the timer thousands of times."""
+
 NAME = "guest=win\x1b[31m [bold]dows"
 
 
@@ -115,6 +118,7 @@ def test_ctrl_c_ends_early_and_judges_what_there_is(guest: Running) -> None:
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         until_counting(process)
+        qemu.until_ran(guest.pid, SOME_NS)  # on a busy machine, the guest may not run at once
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate()
     assert process.returncode == 0

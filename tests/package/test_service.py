@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -30,26 +30,42 @@ NAMESPACES = ("--mount", "--pid", "--net", "--uts", "--ipc")
 @contextmanager
 def booted(root: Root) -> Iterator[int]:
     """Boot the root in a container; yield its first process, as this machine numbers it."""
-    with subprocess.Popen(
-        [*NSPAWN, f"--directory={root.folder}"],
-        env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as nspawn:
-        children = Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/children")
-        try:
-            eventually(lambda: children.read_text().split() != [])
-            yield int(children.read_text().split()[0])
-        finally:
-            nspawn.terminate()  # which powers it off
-            nspawn.wait(ENOUGH_S)
+    with (
+        subprocess.Popen(
+            [*NSPAWN, f"--directory={root.folder}"],
+            env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as nspawn,
+        ExitStack() as ending,
+    ):
+        ending.callback(nspawn.wait, ENOUGH_S)
+        ending.callback(nspawn.terminate)  # which powers it off
+        init = eventually(lambda: first_process(nspawn.pid))
+        ending.callback(show_service, init)
+        yield init
+
+
+def first_process(nspawn: int) -> int | None:
+    """Return the first process of a container, which nspawn makes by way of another child."""
+    for child in Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split():
+        with suppress(FileNotFoundError, ProcessLookupError):  # the other one, which has ended
+            status = Path(f"/proc/{child}/status").read_text()
+            if re.search(r"^NSpid:.*\t1$", status, re.MULTILINE):
+                return int(child)
+    return None
 
 
 def inside(init: int, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a command in the namespaces of a process."""
     enter = ("nsenter", f"--target={init}", *NAMESPACES)
     return subprocess.run([*enter, *command], capture_output=True, text=True, check=False)
+
+
+def show_service(init: int) -> None:
+    """Print how the exporter is, which pytest shows when a test fails."""
+    print(inside(init, "systemctl", "status", "--no-pager", UNIT).stdout)
 
 
 def scraped(init: int) -> str:
