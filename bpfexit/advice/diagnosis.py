@@ -12,7 +12,7 @@ from bpfexit.advice.finding import Change, Confidence, Finding
 from bpfexit.advice.gathering import gather
 from bpfexit.advice.registry import RULES
 from bpfexit.advice.rule import Rank, Rule
-from bpfexit.advice.slow import may_wait_unseen
+from bpfexit.advice.slow import may_wait_unseen, without_waiting
 from bpfexit.model.guest import Guest
 from bpfexit.model.snapshot import Snapshot
 from bpfexit.model.time_account import parts_of
@@ -144,17 +144,17 @@ def _findings(evidence: Evidence, rules: Sequence[Rule]) -> tuple[list[Finding],
     masks = {rule.name: rule.select(evidence) for rule in rules}
     known = evidence.none
     for rule in rules:
-        if rule.rank in (Rank.WAITING, Rank.EARLY, Rank.SPECIFIC, Rank.LATER):
+        if Rank.WAITING <= rule.rank <= Rank.LATER:
             known |= masks[rule.name]
     explained, findings = evidence.none, []
+    dear = _dear(evidence, rules, masks)
     unexplained = None
     for rule in sorted(rules, key=lambda rule: rule.rank):
         if rule.rank is Rank.LAST and unexplained is None:
             unexplained = remainder(evidence, explained)
         mask = masks[rule.name] & ~explained
         mask = mask & ~known if rule.rank is Rank.REST else mask
-        if rule.rank is Rank.WAITING and mask.any():
-            mask = mask & ~_dear(evidence, rules, masks)
+        mask = mask & ~dear if rule.rank in (Rank.WAITING, Rank.SLOW) else mask
         finding = rule.evaluate(evidence, mask)
         if finding and rule.rank is Rank.LAST and unexplained:
             finding = replace(finding, lines=unexplained.lines or finding.lines)
@@ -165,12 +165,18 @@ def _findings(evidence: Evidence, rules: Sequence[Rule]) -> tuple[list[Finding],
 
 
 def _dear(evidence: Evidence, rules: Sequence[Rule], masks: Mapping[str, Mask]) -> Mask:
-    """Return the exits that are worth a finding of what they are for, without their waiting."""
-    clear, dear = ~may_wait_unseen(evidence), evidence.none
+    """Return the exits of vCPUs that wait which are worth a finding of what they are for.
+
+    They are worth it without their waiting, and none of the rest may be waiting, too.
+    """
+    dear = evidence.none
+    if not any(masks[rule.name].any() for rule in rules if rule.rank is Rank.WAITING):
+        return dear
+    clear = ~may_wait_unseen(evidence)
     for rule in rules:
         if rule.rank is Rank.SPECIFIC:
             mine = masks[rule.name] & clear
-            dear |= mine & rule.is_worth(evidence.take(mine).without_waiting())
+            dear |= mine & rule.is_worth(without_waiting(evidence, evidence.take(mine)))
     return dear
 
 

@@ -91,11 +91,11 @@ class Exits:
         """Return the exits where the mask is true."""
         return Exits(self.rows.take(mask), self.seconds)
 
-    def without_waiting(self) -> Exits:
-        """Return them with the time that is left without waiting for a CPU."""
+    def less(self, wait_ns: NDArray[Any], user_wait_ns: NDArray[Any]) -> Exits:
+        """Return them without some of their time, and of that in user space; ns, shape (n,)."""
         fields = copied(self.rows.fields)
-        for total, waiting in (("total_ns", "wait_ns"), ("user_ns", "user_wait_ns")):
-            fields[total] -= np.minimum(fields[waiting], fields[total])
+        for total, waiting in (("total_ns", wait_ns), ("user_ns", user_wait_ns)):
+            fields[total] -= np.minimum(waiting.astype(fields[total].dtype), fields[total])
         return Exits(Rows(fields, self.rows.hist), self.seconds)
 
     def vcpus(self) -> list[Exits]:

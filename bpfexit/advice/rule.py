@@ -24,18 +24,19 @@ class Rank(IntEnum):
     """In which order rules take their exits: no exit is in two findings.
 
     FIRST: a cause that makes other advice moot. WAITING: they wait for a CPU, whatever they are
-    for. EARLY: one cause of exits for several things: they last long, or APIC virtualization is
-    inhibited. SPECIFIC: what they are for. LATER: what the findings before have left. REST: exits
-    that no specific rule looks at. LAST: whatever no finding has explained.
+    for. SLOW: they last long, whatever they are for. EARLY: one cause of exits for several things:
+    APIC virtualization is inhibited. SPECIFIC: what they are for. LATER: what the findings before
+    have left. REST: exits that no specific rule looks at. LAST: whatever no finding has explained.
     """
 
     FIRST = 0
     WAITING = 1
-    EARLY = 2
-    SPECIFIC = 3
-    LATER = 4
-    REST = 5
-    LAST = 6
+    SLOW = 2
+    EARLY = 3
+    SPECIFIC = 4
+    LATER = 5
+    REST = 6
+    LAST = 7
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Exits that last long in the kernel: longer than what KVM does for any exit."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bpfexit.advice.apic_page import faults_on_memory
-from bpfexit.advice.evidence import Evidence, Mask
+from bpfexit.advice.evidence import Evidence, Exits, Mask
 from bpfexit.advice.kernel import linux_since
 from bpfexit.model.grouping import ADDRESS_FIELDS
 from bpfexit.model.histogram import LOWER_NS
@@ -30,12 +32,28 @@ def in_kernel(evidence: Evidence, *, without_waiting: bool = False) -> Mask:
     if not len(rows):
         return evidence.none
     sums, sum_of = rows.summed_by(("reason", *ADDRESS_FIELDS))
-    wait, user_wait = (sums[name] * float(without_waiting) for name in ("wait_ns", "user_wait_ns"))
+    wait, user_wait = (part * float(without_waiting) for part in _waits(evidence, sums))
     total, user = sums["total_ns"] - wait, sums["user_ns"] - user_wait
     mean = (total - user) / np.maximum(sums["timed"], 1)
     slow = (mean >= MEAN_NS) | ((_in_long_ones(sums) - wait >= total / 2) & (total > 0))
     mask: Mask = (slow & (user < total / 2))[sum_of]
     return mask & ~faults_on_memory(evidence) & ~split_locks(evidence)
+
+
+def without_waiting(evidence: Evidence, exits: Exits) -> Exits:
+    """Return exits with the time that is left without waiting for a CPU.
+
+    Where that was not measured for each exit, those of `LONG_NS` and more count as waiting: ask
+    only if the vCPUs waited.
+    """
+    return exits.less(*_waits(evidence, exits.rows))
+
+
+def _waits(evidence: Evidence, rows: Rows) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the waiting of rows, and the part of it in user space, ns, each of shape (n,)."""
+    if evidence.has_waiting or not len(rows):
+        return rows["wait_ns"], rows["user_wait_ns"]
+    return _in_long_ones(rows).astype(np.uint64), np.zeros(len(rows), np.uint64)
 
 
 def may_wait_unseen(evidence: Evidence) -> Mask:

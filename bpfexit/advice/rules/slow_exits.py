@@ -115,5 +115,5 @@ RULE = Rule(
         "https://docs.kernel.org/scheduler/sched-stats.html",
         "https://docs.kernel.org/admin-guide/cgroup-v2.html",
     ),
-    rank=Rank.EARLY,
+    rank=Rank.SLOW,
 )

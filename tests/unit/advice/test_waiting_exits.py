@@ -3,12 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from bpfexit.model.usage import HostUsage
+from bpfexit.model.usage import HostUsage, Role, ThreadTimes
 from bpfexit.names.reasons import Isa
 from tests.unit.advice.cases import SVM, mmio, pio, seen
 from tests.unit.advice.recordings import found
 from tests.unit.advice.test_starved import usage
 from tests.unit.builders import Exits
+
+APIC_EOI = 0xFEE000B0
 
 
 def test_a_clock_that_costs_much_is_said_beside_the_waiting() -> None:
@@ -34,3 +36,26 @@ def test_exits_of_one_finding_are_weighed_together() -> None:
     assert len(found(of)["local-apic"].lines) == len(both)
     one = seen(both[0], backend=SVM, usage=HostUsage((usage(),)), cpus=8)
     assert [*found(one)] == ["cpu-starved"]
+
+
+def test_a_few_exits_that_waited_do_not_hide_what_many_are_for_if_waiting_is_not_measured() -> None:
+    """Linux 5.10 tells of each thread's waiting, not of each exit's."""
+    eoi = Exits("npf", ns=(*((4_000_000,) * 5), *((4_000,) * 3000)), isa=Isa.SVM, **mmio(APIC_EOI))
+    interrupt = Exits("interrupt", ns=(5_000_000,) * 20, isa=Isa.SVM)
+    waits = HostUsage((usage(),))
+    rules = found(seen(eoi, interrupt, backend=SVM, usage=waits, cpus=8))
+    assert {*rules} == {"cpu-starved", "local-apic"}
+    assert [line.reason for line in rules["cpu-starved"].lines] == ["interrupt"]
+    # Too few of them to be a finding without those that lasted long.
+    rare = replace(eoi, ns=eoi.ns[:100])
+    assert [*found(seen(rare, interrupt, backend=SVM, usage=waits, cpus=8))] == ["cpu-starved"]
+    # Nothing tells that the vCPUs waited.
+    assert [*found(seen(eoi, interrupt, backend=SVM, cpus=8))] == ["slow-exits"]
+
+
+def test_long_exits_that_the_waiting_does_not_explain_stay_slow_if_it_is_not_measured() -> None:
+    eoi = Exits("npf", ns=(*((9_000_000,) * 60), *((4_000,) * 3000)), isa=Isa.SVM, **mmio(APIC_EOI))
+    little = HostUsage((usage(threads=(ThreadTimes(Role.VCPU, 1, 400_000_000, 60_000_000),)),))
+    rules = found(seen(eoi, backend=SVM, usage=little, cpus=8))
+    assert {*rules} == {"cpu-starved", "slow-exits"}
+    assert not rules["cpu-starved"].lines
