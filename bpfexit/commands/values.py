@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from bpfexit.exporting.address import Address
+from bpfexit.model import sample
 from bpfexit.model.at_least import edge_at_least
 from bpfexit.model.columns import ALL_COLUMNS, SORT_KEYS, sort_key
-from bpfexit.model.durations import parse_duration
+from bpfexit.model.durations import TimeLimits, parse_duration
 from bpfexit.model.histogram import LOWER_NS
 from bpfexit.model.numbers import duration
-from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from bpfexit.model.view import DIMENSIONS
 from bpfexit.suggest import unknown
 
@@ -92,30 +92,25 @@ def listen_address(ctx: click.Context, param: click.Parameter, value: str | None
 
 
 class Seconds(click.types.FloatParamType):
-    """A time from `min` to `max`, s, typed in seconds or with a unit: `500ms`, `2m`."""
+    """A time within limits, s, typed in seconds or with a unit: `500ms`, `2m`."""
 
     name = "seconds"
 
     def __init__(self, least: str, most: str) -> None:
-        self._limits = f"from {least} to {most}"
-        self.min, self.max = parse_duration(least) / 1e9, parse_duration(most) / 1e9
+        self.limits = TimeLimits(least, most)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Read a time; return seconds."""
         try:
-            seconds = parse_duration(str(value), "s") / 1e9
-        except ValueError:
-            seconds = -1.0
-        if not self.min <= seconds <= self.max:
-            expected = f"expected a time {self._limits}, such as 0.5, 500ms or 2s"
-            self.fail(f"{value!r}: {expected}", param, ctx)
-        return seconds
+            return self.limits.seconds(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 SECONDS = Seconds("10ms", "8784h")
-INTERVAL = Seconds(f"{SHORTEST_INTERVAL_S:g}s", f"{LONGEST_INTERVAL_S:g}s")
+INTERVAL = Seconds(*sample.INTERVAL)
 
 
 def nanoseconds(ctx: click.Context, param: click.Parameter, value: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpfexit.model.durations import TimeLimits
 from bpfexit.model.histogram import BUCKETS, LOWER_NS
 from bpfexit.model.histograms import Histograms
 from bpfexit.model.rows import FIELDS, IDENTITY, NO_REASON, REQUESTED_SUMS, Rows, joined
@@ -26,10 +27,9 @@ REASON_SHIFT = 32
 
 _GROWING = ("total_ns", "user_count", "user_ns", "wait_ns", "user_wait_ns")
 
-SHORTEST_INTERVAL_S = 0.1
-LONGEST_INTERVAL_S = 3600.0
-"""Seconds from one sample to the next. The buckets have 32 bits: 1.2 million
-exits per second of a single vCPU would overflow one within an hour."""
+INTERVAL = TimeLimits("0.1s", "3600s")
+"""From one sample to the next. The buckets have 32 bits: 1.2 million exits per second
+of a single vCPU would overflow one within an hour."""
 
 
 @dataclass(frozen=True)

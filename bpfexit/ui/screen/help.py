@@ -44,7 +44,7 @@ _HELP = (
     Help("{ }", "ends", "show the first or the last interval", replay=True),
     Help(":", "go to", "show the interval of a number", replay=True),
     Help("t", "total", "show this interval or the total since the start"),
-    Help("s", "interval", "set the interval in seconds", replay=False),
+    Help("s", "interval", "set the interval: 0.5, 500ms, 2s", replay=False),
     Help("x", "addresses", "show or hide the addresses below the reasons"),
     Help("b", "by guest", "show all guests"),
     Help("C", "columns", "choose the columns"),

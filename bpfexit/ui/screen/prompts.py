@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bpfexit.model.columns import sort_key
-from bpfexit.model.sample import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
+from bpfexit.model.sample import INTERVAL
 from bpfexit.model.scope import matcher
 from bpfexit.ui.screen.layout import EXTRAS
 from bpfexit.ui.screen.state import Cursor, State
@@ -15,7 +15,7 @@ from bpfexit.ui.screen.state import Cursor, State
 PROMPTS = {
     "f": "filter: ",
     "/": "filter: ",
-    "s": "interval in seconds: ",
+    "s": "interval: ",
     "C": "columns (empty for those that fit): ",
     ":": "interval number: ",
 }
@@ -84,13 +84,9 @@ def _answer_filter(state: State, answer: str, intervals: int) -> State:
 def _answer_interval(state: State, answer: str, intervals: int) -> State:
     del intervals
     try:
-        interval = float(answer)
-    except ValueError:
-        return replace(state, message=f"{answer!r} is not a number of seconds")
-    if not SHORTEST_INTERVAL_S <= interval <= LONGEST_INTERVAL_S:
-        limits = f"{SHORTEST_INTERVAL_S} to {LONGEST_INTERVAL_S:.0f} s"
-        return replace(state, message=f"the interval must be {limits}")
-    return replace(state, interval=interval)
+        return replace(state, interval=INTERVAL.seconds(answer))
+    except ValueError as error:
+        return replace(state, message=str(error))
 
 
 def _answer_number(state: State, answer: str, intervals: int) -> State:

@@ -149,7 +149,9 @@ def test_a_guest_is_picked_by_its_name() -> None:
     assert driver.state.level.title == name
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("0.1", 0.1), ("2", 2), ("3600", 3600)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0.1", 0.1), ("2", 2), ("500ms", 0.5), ("1h", 3600)]
+)
 def test_an_interval_is_set(text: str, seconds: float) -> None:
     driver = opened().type("s" + text).press("enter")
     assert (driver.state.interval, driver.state.message) == (seconds, "")
@@ -159,7 +161,9 @@ def test_an_interval_is_set(text: str, seconds: float) -> None:
 def test_an_interval_that_is_none_gives_a_message(text: str) -> None:
     driver = opened().type("s" + text).press("enter")
     assert driver.state.interval == 1.0
-    assert driver.state.message
+    assert driver.state.message.endswith(
+        ": expected a time from 0.1s to 3600s, such as 0.5, 500ms or 2s"
+    )
     assert not driver.state.prompt
 
 
