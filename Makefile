@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 PACKAGES := python3-venv python3-bpfcc
-TEST_PACKAGES := jq datamash prometheus
+TEST_PACKAGES := bpftrace datamash jq prometheus
 TESTBED_PACKAGES := qemu-system-x86 busybox-static kmod file trace-cmd linux-perf
 BENCH_PACKAGES := trace-cmd bpftrace bpfcc-tools
 # The kernels that `testbed` fetches, by Debian's names, and those of `test-kernels`.

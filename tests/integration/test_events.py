@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import time
@@ -82,7 +81,7 @@ def test_wrong_options_are_one_sentence() -> None:
 
 
 @pytest.mark.usefixtures("needs_kvm")
-@pytest.mark.skipif(os.geteuid() != 0, reason="debugfs is root's")
+@pytest.mark.usefixtures("needs_root")
 def test_gauges_are_read_from_debugfs_whatever_the_lockdown() -> None:
     result = count_events(["--mix", "cpuid", "--rounds", "1"], ["-f", "pages_4k", "-i", "0.3"])
     rows = [row for interval in result.snapshots for row in interval["events"]]

@@ -11,6 +11,7 @@ from bpfexit.model.filter import Filter
 from bpfexit.recording.total import total
 from tests.counting import write
 from tests.integration.recorded import ENOUGH_S, guest, recording, run
+from tests.requirements import lacking
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 
@@ -21,7 +22,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "bpfexit-test", str(folder)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
+        lacking("root", "mounting a tmpfs is not allowed")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

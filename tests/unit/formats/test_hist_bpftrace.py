@@ -1,16 +1,15 @@
 """The shape of `bpftrace -f json`, whose bounds are inclusive."""
 
 import json
-import os
 import shutil
 import subprocess
 from typing import Any
 
-import pytest
 from hypothesis import given
 
 from bpfexit.formats.hist.bpftrace import MAP, encode
 from bpfexit.model.distribution import Distribution
+from tests.requirements import lacking
 from tests.unit.formats.distributed import SAMPLES, any_distributions, of, whole
 
 PROGRAM = 'BEGIN { @exit_ns["x", 1] = hist(5); @exit_ns["y", 2] = hist(70); exit(); }'
@@ -57,14 +56,13 @@ def shape(value: Any) -> Any:
     return type(value)
 
 
-@pytest.mark.skipif(
-    not shutil.which("bpftrace") or os.geteuid() != 0, reason="no bpftrace, or not root"
-)
-def test_bpftrace_itself_prints_that_shape() -> None:
+def test_bpftrace_itself_prints_that_shape(needs_root: None) -> None:
+    if not shutil.which("bpftrace"):
+        lacking("bpf", "bpftrace is not installed (Debian: bpftrace)")
     done = subprocess.run(
         ["bpftrace", "-f", "json", "-e", PROGRAM], capture_output=True, text=True, check=False
     )
     lines = [line for line in done.stdout.splitlines() if '"hist"' in line]
     if not lines:
-        pytest.skip(f"bpftrace does not run here: {done.stderr[:200]}")
+        lacking("bpf", f"bpftrace does not run here: {done.stderr[:200]}")
     assert shape(json.loads(lines[0])) == shape(json.loads(whole(encode([of([5])]))))

@@ -1,6 +1,5 @@
 """OpenMetrics, read by the parser of prometheus_client."""
 
-import shutil
 import subprocess
 from decimal import Decimal
 from fractions import Fraction
@@ -67,9 +66,8 @@ def test_without_a_histogram_there_is_still_an_end() -> None:
     assert whole(encode([])).endswith("# EOF\n")
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool here")
-def test_promtool_has_no_complaint() -> None:
+def test_promtool_has_no_complaint(promtool: str) -> None:
     done = subprocess.run(
-        ["promtool", "check", "metrics"], input=whole(encode([of([5])])), text=True, check=False
+        [promtool, "check", "metrics"], input=whole(encode([of([5])])), text=True, check=False
     )
     assert done.returncode == 0

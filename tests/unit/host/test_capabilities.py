@@ -1,7 +1,6 @@
 """Capabilities are given up for good, by the thread and those that it starts."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -23,7 +22,7 @@ print(json.dumps([*found, sorted(capabilities_of_threads())]))
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities to give up")
+@pytest.mark.usefixtures("needs_root")
 @pytest.mark.parametrize(
     ("kept", "held", "later"),
     [

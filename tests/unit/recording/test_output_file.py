@@ -12,7 +12,7 @@ from bpfexit.recording.output_file import open_output
 
 USER = 65534
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+as_root = pytest.mark.usefixtures("needs_root")
 
 HOLDS = """\
 import sys
