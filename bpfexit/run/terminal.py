@@ -31,7 +31,10 @@ _PATIENCE_S = 5.0
 """How long an answer is waited for from a terminal that has answered before."""
 
 _LEAVING_S = 0.5
-"""How long the last answer is waited for: the shell would take a late one for keys."""
+"""How long the last answer is waited for: the shell would take a late one for keys.
+
+And then, how long until the terminal takes what leaves the screen.
+"""
 
 
 class Painted(Protocol):
@@ -140,19 +143,24 @@ class Terminal:
 
     def _end(self) -> None:
         """Leave the screen at once: what it has not taken is dropped."""
+        self._wait_for_last_answer()
+        self._awaits, self._left = False, _LEAVE.encode()
+        self._write()
+        end = time.monotonic() + _LEAVING_S  # its own: the answer may have taken all of the other
+        while self._left and (left := end - time.monotonic()) > 0:
+            select.select([], [self.fd], [], left)
+            self._write()
+        self._left = b""
+        os.set_blocking(self.fd, True)
+
+    def _wait_for_last_answer(self) -> None:
         end = time.monotonic() + _LEAVING_S
         while self._awaits and self._answers and (left := end - time.monotonic()) > 0:
             if select.select([self._keyboard.fd], [], [], left)[0]:
                 keys = self._keyboard.read()
                 self.without_answers(keys)
                 if "eof" in keys:
-                    break
-        self._awaits, self._left = False, _LEAVE.encode()
-        while self._left and (left := end - time.monotonic()) > 0:
-            select.select([], [self.fd], [], left)
-            self._write()
-        self._left = b""
-        os.set_blocking(self.fd, True)
+                    return
 
     def _write(self) -> None:
         """Write as much as the terminal takes; one that has gone takes everything."""

@@ -1,7 +1,8 @@
 """Parts are written one after another, when the terminal has taken the one before."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -9,6 +10,10 @@ from bpfexit.run.keyboard import TAKEN, Keyboard
 from bpfexit.run.terminal import Terminal
 
 ASK = "\x1b[5n"
+LEAVE = "\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+Ready = tuple[list[int], list[int], list[int]]
+"""What select() returns."""
 
 
 class Pages:
@@ -34,6 +39,26 @@ def pipe() -> Iterator[tuple[int, int]]:
     yield ends
     for end in ends:
         os.close(end)
+
+
+@pytest.fixture
+def silent() -> Iterator[Keyboard]:
+    """Return the keyboard of a terminal that says nothing more."""
+    reader, writer = os.pipe()
+    yield Keyboard(reader)
+    os.close(reader)
+    os.close(writer)
+
+
+@contextmanager
+def awaiting(screen: Pages, keyboard: Keyboard, fd: int) -> Iterator[Terminal]:
+    """Show a screen of two parts on a terminal that answers after the first one only."""
+    with Terminal(screen, keyboard, fd) as terminal:
+        terminal.change()
+        terminal.flush()
+        terminal.without_answers([TAKEN])
+        terminal.flush()
+        yield terminal
 
 
 def written(fd: int) -> str:
@@ -111,6 +136,53 @@ def test_a_part_is_as_long_as_the_terminal_takes_quickly(
     assert most_after(20_000, 0.4) == 5000
     assert most_after(5000, 2.0) == 1500
     assert most_after(10_000, 1e-9) == 1 << 16
+
+
+def test_the_screen_is_left_though_the_last_answer_never_comes(
+    pipe: tuple[int, int], silent: Keyboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = pipe
+    monkeypatch.setattr("bpfexit.run.terminal._LEAVING_S", 0.01)
+    with awaiting(Pages("one", "two"), silent, writer):
+        assert written(reader).endswith("two" + ASK)
+    assert written(reader) == LEAVE
+
+
+class FakeTime:
+    """A clock and a select(): nothing can be read, and what is to be written is waited for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, takes: Callable[[], bool]) -> None:
+        self.now = 100.0
+        self._takes = takes
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+        monkeypatch.setattr("select.select", self._select)
+
+    def _select(self, _: object, writing: list[int], __: object, seconds: float) -> Ready:
+        if writing and self._takes():
+            return [], writing, []
+        self.now += seconds
+        return [], [], []
+
+
+def test_a_terminal_that_takes_nothing_for_long_still_leaves_the_screen(
+    pipe: tuple[int, int], silent: Keyboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = pipe
+    FakeTime(monkeypatch, lambda: bool(written(reader)))
+    with awaiting(Pages("one", "two" * 99_999), silent, writer) as terminal:
+        assert terminal.is_blocked
+    assert written(reader) == LEAVE
+
+
+def test_a_terminal_that_takes_nothing_more_is_given_up(
+    pipe: tuple[int, int], silent: Keyboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, writer = pipe
+    time = FakeTime(monkeypatch, lambda: False)
+    with awaiting(Pages("one", "two" * 99_999), silent, writer) as terminal:
+        assert terminal.is_blocked
+    assert time.now == 101.0  # half a second for the answer, another for what leaves the screen
+    assert not terminal.is_blocked
 
 
 def test_keys_are_left_of_answers(pipe: tuple[int, int]) -> None:
