@@ -16,7 +16,7 @@ BPFEXIT = (sys.executable, "-m", "bpfexit")
 ENOUGH_S = 60.0
 
 _F_SETPIPE_SZ = 1031
-_PSELECT6 = "270"
+PSELECT6 = "270"
 """The number of the system call on x86-64."""
 
 
@@ -38,7 +38,7 @@ def catches(pid: int, number: signal.Signals) -> bool:
 def waits_for_a_reader(pid: int) -> bool:
     """Say whether a process waits in select() until its standard output takes more."""
     # `running`, or a number and arguments: select() looks at descriptors below the first one.
-    return Path(f"/proc/{pid}/syscall").read_text().split()[:2] == [_PSELECT6, "0x2"]
+    return Path(f"/proc/{pid}/syscall").read_text().split()[:2] == [PSELECT6, "0x2"]
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """A command that bpfexit records for as long as it runs."""
 
 import os
+import select
 import subprocess
 from collections.abc import Callable, Sequence
 from math import inf
@@ -66,9 +67,10 @@ class Child:
         return code if code >= 0 else 128 - code
 
     def _waited(self) -> int:
-        try:
-            return self._process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            pid = self._process.pid
-            self._tell(f"waiting for process {pid} to end; a second Ctrl-C leaves it running")
-            return self._process.wait()
+        pid, told = self._process.pid, False
+        # Not waitpid(): a signal that comes just before it would be handled after it.
+        while not select.select([self._end], [], [], _GRACE_S)[0]:
+            if not told:
+                self._tell(f"waiting for process {pid} to end; a second Ctrl-C leaves it running")
+            told = True
+        return self._process.wait()

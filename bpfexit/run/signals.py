@@ -21,6 +21,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TTY = 4  # the field tty_nr of /proc/PID/stat, counted from the field state
 _TWICE_S = 1.0
 """A second signal within this time repeats the first: timeout(1) sends each twice."""
+_MANY_BYTES = 4096
 _LONGEST_S = 86400.0
 """select() refuses times that exceed the kernel's clock; a recording may contain them."""
 
@@ -42,7 +43,10 @@ class Interrupts:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupts":
-        self._wake = os.eventfd(0, os.EFD_CLOEXEC)
+        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        # Python runs a handler between two instructions only. A signal that comes just before
+        # select() waits would be handled after it, if the signal itself did not end the wait.
+        self._woken_before = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         handlers: dict[int, Any] = dict.fromkeys(_SIGNALS, self._stop)
         handlers[signal.SIGHUP] = self._hangup
         self._before = _handled(handlers)
@@ -51,22 +55,27 @@ class Interrupts:
     def __exit__(self, *_: object) -> None:
         self._restore()
         Data.asked_to_end_at = inf
+        signal.set_wakeup_fd(self._woken_before)
         os.close(self._wake)
+        os.close(self._woken)
 
     def wait(self, seconds: float, *fds: int, writing: Sequence[int] = ()) -> set[int]:
         """Sleep, a day at most; return early when stopped, or with the readable descriptors.
 
         It also returns early when one of those in `writing` is writable.
         """
-        if self.stopped:
-            return set()
-        timeout = min(max(0.0, seconds), _LONGEST_S)
-        own = {self._wake} if self._end is None else {self._wake, self._end}
-        readable, _, _ = select.select([*own, *fds], writing, [], timeout)
-        ready = set(readable)
-        if self._end in ready:
-            self.stopped = True
-        return ready - own
+        end = time.monotonic() + min(max(0.0, seconds), _LONGEST_S)
+        while not self.stopped:
+            own = {self._woken} if self._end is None else {self._woken, self._end}
+            left = max(0.0, end - time.monotonic())
+            readable, writable, _ = select.select([*own, *fds], writing, [], left)
+            if self._woken in readable:
+                os.read(self._woken, _MANY_BYTES)  # one for each signal, of any kind
+            self.stopped |= self._end in readable
+            ready = set(readable) - own
+            if ready or writable or not readable:
+                return ready
+        return set()
 
     def stop_with(self, fd: int) -> None:
         """Also stop as soon as `fd`, a process's descriptor, is readable: the process has ended."""
@@ -82,7 +91,6 @@ class Interrupts:
         if self._since is None:
             self.stopped, self._since = True, time.monotonic()
             Data.asked_to_end_at = self._since
-            os.eventfd_write(self._wake, 1)
         elif time.monotonic() - self._since > _TWICE_S:
             self._restore()
             raise SystemExit(128 + number)

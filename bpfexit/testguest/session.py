@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from types import FrameType
 from typing import Self
 
@@ -19,6 +20,9 @@ from bpfexit.testguest.program import HALT_NS, Program, assemble
 _PAUSES_PER_S = 100
 _NAP_S = 0.05
 """The longest sleep at a pause: a stop is seen no later than that."""
+_LOOK_S = 1.0
+"""The longest wait for a thread: a signal that another thread has got, or that comes just before
+the wait, is handled after it."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Session:
         self._go.set()
         if duration_s is not None and not self._wait(self._started + duration_s):
             self.stop()
-        self._wait(None)
+        self._wait(inf)
         ended = time.monotonic()
         errors = [vcpu.error for vcpu in self._vcpus if vcpu.error]
         if errors:
@@ -163,11 +167,12 @@ class Session:
         while not self._stopping and (left := due - time.monotonic()) > 0:
             time.sleep(min(left, _NAP_S))
 
-    def _wait(self, deadline: float | None) -> bool:
+    def _wait(self, deadline: float) -> bool:
+        """Wait until all vCPUs have ended, or until a point in time; return whether they have."""
         for vcpu in self._vcpus:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not vcpu.ended.wait(left):
-                return False
+            while not vcpu.ended.wait(max(0.0, min(_LOOK_S, deadline - time.monotonic()))):
+                if time.monotonic() >= deadline:
+                    return False
         return True
 
 

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from bpfexit.testguest.program import APIC_EOI, APIC_TIMER_START
 pytestmark = pytest.mark.kvm
 
 GUEST = [sys.executable, "-m", "bpfexit", "testguest"]
+SOME_NS = 50_000_000
 TRACEFS = Path("/sys/kernel/tracing")
 
 Document = dict[str, Any]
@@ -222,9 +224,24 @@ def test_a_paced_guest_ends_at_a_pause(ftrace: Ftrace) -> None:
     assert sum(counts(result).values()) < 1021  # a round, which would take ten seconds
 
 
+def test_a_signal_that_the_thread_of_a_vcpu_gets_ends_the_guest(needs_kvm: None) -> None:
+    """The main thread's wait is not interrupted, as when a signal comes just before it."""
+    with Guest("--mix", "pio-read-kernel") as guest:
+        guest.go()
+        while int(Path(f"/proc/{guest.tids[0]}/schedstat").read_text().split()[0]) < SOME_NS:
+            time.sleep(0.01)
+        os.kill(guest.tids[0], signal.SIGTERM)
+        assert counts(guest.read())["pio-read-kernel"]
+        assert guest.end() == 0
+
+
 def test_a_duration_ends_the_guest(needs_kvm: None) -> None:
-    result = run("--mix", "pio", "-d", "0.05", "--vcpus", "2")
-    assert all(counts(result, vcpu)["pio-read-kernel"] for vcpu in (0, 1))
+    for duration_s in (0.05, 0.5, 5.0, 50.0):  # a thread may wait for a CPU for as long
+        result = run("--mix", "pio", "-d", str(duration_s), "--vcpus", "2")
+        assert result["duration_s"] >= duration_s
+        if all(counts(result, vcpu)["pio-read-kernel"] for vcpu in (0, 1)):
+            return
+    raise AssertionError(result)
 
 
 def test_the_delay_of_the_user_is_waited(needs_kvm: None) -> None:

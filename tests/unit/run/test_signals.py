@@ -3,13 +3,17 @@
 import os
 import pty
 import signal
+import threading
+import time
 from math import inf
+from pathlib import Path
 
 import pytest
 
 from bpfexit.run import signals as interrupts_module
 from bpfexit.run.signals import Interrupts, ending_at_once, has_terminal
 from bpfexit.streams import Data
+from tests.ending import PSELECT6
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -21,6 +25,47 @@ def test_a_signal_stops_and_the_wait_is_over(number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
         assert interrupts.wait(3600) == set()
         assert interrupts.stopped
+
+
+def test_a_signal_that_does_not_interrupt_the_wait_itself_ends_it_too() -> None:
+    """As one does that comes just before the wait: here, another thread gets it."""
+    waits_no_more = threading.Event()
+    reader, writer = os.pipe()
+
+    def signal_then_watch() -> None:
+        while not waits_in_select(os.getpid()):
+            time.sleep(0.01)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        if not waits_no_more.wait(60):
+            os.write(writer, b"x")
+
+    with Interrupts() as interrupts:
+        thread = threading.Thread(target=signal_then_watch)
+        thread.start()
+        assert interrupts.wait(3600, reader) == set()
+        assert interrupts.stopped
+        waits_no_more.set()
+        thread.join()
+    os.close(reader)
+    os.close(writer)
+
+
+def waits_in_select(pid: int) -> bool:
+    """Return whether the main thread of a process is in select()."""
+    return Path(f"/proc/{pid}/task/{pid}/syscall").read_text().split()[0] == PSELECT6
+
+
+def test_signals_of_other_kinds_do_not_end_the_wait() -> None:
+    reader, writer = os.pipe()
+    before = signal.signal(signal.SIGUSR1, lambda *_: os.write(writer, b"x"))
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert interrupts.wait(3600, reader) == {reader}
+        assert interrupts.wait(0) == set()
+        assert not interrupts.stopped
+    signal.signal(signal.SIGUSR1, before)
+    os.close(reader)
+    os.close(writer)
 
 
 def test_the_handlers_are_those_from_before() -> None:
