@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from tempfile import TemporaryFile
+from typing import IO, Any, NamedTuple
 
 from bpfexit.errors import BpfexitError
 from bpfexit.formats.json import snapshot as snapshot_json
@@ -26,6 +27,9 @@ GUEST = (*BPFEXIT, "testguest", "--json", "--wait", "--linger")
 CONTROL_PORT = 0xF4
 HLT_TIMER_REGISTERS = (0xFEE00380, 0xFEE000B0)
 """What a halt takes besides: the timer's initial count and the end of interrupt."""
+
+PATIENCE_S = 300.0
+"""How long to wait for what comes at once on a machine that does nothing else."""
 
 _LOOK_S = 0.1
 """From one look at a recording that is being written to the next."""
@@ -173,7 +177,11 @@ def under(
     with started(guest) as machine:
         ready = json.loads(next_line(machine))
         command = [*BPFEXIT, *tracer, "-p", str(ready["pid"])]
-        with started(command, stderr=subprocess.PIPE) as running:
+        # A pipe that nobody reads for a while would keep it from its end.
+        with (
+            TemporaryFile("w+") as output,
+            started(command, stdout=output, stderr=subprocess.PIPE) as running,
+        ):
             until_counting(running)
             after = during(ready) if during else None
             write(machine, "\n")
@@ -183,10 +191,12 @@ def under(
             if callable(after):
                 after()
             running.send_signal(signal.SIGINT)
-            output, said = running.communicate()
+            _, said = running.communicate()
             assert running.returncode == 0, f"{tracer} ended with {running.returncode}: {said}"
+            output.seek(0)
+            printed = output.read()
         machine.communicate()
-    return result, output
+    return result, printed
 
 
 def tids(ready: dict[str, Any]) -> list[int]:
@@ -217,14 +227,17 @@ def keep_moving(ready: dict[str, Any], moves: "itertools.count[int]") -> Callabl
 
 
 def started(
-    command: Sequence[str], stderr: int | None = None, *, without_terminal: bool = False
+    command: Sequence[str],
+    stderr: int | None = None,
+    *,
+    stdout: int | IO[str] = subprocess.PIPE,
+    without_terminal: bool = False,
 ) -> subprocess.Popen[str]:
     """Start a command with pipes for its input and output."""
-    pipe = subprocess.PIPE
     return subprocess.Popen(
         command,
-        stdin=pipe,
-        stdout=pipe,
+        stdin=subprocess.PIPE,
+        stdout=stdout,
         stderr=stderr,
         text=True,
         start_new_session=without_terminal,

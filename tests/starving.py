@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bpfexit.host.cgroups import Cgroups
 
-QUOTA_US, PERIOD_US = 20_000, 100_000
+QUOTA_US, PERIOD_US = 10_000, 100_000
 GROUP = "bpfexit-test"
 THREAD_GROUP = f"{GROUP}/vcpu0"
 """libvirt gives each vCPU's thread a cgroup of its own, which has the quota."""

@@ -14,9 +14,17 @@ from typing import Any
 import pyte
 
 from tests.counting import BPFEXIT
+from tests.ending import PSELECT6
 
 ENOUGH_S = 60.0
+_STANDARD = 3
+"""Input, output and errors: the loop's own descriptors have greater numbers."""
+
 ALTERNATE_ON, ALTERNATE_OFF = "\x1b[?1049h", "\x1b[?1049l"
+
+
+def _is_readable(fd: int, seconds: float = 0.0) -> bool:
+    return bool(select.select([fd], [], [], seconds)[0])
 
 
 class _Screen(pyte.Screen):
@@ -72,7 +80,7 @@ class Terminal:
 
     def read(self, seconds: float, most: int = 65536) -> bool:
         """Show what has been written, waiting for it at most so long; return whether it was."""
-        if not select.select([self.master], [], [], seconds)[0]:
+        if not _is_readable(self.master, seconds):
             return False
         try:
             data = os.read(self.master, most)
@@ -96,21 +104,36 @@ class Terminal:
         read, self.raw = self.raw[: found.end()], self.raw[found.end() :]
         return read
 
-    def _until(self, is_there: Any, pattern: str) -> None:
+    def _until(self, is_there: Any, pattern: str, step_s: float = 0.2) -> None:
         end = time.monotonic() + ENOUGH_S
         while not is_there():
             if time.monotonic() > end:
                 raise AssertionError(f"no {pattern!r} in\n{self.shown}\n{self.raw[-2000:]!r}")
-            self.read(0.2)
+            self.read(step_s)
 
     def settle(self) -> str:
-        """Read until the command has taken all keys and rests; return what is shown."""
-        spent = -1
-        while True:
-            was, spent = spent, self._cpu_ticks()
-            written = self.read(0.15)
-            if not written and not self._keys_left() and spent == was == self._cpu_ticks():
-                return self.shown
+        """Read until the command has taken all keys and rests; return what is shown.
+
+        For a terminal that answers: without answers, it also rests between two parts.
+        """
+        self._until(self._rests, "rest", 0.01)
+        return self.shown
+
+    def _rests(self) -> bool:
+        """Say whether it has nothing left to do.
+
+        In this order: it sleeps after it has taken the last key, and has written nothing since.
+        """
+        return not self._keys_left() and self._waits_for_input() and not _is_readable(self.master)
+
+    def _waits_for_input(self) -> bool:
+        """Say whether it sleeps in its loop. While it runs, or could, there is no number.
+
+        The loop's select() looks beyond the standard descriptors; the one that waits for the rest
+        of a key does not.
+        """
+        call, *arguments = Path(f"/proc/{self.process.pid}/syscall").read_text().split()
+        return call == PSELECT6 and int(arguments[0], 16) > _STANDARD
 
     def wait_for_keys(self) -> None:
         """Wait, without reading, until the command has taken all keys."""
@@ -118,12 +141,9 @@ class Terminal:
             time.sleep(0.01)
 
     def _keys_left(self) -> int:
+        _is_readable(self._slave)  # only this waits until what was typed has come through
         left = fcntl.ioctl(self._slave, termios.FIONREAD, b"\0" * 4)
         return int.from_bytes(left, "little")
-
-    def _cpu_ticks(self) -> int:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
 
     def resize(self, lines: int, columns: int) -> None:
         self.raw = ""

@@ -11,14 +11,18 @@ import pytest
 from bpfexit.host.preflight import Ready
 from tests.counting import BPFEXIT
 from tests.integration import qemu
+from tests.integration.interrupting import interrupted_after
 from tests.requirements import lacking
+
+SOME_NS = 1_000_000_000
+"""Of a CPU's time, in which the guest notifies tens of times."""
 
 
 @pytest.fixture(scope="module")
 def recordings(
     needs_bpf: Ready, needs_kvm: None, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[bool, str]:
-    """Return a recording of each, two seconds of the boot sector."""
+    """Return a recording of each: the boot sector has had a CPU for `SOME_NS`."""
     if not shutil.which("qemu-system-x86_64"):
         lacking("testbed", "qemu-system-x86_64 is not installed (Debian: qemu-system-x86)")
     return {timer: _recorded(tmp_path_factory.mktemp("qemu"), timer) for timer in (True, False)}
@@ -26,10 +30,11 @@ def recordings(
 
 def _recorded(folder: Path, reads_timer: bool) -> str:
     path = str(folder / "run.jsonl.gz")
-    with qemu.running(folder, "guest=win", reads_timer=reads_timer) as process:
+    reads = qemu.MANY_VERSION_READS
+    with qemu.running(folder, "guest=win", reads_timer=reads_timer, version_reads=reads) as process:
         qemu.until_booted(folder, process)
-        command = [*BPFEXIT, "record", "-o", path, "-d", "2", "-p", str(process.pid)]
-        subprocess.run(command, check=True, capture_output=True)
+        options = ("-o", path, "-p", str(process.pid))
+        interrupted_after(process.pid, SOME_NS, "record", *options)
     return path
 
 

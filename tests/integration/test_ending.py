@@ -135,7 +135,8 @@ def test_a_command_that_ignores_sigterm_is_left_at_the_second(tmp_path: Path) ->
 @pytest.mark.parametrize("kind", ["gone", "full", "stalled"])
 def test_a_recording_and_its_command_need_no_reader_of_stderr(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "exits.jsonl"
-    command = [*BPFEXIT, "record", "-o", str(path), "--", "sh", "-c", "echo ran; exit 5"]
+    shell = ("sh", "-c", "echo ran; exit 5")
+    command = [*BPFEXIT, "record", "-i", "3600", "-o", str(path), "--", *shell]
     with small_pipe() as (_, writer), Path("/dev/full").open("w") as full:
         os.write(writer, bytes(4096))
         gone_reader, gone = os.pipe()

@@ -1,5 +1,6 @@
 """`bpfexit export` on this machine: exact, in time without scrapes, valid to Prometheus's tools."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from tests.integration.exporting import ENOUGH_S, eventually, exporter, scraped,
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 
 READS, WRITES = 9973, 1013
+NAME = f"prime-{os.getpid()}"
+"""Other tests may run guests beside."""
 MIX = f"pio-read-user={READS},pio-write-kernel={WRITES}"
 
 
@@ -30,12 +33,12 @@ def ended(url: str, name: str) -> Callable[[], bool]:
 
 def test_counts_are_exact_after_the_guest_has_ended() -> None:
     with exporter() as url:
-        guest("prime")
-        eventually(ended(url, "prime"))
+        guest(NAME)
+        eventually(ended(url, NAME))
         text = scraped(url)
-    assert total(text, "bpfexit_access_total", guest="prime", address="0x0608") == READS
-    assert total(text, "bpfexit_access_total", guest="prime", address="0x0021") == WRITES
-    assert total(text, "bpfexit_userspace_exits_total", guest="prime") == READS
+    assert total(text, "bpfexit_access_total", guest=NAME, address="0x0608") == READS
+    assert total(text, "bpfexit_access_total", guest=NAME, address="0x0021") == WRITES
+    assert total(text, "bpfexit_userspace_exits_total", guest=NAME) == READS
     assert not any(total(text, "bpfexit_lost_events_total", cause=each) for each in NOT_COUNTED)
 
 
@@ -52,8 +55,8 @@ def test_guests_that_come_and_go_without_a_scrape_are_all_counted() -> None:
 
 def test_promtool_has_no_complaint(promtool: str) -> None:
     with exporter() as url:
-        guest("prime")
-        eventually(ended(url, "prime"))
+        guest(NAME)
+        eventually(ended(url, NAME))
         text = scraped(url)
     check = [promtool, "check", "metrics"]
     done = subprocess.run(check, input=text, text=True, capture_output=True, check=False)
@@ -65,12 +68,12 @@ def test_the_text_file_has_the_same_and_goes_with_the_exporter(tmp_path: Path) -
     command = [*BPFEXIT, "export", "--textfile", str(path), "-i", "0.2"]
 
     def count(**labels: str) -> float:
-        return total(path.read_text(), "bpfexit_access_total", guest="prime", **labels)
+        return total(path.read_text(), "bpfexit_access_total", guest=NAME, **labels)
 
     with started(command) as process:
         try:
             eventually(path.exists)
-            guest("prime")
+            guest(NAME)
             eventually(lambda: count() >= READS + WRITES + 1)
             assert count(address="0x0608") == READS
         finally:
@@ -84,8 +87,8 @@ def test_options_may_stand_in_a_file(tmp_path: Path) -> None:
     config = tmp_path / "export.toml"
     config.write_text("address-series = 1\n")
     with exporter("--config", str(config)) as url:
-        guest("prime")
-        eventually(ended(url, "prime"))
+        guest(NAME)
+        eventually(ended(url, NAME))
         text = scraped(url)
     assert total(text, "bpfexit_access_total", address="other") > 0
 

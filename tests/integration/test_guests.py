@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from bpfexit.host.preflight import Ready
-from tests.counting import next_line, write
+from tests.counting import BPFEXIT, next_line, write
+from tests.integration.exporting import eventually
+from tests.integration.interrupting import interrupted_when
 from tests.integration.printed import assert_harmless, run
+from tests.integration.recorded import ended
+from tests.integration.recorded import recording as recording_into
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
@@ -49,8 +53,9 @@ def named(name: bytes, *arguments: str) -> list[str | bytes]:
 
 
 @pytest.fixture(scope="module")
-def hostile(needs_bpf: Ready, needs_kvm: None) -> Iterator[None]:
-    """Run a guest for each hostile name."""
+def hostile(needs_bpf: Ready, needs_kvm: None) -> Iterator[set[int]]:
+    """Run a guest for each hostile name; yield their processes."""
+    pids = set()
     with ExitStack() as stack:
         for name in HOSTILE:
             command = named(name, "--rate", "500", "--mix", "pio-read-kernel=20", "--wait")
@@ -61,14 +66,31 @@ def hostile(needs_bpf: Ready, needs_kvm: None) -> Iterator[None]:
             stack.callback(process.terminate)
             next_line(process)
             write(process, "\n")
-        yield
+            pids.add(process.pid)
+        yield pids
 
 
 @pytest.fixture(scope="module")
-def recording(hostile: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recording(hostile: set[int], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return two intervals or more, in which each of the guests has exits."""
     path = tmp_path_factory.mktemp("hostile") / "exits.jsonl.gz"
-    run("record", "-o", str(path), "-i", "0.5", "-d", "1")
+    with recording_into(path, "-i", "0.5") as tracer:
+        eventually(lambda: hostile <= recorded_pids(path))
+        said = ended(tracer)
+    assert_harmless(said)
     return path
+
+
+def recorded_pids(path: Path) -> set[int]:
+    """Return whose exits a recording has that is being written."""
+    command = [*BPFEXIT, "top", "-j", "--replay", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return {pid for line in done.stdout.splitlines() for pid in pids_in(line)}
+
+
+def pids_in(line: str) -> set[int]:
+    """Return whose exits an interval has."""
+    return {row["pid"] for row in json.loads(line)["rows"]}
 
 
 @pytest.fixture(scope="module")
@@ -89,21 +111,28 @@ def latencies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def assert_all_shown(text: str) -> None:
-    assert_harmless(text)
-    assert [each for each in SHOWN if each not in text] == []
+def all_shown(text: str) -> bool:
+    return all(each in text for each in SHOWN)
 
 
 @pytest.mark.parametrize("by", ["vm", "vcpu,port"])
-def test_tables_show_them_as_harmless_text(hostile: None, by: str) -> None:
-    assert_all_shown(run("top", "-b", "--by", by, "-n", "0", "0.5", "1"))
+def test_tables_show_them_as_harmless_text(hostile: set[int], by: str) -> None:
+    options = ("-b", "--by", by, "-n", "0", "0.5")
+    done = interrupted_when(all_shown, "top", *options, under=("env", "COLUMNS=300"))
+    assert_harmless(done.stdout)
+    assert_harmless(done.stderr)
 
 
-def test_json_keeps_them(hostile: None, recording: Path) -> None:
-    text = run("top", "-j", "0.5", "1")
-    assert text.isascii()
-    assert_harmless(text)
-    names = {each["vm"] for each in json.loads(text)["vcpus"]}
+def test_json_keeps_them(hostile: set[int]) -> None:
+    done = interrupted_when(
+        lambda text: any(hostile <= pids_in(line) for line in text.splitlines()[-1:]),
+        *("top", "-j", "0.5"),
+    )
+    assert done.stdout.isascii()
+    assert_harmless(done.stdout)
+    assert_harmless(done.stderr)
+    line = next(line for line in done.stdout.splitlines() if hostile <= pids_in(line))
+    names = {each["vm"] for each in json.loads(line)["vcpus"]}
     expected = {name.replace(b",,", b",").decode(errors="replace") for name in HOSTILE if name}
     assert {name[:255] for name in expected} <= {name.removesuffix("…") for name in names}
 
@@ -147,7 +176,7 @@ def test_every_histogram_of_them_is_harmless(latencies: Path, form: str) -> None
     assert {each for each in text if not each.isprintable()} <= set("\n\t")
 
 
-def test_the_live_screen_shows_them_as_harmless_text(hostile: None) -> None:
+def test_the_live_screen_shows_them_as_harmless_text(hostile: set[int]) -> None:
     terminal = Terminal("-i", "0.3", "--by", "vm")
     try:
         terminal.until(re.escape("\\x1b]0;evil"))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ import pytest
 
 from bpfexit.formats.json import guest as guest_json
 from bpfexit.guests.guests import Guests
+from bpfexit.host.processes import descriptors
 from bpfexit.model.filter import Filter
 from bpfexit.model.guest import Identity
 from bpfexit.recording.reader import RecordingSource
 from tests.counting import BPFEXIT, next_line, started, until_counting, write
 from tests.integration import hotplug, qemu
+from tests.integration.exporting import eventually
 from tests.integration.printed import run
 from tests.requirements import lacking
 
@@ -31,8 +34,10 @@ ENOUGH_S = 120.0
 
 def test_a_guest_that_ends_while_it_is_shown_says_so_and_its_counts_stay(tmp_path: Path) -> None:
     needs_qemu()
-    lines = until_ended(tmp_path, "lived +[1-9]", "^ended", "-b", "--by", "vm")[0]
-    after = lines[max(at for at, line in enumerate(lines) if "0 accesses/s" in line) :]
+    quiet = r"\b0 (accesses|exits)/s"
+    then = ("^ended", quiet, "^ended")
+    lines = until_ended(tmp_path, "lived +[1-9]", then, "-b", "--by", "vm")[0]
+    after = lines[max(at for at, line in enumerate(lines) if re.search(quiet, line)) :]
     assert any(line.startswith("ended: short\\x1blived") for line in after)
     total = lines[max(at for at, line in enumerate(lines) if "intervals" in line) :]
     (row,) = [line for line in total if line.startswith("short\\x1blived (ended)")]
@@ -41,7 +46,8 @@ def test_a_guest_that_ends_while_it_is_shown_says_so_and_its_counts_stay(tmp_pat
 
 def test_json_and_a_replay_of_it_say_who_has_ended(tmp_path: Path) -> None:
     needs_qemu()
-    lines, pid = until_ended(tmp_path, r'"rows":\[{', '"ended_pids":.[0-9]', "-j")
+    then = ['"ended_pids":.[0-9]'] * 3
+    lines, pid = until_ended(tmp_path, r'"rows":\[{', then, "-j")
     ended = [json.loads(line)["ended_pids"] for line in lines]
     assert [key for key, _ in itertools.groupby(ended)] == [[], [pid]]
     path = tmp_path / "exits.jsonl"
@@ -51,10 +57,13 @@ def test_json_and_a_replay_of_it_say_who_has_ended(tmp_path: Path) -> None:
     assert "short\\x1blived (ended)" in text
 
 
-def until_ended(folder: Path, runs: str, ended: str, *arguments: str) -> tuple[list[str], int]:
+def until_ended(
+    folder: Path, runs: str, then: Sequence[str], *arguments: str
+) -> tuple[list[str], int]:
     """Run `top` beside a QEMU that is killed when a line of it matches `runs`.
 
-    Return top's lines up to some after one that matches `ended`, and the QEMU's process.
+    Return all of top's lines, when each of `then` has matched one in this order, and the QEMU's
+    process.
     """
     with qemu.running(folder, "guest=short\x1blived") as process:
         command = [*BPFEXIT, "top", *arguments, "-p", str(process.pid), "0.3"]
@@ -68,8 +77,8 @@ def until_ended(folder: Path, runs: str, ended: str, *arguments: str) -> tuple[l
             until(top.stdout, lines, runs)
             process.kill()
             process.wait()
-            until(top.stdout, lines, ended)
-            time.sleep(1)
+            for pattern in then:
+                until(top.stdout, lines, pattern)
             top.send_signal(signal.SIGINT)
             lines += top.stdout.readlines()
             assert top.wait() == 0
@@ -129,6 +138,7 @@ def test_a_recording_holds_what_is_known_and_no_secret(tmp_path: Path) -> None:
     needs_qemu()
     path = tmp_path / "exits.jsonl"
     with hotplug.running(tmp_path, "guest=known,debug-threads=on") as (process, _):
+        eventually(lambda: has_a_processor(process.pid))
         run("record", "-o", str(path), "-i", "0.3", "-d", "0.7", "-p", str(process.pid))
     guests = [guest for line in path.read_text().splitlines() if (guest := guest_json.decode(line))]
     (guest,) = guests
@@ -149,6 +159,11 @@ def test_a_recording_holds_what_is_known_and_no_secret(tmp_path: Path) -> None:
     assert first.guests == (guest,)
     assert first.origin.facts.cpus == os.sysconf("SC_NPROCESSORS_ONLN")
     assert any(name.startswith("kvm.") for name in first.origin.facts.parameters)
+
+
+def has_a_processor(pid: int) -> bool:
+    links = descriptors(pid)
+    return any(link and link.startswith("anon_inode:kvm-vcpu:") for link in links)
 
 
 def test_an_exec_makes_another_guest_of_a_process() -> None:

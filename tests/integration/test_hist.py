@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,8 @@ import pytest
 from bpfexit.host import preflight
 from bpfexit.model.filter import Filter
 from bpfexit.recording.total import total
+from tests.counting import until_counting
+from tests.ending import ended
 from tests.openmetrics import only_family
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -85,13 +86,10 @@ def test_ctrl_c_ends_with_the_result(needs_bpf: preflight.Ready) -> None:
     with subprocess.Popen(
         [*HIST, "-f", "folded"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stderr
-        while "Ctrl-C ends" not in (line := process.stderr.readline()):
-            assert line, "it ended before it counted"
-        time.sleep(0.2)
+        until_counting(process)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
-    assert process.returncode == 0
+        code, said = ended(process)
+    assert code == 0, said
 
 
 def test_a_host_without_exits_says_so(needs_bpf: preflight.Ready) -> None:

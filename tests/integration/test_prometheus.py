@@ -22,7 +22,7 @@ from tests.counting import CONTROL_PORT, Place, count
 from tests.dashboard import queries
 from tests.integration.exporting import eventually, exporter
 from tests.integration.prometheus_server import Prometheus, scraping
-from tests.integration.test_export import MIX, READS, WRITES
+from tests.integration.test_export import MIX, NAME, READS, WRITES
 from tests.unit.builders import pio, snapshot, with_parts
 from tests.unit.exporting.crowd import crowd
 
@@ -50,10 +50,10 @@ def test_sums_in_promql_are_the_prime_numbers_of_the_guest_and_of_top(
         exporter() as second,
         scraping(prometheus, [first, second], tmp_path) as server,
     ):
-        result = count(["--name", "prime", "--mix", MIX, "--rounds", "1"])
-        everything = 'sum by (instance) (bpfexit_access_total{guest="prime"})'
+        result = count(["--name", NAME, "--mix", MIX, "--rounds", "1"])
+        everything = f'sum by (instance) (bpfexit_access_total{{guest="{NAME}"}})'
         eventually(lambda: server.values(everything) == [READS + WRITES + 1] * 2)
-        places = 'bpfexit_access_total{guest="prime", address="%s"}'
+        places = f'bpfexit_access_total{{guest="{NAME}", address="%s"}}'
         assert server.values(places % "0x0608") == [READS] * 2
         assert server.values(places % "0x0021") == [WRITES] * 2
         assert result.places() == {
@@ -61,7 +61,7 @@ def test_sums_in_promql_are_the_prime_numbers_of_the_guest_and_of_top(
             Place("pio", "write", 0x21): WRITES,
             Place("pio", "write", CONTROL_PORT): 1,
         }
-        assert server.values('bpfexit_userspace_exits_total{guest="prime"}') == [READS] * 2
+        assert server.values(f'bpfexit_userspace_exits_total{{guest="{NAME}"}}') == [READS] * 2
 
 
 @pytest.fixture(scope="module")

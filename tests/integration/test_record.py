@@ -48,15 +48,16 @@ def test_a_recording_has_exactly_what_the_guest_did(tmp_path: Path, name: str) -
 def test_after_a_hangup_two_files_have_it_all(tmp_path: Path) -> None:
     path, old = tmp_path / "exits.jsonl.gz", tmp_path / "exits.1.jsonl.gz"
     with (
-        guest("--mix", MIX, "--rounds", "1", "--rate", "10000") as (machine, ready),
+        guest("--mix", MIX, "--rate", "10000") as (machine, ready),
         recording(path, "-i", "0.1", "-p", str(ready["pid"])) as tracer,
     ):
         write(machine, "\n")
         until(lambda: counted_in(path))
         path.rename(old)
         tracer.send_signal(signal.SIGHUP)
-        done = json.loads(next_line(machine))
         until(lambda: counted_in(path))
+        machine.send_signal(signal.SIGINT)
+        done = json.loads(next_line(machine))
         ended(tracer)
     assert_exact(Counted(done, intervals(old, path)))
     assert RecordingSource(path, Filter()).header is not None
@@ -91,8 +92,7 @@ def test_kill_9_never_leaves_an_unreadable_file(tmp_path: Path) -> None:
         write(machine, "\n")
         for _ in range(KILLS):
             with recording(path, "-i", "0.1", "--append") as tracer:
-                size = path.stat().st_size if path.exists() else 0
-                until(lambda least=size: path.exists() and path.stat().st_size > least + 1000)
+                until(lambda least=before: counted_intervals(path) > least)
                 time.sleep(chosen.uniform(0, 0.3))
                 tracer.kill()
                 tracer.communicate()
@@ -107,7 +107,8 @@ def test_kill_9_never_leaves_an_unreadable_file(tmp_path: Path) -> None:
 )
 def test_the_exit_code_is_the_commands(tmp_path: Path, script: str, code: int) -> None:
     path = tmp_path / "exits.jsonl"
-    done = run("record", "-o", str(path), "--", "sh", "-c", f"echo from the command; {script}")
+    command = ("sh", "-c", f"echo from the command; {script}")
+    done = run("record", "-i", "3600", "-o", str(path), "--", *command)
     assert (done.returncode, done.stdout) == (code, "from the command\n")
     assert total(path, Filter()).intervals == 1
 

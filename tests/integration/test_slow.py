@@ -59,9 +59,10 @@ def listed(recording: Path, *options: str) -> tuple[list[str], str]:
 def test_each_slow_access_is_told_of_once(recording: Path) -> None:
     lines, said = listed(recording, "-j")
     told = [json.loads(line) for line in lines]
-    found = Counter((each["address"], each["access"]) for each in told)
-    assert found == SLOW_ONES
-    assert all(each["user_ns"] >= DELAY_US * 1000 for each in told)
+    # With exit events, what lost its CPU for so long is told of, too, wherever that was.
+    served = [each for each in told if each["user_ns"] >= DELAY_US * 1000]
+    assert Counter((each["address"], each["access"]) for each in served) == SLOW_ONES
+    assert all(max(each["ns"] or 0, each["user_ns"]) >= DELAY_US * 1000 for each in told)
     assert f"{len(told)} exits took 2.00ms or longer" in said
 
 

@@ -19,7 +19,8 @@ FOREGROUND = {"31", "32", "33", "36"}
 def codes(terminal: Terminal) -> set[str]:
     """Return the codes of all styles on the screens of a recording."""
     try:
-        terminal.until("help")
+        terminal.type("n")
+        terminal.until("paused at 1")  # from now on there are rows
         for key in PAGES:
             terminal.type(key)
             terminal.settle()

@@ -4,14 +4,16 @@ import csv
 import itertools
 import json
 import os
+import signal
 import subprocess
+import time
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from bpfexit.host.preflight import Ready
 from tests.counting import (
-    BPFEXIT,
     CONTROL_PORT,
     GUEST,
     HLT_TIMER_REGISTERS,
@@ -19,9 +21,15 @@ from tests.counting import (
     Place,
     count,
     keep_moving,
+    next_line,
     running,
+    started,
     under,
+    until_counting,
+    write,
 )
+from tests.integration.exporting import eventually
+from tests.integration.interrupting import interrupted, read_until
 
 PRIMES = (
     "pio-read-kernel=9973,pio-write-kernel=1009,pio-read-user=5003,pio-write-user=1013,"
@@ -55,12 +63,40 @@ def test_every_access_is_counted_exactly_once(primes: Counted) -> None:
     assert primes.lost == {}
 
 
-def test_the_counts_are_spread_over_intervals_and_add_up(primes: Counted) -> None:
-    busy = [snapshot for snapshot in primes.snapshots if snapshot["rows"]]
-    assert len(busy) > 1
-    ends = [snapshot["start"] + snapshot["duration_s"] for snapshot in primes.snapshots]
-    starts = [snapshot["start"] for snapshot in primes.snapshots]
+def test_the_counts_are_spread_over_intervals_and_add_up(needs_bpf: Ready, needs_kvm: None) -> None:
+    spread = counted_over_intervals(at_least=2)
+    assert spread.done() - spread.places() == {}
+    assert besides(spread) <= KNOWN_BESIDES
+    assert spread.lost == {}
+    ends = [snapshot["start"] + snapshot["duration_s"] for snapshot in spread.snapshots]
+    starts = [snapshot["start"] for snapshot in spread.snapshots]
     assert starts[1:] == pytest.approx(ends[:-1], abs=1e-3)
+
+
+def counted_over_intervals(at_least: int) -> Counted:
+    """Let the guest run until so many intervals have exits of it, and to the end of its round."""
+    result: dict[str, Any] = {}
+    with started([*GUEST, "--mix", PRIMES]) as machine:
+        pid = json.loads(next_line(machine))["pid"]
+
+        def run(top: subprocess.Popen[str]) -> str:
+            until_counting(top)
+            write(machine, "\n")
+            text = read_until(top, lambda text: busy(text) >= at_least)
+            machine.send_signal(signal.SIGINT)
+            result.update(json.loads(next_line(machine)))
+            return text
+
+        try:
+            done = interrupted(run, "top", "-j", "-i", "0.1", "-p", str(pid))
+        finally:
+            machine.terminate()
+    return Counted(result, [json.loads(line) for line in done.stdout.splitlines()])
+
+
+def busy(text: str) -> int:
+    """Return how many intervals have exits."""
+    return sum(bool(json.loads(line)["rows"]) for line in text.splitlines())
 
 
 def test_csv_has_the_same_lines_for_every_interval(needs_bpf: Ready, needs_kvm: None) -> None:
@@ -104,32 +140,50 @@ def test_nothing_is_lost_while_the_vcpus_move_between_cpus(
         pytest.skip("needs two CPUs to move between")
     moves = itertools.count()
     mix = "pio-read-kernel=19997,pio-read-user=4999,msr-read=4993"
-    result = count(
-        ["--mix", mix, "--rounds", "1", "--vcpus", "2"],
-        ["-i", "0.1"],
+
+    def until_moved(machine: subprocess.Popen[str]) -> None:
+        begun = next(moves)
+        looks = itertools.count(1)  # each takes one of the moves
+        try:
+            eventually(lambda: next(moves) - begun - next(looks) > 10)
+        finally:
+            machine.send_signal(signal.SIGINT)
+
+    done, output = under(
+        ["top", "-j", "-i", "0.1"],
+        [*GUEST, "--mix", mix, "--vcpus", "2"],
         during=lambda ready: keep_moving(ready, moves),
+        meanwhile=until_moved,
     )
+    result = Counted(done, [json.loads(line) for line in output.splitlines()])
     assert result.done() - result.places() == {}
     assert besides(result) <= KNOWN_BESIDES
     assert result.lost == {}
     assert {row["vcpu"] for row in result.rows} == {0, 1}
-    assert next(moves) > 10
 
 
-@pytest.mark.parametrize("duration", ["0.3", "0.4", "0.5"])
+@pytest.mark.parametrize("pause_s", [0, 0.03, 0.06])
 def test_what_is_counted_as_the_programs_are_detached_has_its_time(
-    needs_bpf: Ready, needs_kvm: None, duration: str
+    needs_bpf: Ready, needs_kvm: None, pause_s: float
 ) -> None:
+    def run(top: subprocess.Popen[str]) -> str:
+        text = read_until(top, lambda text: len(without_time(text)) > 1)
+        time.sleep(pause_s)
+        return text
+
     with running(["--mix", "pio-read-user=3,mmio-read-user=1"]) as pid:
-        top = [*BPFEXIT, "top", "-j", "-p", str(pid), "-d", duration]
-        done = subprocess.run(top, check=True, capture_output=True, text=True)
-    without_time = Counter[int]()
-    for line in done.stdout.splitlines():
-        for row in json.loads(line)["rows"]:
-            without_time[row["address"]] += row["count"] - row["user_count"]
-    assert len(without_time) > 1
+        done = interrupted(run, "top", "-j", "-p", str(pid), "-i", "0.1")
     # One at most is on its way.
-    assert set(without_time.values()) <= {0, 1}
+    assert set(without_time(done.stdout).values()) <= {0, 1}
+
+
+def without_time(text: str) -> Counter[int]:
+    """Return of how many exits the time is not known, by address."""
+    found = Counter[int]()
+    for line in text.splitlines():
+        for row in json.loads(line)["rows"]:
+            found[row["address"]] += row["count"] - row["user_count"]
+    return found
 
 
 def test_one_vcpu_can_be_chosen(needs_bpf: Ready, needs_kvm: None) -> None:

@@ -1,8 +1,6 @@
 """`bpfexit top` beside a real QEMU: the ports of the case it exists for."""
 
-import os
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bpfexit.host.preflight import Ready
-from tests.counting import BPFEXIT, Place
+from tests.counting import Place
 from tests.integration import qemu
+from tests.integration.interrupting import interrupted_when
 from tests.requirements import lacking
 
 NAME = "guest=win\x1b[31m [bold]dows,,1,debug-threads=on"
@@ -58,11 +57,11 @@ def test_the_guest_has_its_name_as_qemu_was_told(
 def test_a_hostile_name_is_harmless_on_the_terminal(
     counts: tuple[int, Counter[Place], set[str]],
 ) -> None:
-    command = [*BPFEXIT, "top", "-b", "-p", str(counts[0]), "--by", "vm,port", "0.5", "1"]
-    shown = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "120"}
+    shown = interrupted_when(
+        lambda text: "0x0608 read" in text,
+        *("top", "-b", "-p", str(counts[0]), "--by", "vm,port", "0.5"),
+        under=("env", "COLUMNS=120"),
     ).stdout
     assert "\\x1b[31m [bold]dows,1" in shown
     assert "\x1b" not in shown
-    assert "0x0608 read" in shown
     assert Path(f"/proc/{counts[0]}").exists()

@@ -1,6 +1,7 @@
 """The installed package does what the checkout does."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -80,13 +81,14 @@ def test_the_doctor_finds_all_that_counting_takes(root: Root) -> None:
 
 @pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 def test_a_prime_number_of_accesses_is_counted_live(root: Root) -> None:
-    guest = ("testguest", "--name", "prime", "--mix", "pio-read-user", "--exits", str(PRIME))
+    name = f"prime-{os.getpid()}"  # other tests may run guests beside
+    guest = ("testguest", "--name", name, "--mix", "pio-read-user", "--exits", str(PRIME))
     recording = f"/root/{root.suite}.jsonl"
     root.run("bpfexit", "record", "-o", recording, "--", "bpfexit", *guest)
     counted: Counter[int] = Counter()
     for line in (root.folder / recording[1:]).read_text().splitlines():
         for row in json.loads(line).get("rows", []):
-            if row["vm"] == "prime" and row["kind"] == "pio":
+            if row["vm"] == name and row["kind"] == "pio":
                 counted[row["address"]] += row["count"]
     assert counted[PORT] == PRIME
 

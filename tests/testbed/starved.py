@@ -60,6 +60,7 @@ def swapped() -> dict[str, Any]:
         assert process.stdout
         about = json.loads(process.stdout.readline())
         times.start(process)
+        _until_swapping()
         outcome = _diagnosed(about["pid"])
         process.kill()
         return outcome | {"events": (group / "memory.events").read_text()}
@@ -103,6 +104,12 @@ def _wait_for(path: Path) -> None:
             return
         time.sleep(0.1)
     raise AssertionError(f"there is no {path}")
+
+
+def _until_swapping() -> None:
+    """Wait until a page has come from the disk."""
+    while "\npswpin 0\n" in Path("/proc/vmstat").read_text():
+        time.sleep(0.1)
 
 
 def _swap_on(stack: ExitStack) -> None:

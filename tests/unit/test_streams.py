@@ -40,6 +40,12 @@ def full() -> Iterator[int]:
     os.close(fd)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no reader taken for stalled, as it would be on a machine that stalls."""
+    monkeypatch.setattr("bpfexit.streams.PATIENCE_S", 60.0)
+
+
 def write_all(stream: Data, data: bytes) -> None:
     left = memoryview(data)
     while left:
@@ -74,6 +80,7 @@ def test_a_terminal_that_is_hung_up_is_a_reader_that_has_gone() -> None:
     os.close(slave)
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("blocking", [True, False])
 def test_a_slow_reader_gets_all_data_even_at_the_end(
     pipe: tuple[int, int], asked_to_end: None, blocking: bool
@@ -82,8 +89,10 @@ def test_a_slow_reader_gets_all_data_even_at_the_end(
     os.set_blocking(writer, blocking)
 
     def write_and_close() -> None:
-        write_all(Data(writer), BIG)
-        os.close(writer)
+        try:
+            write_all(Data(writer), BIG)
+        finally:
+            os.close(writer)
 
     thread = threading.Thread(target=write_and_close)
     thread.start()
@@ -131,12 +140,15 @@ def test_a_stalled_reader_of_talk_is_waited_for_once(
     assert waited[1:] == [0, 0]
 
 
+@pytest.mark.usefixtures("patient")
 def test_all_talk_arrives_at_a_slow_reader(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
 
     def write_and_close() -> None:
-        Talk(writer).write(BIG)
-        os.close(writer)
+        try:
+            Talk(writer).write(BIG)
+        finally:
+            os.close(writer)
 
     thread = threading.Thread(target=write_and_close)
     thread.start()

@@ -72,8 +72,9 @@ def test_keys_do_not_depend_on_their_neighbours(parts: list[bytes]) -> None:
     assert keys(b"".join(parts)) == [key for part in parts for key in keys(part)]
 
 
-def test_an_answer_that_comes_byte_by_byte_is_one_key() -> None:
+def test_an_answer_that_comes_byte_by_byte_is_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a slow line, each byte may be read alone."""
+    monkeypatch.setattr("bpfexit.run.keyboard._PAUSE_S", 60.0)  # a thread may be slower yet
     reader, writer = os.pipe()
     keyboard = Keyboard(reader)
 
