@@ -108,8 +108,16 @@ class Terminal:
         end = time.monotonic() + ENOUGH_S
         while not is_there():
             if time.monotonic() > end:
-                raise AssertionError(f"no {pattern!r} in\n{self.shown}\n{self.raw[-2000:]!r}")
+                seen = f"no {pattern!r} in\n{self.shown}\n{self.raw[-2000:]!r}"
+                raise AssertionError(f"{seen}\n{self._state()}")
             self.read(step_s)
+
+    def _state(self) -> str:
+        """Return how the command is: a test that has waited in vain shows it."""
+        if self.process.poll() is None:
+            return Path(f"/proc/{self.process.pid}/status").read_text()
+        assert self.process.stderr
+        return f"ended with {self.process.returncode}: {self.process.stderr.read().decode()}"
 
     def settle(self) -> str:
         """Read until the command has taken all keys and rests; return what is shown.
