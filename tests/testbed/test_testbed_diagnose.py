@@ -1,14 +1,11 @@
 """`bpfexit diagnose` on a real `kvm_amd`, with exits and latencies, beside two real QEMUs."""
 
-from collections import defaultdict
 from typing import Any
 
 import pytest
 
 from tests.integration import qemu
 from tests.testbed.conftest import Findings
-
-APIC_REGISTERS = (qemu.APIC_VERSION, qemu.APIC_EOI)
 
 
 @pytest.fixture(scope="module")
@@ -17,23 +14,10 @@ def documents(findings: Findings) -> list[dict[str, Any]]:
     return found
 
 
-def of_guest(documents: list[dict[str, Any]], vm: str) -> list[dict[str, Any]]:
-    return [each for each in documents if each["about"] == "finding" and each["vm"] == vm]
-
-
 def findings_of(documents: list[dict[str, Any]], vm: str) -> dict[str, dict[str, Any]]:
     """Return those of a guest that are not about the CPU, which both share, by rule."""
-    mine = of_guest(documents, vm)
+    mine = (each for each in documents if each["about"] == "finding" and each["vm"] == vm)
     return {each["rule"]: each for each in mine if each["rule"] != "cpu-starved"}
-
-
-def rules_of(documents: list[dict[str, Any]], vm: str) -> dict[int | None, set[str]]:
-    """Return the rules that have exits of an address in their evidence, by address."""
-    found = defaultdict(set)
-    for finding in of_guest(documents, vm):
-        for seen in finding["evidence"]:
-            found[seen["address"]].add(finding["rule"])
-    return found
 
 
 def advised(finding: dict[str, Any]) -> str:
@@ -66,31 +50,17 @@ def test_a_hyperv_clock_is_advised_only_where_there_is_none(
     assert clocked["context"] == ["hv-time on"]
 
 
-def test_the_registers_of_the_apic_are_one_finding(documents: list[dict[str, Any]]) -> None:
-    version, eoi = (rules_of(documents, "plain")[register] for register in APIC_REGISTERS)
-    if documents[0]["has_waiting"]:
-        assert version == eoi == {"local-apic"}
-    # The two guests and bpfexit share the CPUs. Where nothing tells how long exits waited for
-    # one, a few that did may make a register a matter of waiting.
-    assert version | eoi
-    assert version | eoi <= {"local-apic", "cpu-starved", "slow-exits"}
-
-
 def test_avic_is_not_advised_for_the_apic_page_since_the_cpu_has_none(
     documents: list[dict[str, Any]],
 ) -> None:
-    found = [finding for finding in of_guest(documents, "plain") if is_of_apic_page(finding)]
-    assert not [finding for finding in found if "avic=1" in advised(finding)]
-    for finding in (each for each in found if each["rule"] == "local-apic"):
-        assert {each["reason"] for each in finding["evidence"]} == {"npf"}
-        assert "hv-vapic=on" in advised(finding)
-        # Linux 5.10 has a number there.
-        assert finding["context"][0] in {f"kvm_amd.avic is {off} on this host" for off in "N0"}
-        assert finding["context"][1] == "the host's CPU has no AVIC"
-
-
-def is_of_apic_page(finding: dict[str, Any]) -> bool:
-    return any(each["address"] in APIC_REGISTERS for each in finding["evidence"])
+    found = findings_of(documents, "plain")["local-apic"]
+    assert {each["address"] for each in found["evidence"]} == {qemu.APIC_VERSION, qemu.APIC_EOI}
+    assert {each["reason"] for each in found["evidence"]} == {"npf"}
+    assert "avic=1" not in advised(found)
+    assert "hv-vapic=on" in advised(found)
+    # Linux 5.10 has a number there.
+    assert found["context"][0] in {f"kvm_amd.avic is {off} on this host" for off in ("N", "0")}
+    assert found["context"][1] == "the host's CPU has no AVIC"
 
 
 def test_the_notify_is_one_and_its_length_decides_whether_it_is_expected(
