@@ -32,7 +32,7 @@ def in_kernel(evidence: Evidence, *, without_waiting: bool = False) -> Mask:
     if not len(rows):
         return evidence.none
     sums, sum_of = rows.summed_by(("reason", *ADDRESS_FIELDS))
-    wait, user_wait = (part * float(without_waiting) for part in _waits(evidence, sums))
+    wait, user_wait = _waits(evidence, sums) if without_waiting else (0.0, 0.0)
     total, user = sums["total_ns"] - wait, sums["user_ns"] - user_wait
     mean = (total - user) / np.maximum(sums["timed"], 1)
     slow = (mean >= MEAN_NS) | ((_in_long_ones(sums) - wait >= total / 2) & (total > 0))
@@ -53,7 +53,7 @@ def _waits(evidence: Evidence, rows: Rows) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the waiting of rows, and the part of it in user space, ns, each of shape (n,)."""
     if evidence.has_waiting or not len(rows):
         return rows["wait_ns"], rows["user_wait_ns"]
-    return _in_long_ones(rows).astype(np.uint64), np.zeros(len(rows), np.uint64)
+    return _in_long_ones(rows), np.zeros(len(rows))
 
 
 def may_wait_unseen(evidence: Evidence) -> Mask:
