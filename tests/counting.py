@@ -137,7 +137,7 @@ def record(
     """
 
     def enough(machine: subprocess.Popen[str]) -> None:
-        while until and not until(_intervals(path)) and machine.poll() is None:
+        while until and not until(intervals_so_far(path)) and machine.poll() is None:
             time.sleep(_LOOK_S)
         if until:
             machine.send_signal(signal.SIGINT)
@@ -147,7 +147,7 @@ def record(
     return result
 
 
-def _intervals(path: Path) -> list[Snapshot]:
+def intervals_so_far(path: Path) -> list[Snapshot]:
     """Return the intervals of a recording that is being written; none when it has none yet."""
     try:
         source = RecordingSource(path, Filter())
@@ -204,7 +204,7 @@ def tids(ready: dict[str, Any]) -> list[int]:
     return [vcpu["tid"] for vcpu in ready["vcpus"]]
 
 
-def keep_moving(ready: dict[str, Any], moves: "itertools.count[int]") -> Callable[[], None]:
+def keep_moving(ready: dict[str, Any], moves: list[int]) -> Callable[[], None]:
     """Move the vCPU threads from CPU to CPU until the returned function is called."""
     stop = threading.Event()
 
@@ -214,7 +214,7 @@ def keep_moving(ready: dict[str, Any], moves: "itertools.count[int]") -> Callabl
                 return
             for tid in tids(ready):
                 os.sched_setaffinity(tid, {cpu})
-                next(moves)
+                moves.append(tid)
 
     thread = threading.Thread(target=move)
     thread.start()

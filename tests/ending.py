@@ -8,7 +8,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,16 +16,8 @@ BPFEXIT = (sys.executable, "-m", "bpfexit")
 ENOUGH_S = 60.0
 
 _F_SETPIPE_SZ = 1031
-PSELECT6 = "270"
+_PSELECT6 = "270"
 """The number of the system call on x86-64."""
-
-
-def until(done: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + ENOUGH_S
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def catches(pid: int, number: signal.Signals) -> bool:
@@ -35,10 +27,16 @@ def catches(pid: int, number: signal.Signals) -> bool:
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
+def descriptors_waited_for(pid: int) -> int:
+    """Return below which descriptor the main thread looks as it sleeps in select(); 0 if not."""
+    # `running`, or a number and arguments. While it runs, or could, there is no number.
+    call, *arguments = Path(f"/proc/{pid}/syscall").read_text().split()
+    return int(arguments[0], 16) if call == _PSELECT6 else 0
+
+
 def waits_for_a_reader(pid: int) -> bool:
     """Say whether a process waits in select() until its standard output takes more."""
-    # `running`, or a number and arguments: select() looks at descriptors below the first one.
-    return Path(f"/proc/{pid}/syscall").read_text().split()[:2] == [PSELECT6, "0x2"]
+    return descriptors_waited_for(pid) == 1 + 1
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:

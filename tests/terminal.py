@@ -14,7 +14,7 @@ from typing import Any
 import pyte
 
 from tests.counting import BPFEXIT
-from tests.ending import PSELECT6
+from tests.ending import descriptors_waited_for
 
 ENOUGH_S = 60.0
 _STANDARD = 3
@@ -135,13 +135,12 @@ class Terminal:
         return not self._keys_left() and self._waits_for_input() and not _is_readable(self.master)
 
     def _waits_for_input(self) -> bool:
-        """Say whether it sleeps in its loop. While it runs, or could, there is no number.
+        """Say whether it sleeps in its loop.
 
         The loop's select() looks beyond the standard descriptors; the one that waits for the rest
         of a key does not.
         """
-        call, *arguments = Path(f"/proc/{self.process.pid}/syscall").read_text().split()
-        return call == PSELECT6 and int(arguments[0], 16) > _STANDARD
+        return descriptors_waited_for(self.process.pid) > _STANDARD
 
     def wait_for_keys(self) -> None:
         """Wait, without reading, until the command has taken all keys."""

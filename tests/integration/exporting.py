@@ -2,19 +2,14 @@
 
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
 from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.counting import BPFEXIT, started
-
-T = TypeVar("T")
-
-ENOUGH_S = 120.0
+from tests.waiting import ENOUGH_S
 
 
 @contextmanager
@@ -50,15 +45,6 @@ def total(text: str, name: str, **labels: str) -> float:
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
     )
-
-
-def eventually(look: Callable[[], T | None], within_s: float = ENOUGH_S) -> T:
-    """Look until there is something; return it."""
-    end = time.monotonic() + within_s
-    while not (found := look()):
-        assert time.monotonic() < end, f"after {within_s:g} s it is still {found!r}"
-        time.sleep(0.1)
-    return found
 
 
 def _url(process: subprocess.Popen[str]) -> str:

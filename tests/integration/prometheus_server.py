@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import urlopen
 
 from bpfexit.exporting.package_data import package_data
-from tests.integration.exporting import ENOUGH_S
+from tests.waiting import ENOUGH_S
 
 CONFIG = """\
 global: {{scrape_interval: {every_s}s, evaluation_interval: {every_s}s}}

@@ -3,18 +3,15 @@
 import json
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.counting import BPFEXIT, next_line, recorded, started, until_counting
+from tests.waiting import ENOUGH_S
 
 MIX = "pio-read-kernel=9973,pio-write-user=1013,mmio-read-user=3001,msr-read=1019"
-
-
-ENOUGH_S = 120.0
 
 
 @contextmanager
@@ -46,14 +43,6 @@ def ended(tracer: subprocess.Popen[str]) -> str:
     output, said = tracer.communicate(timeout=ENOUGH_S)
     assert (tracer.returncode, output) == (0, ""), said
     return said
-
-
-def until(done: Any) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + ENOUGH_S
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def intervals(*paths: Path) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from bpfexit.errors import BpfexitError
 from bpfexit.tracer import compiling
 from bpfexit.tracer.compiling import compile_text
 from tests.counting import started, until_counting
-from tests.ending import BPFEXIT, ENOUGH_S, until
+from tests.ending import BPFEXIT, ENOUGH_S
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_root")
 
@@ -148,7 +149,7 @@ def waiting(modules: Path, log: Path, *command: str) -> Iterator[subprocess.Pope
         start_new_session=True,
     ) as process:
         try:
-            until(log.exists)
+            eventually(log.exists, ENOUGH_S)
             yield process
         finally:
             process.kill()
@@ -169,7 +170,7 @@ def test_the_compiler_ends_with_whoever_waits_for_it(
         process.send_signal(number)
         output, said = process.communicate(timeout=ENOUGH_S)
         assert (process.returncode, output, said) == (-number, "", "")
-        until(lambda: not os.path.exists(f"/proc/{child}"))
+        eventually(lambda: not os.path.exists(f"/proc/{child}"), ENOUGH_S)
 
 
 def test_ctrl_c_on_the_terminal_leaves_no_compiler(modules: Path, log: Path) -> None:
@@ -177,7 +178,7 @@ def test_ctrl_c_on_the_terminal_leaves_no_compiler(modules: Path, log: Path) -> 
         (child,) = children(process)
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(ENOUGH_S) == -signal.SIGINT
-        until(lambda: not os.path.exists(f"/proc/{child}"))
+        eventually(lambda: not os.path.exists(f"/proc/{child}"), ENOUGH_S)
 
 
 def test_a_compiler_that_is_killed_is_an_error(modules: Path, log: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from bpfexit.host.preflight import Ready
 from tests.counting import BPFEXIT
 from tests.integration import qemu
-from tests.integration.exporting import eventually
 from tests.integration.interrupting import interrupted_after
 from tests.requirements import lacking
+from tests.waiting import eventually
 
 SOME_NS = 500_000_000
 """Of a CPU's time, in which the guest reads the timer thousands of times, and notifies."""

@@ -13,7 +13,8 @@ import pytest
 
 from bpfexit.model.filter import Filter
 from bpfexit.recording.total import total
-from tests.ending import BPFEXIT, ENOUGH_S, OnTerminal, ended, ignoring, small_pipe, until
+from tests.ending import BPFEXIT, ENOUGH_S, OnTerminal, ended, ignoring, small_pipe
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 
@@ -99,7 +100,7 @@ def test_a_signal_ignored_from_the_start_ends_nothing(
         path.rename(moved)
         for _ in range(2):
             shown.process.send_signal(number)
-            until(partial(grown, moved, moved.stat().st_size))
+            eventually(partial(grown, moved, moved.stat().st_size), ENOUGH_S)
         shown.process.send_signal(signal.SIGTERM)
         assert ended(shown.process)[0] == 0
     assert not path.exists()

@@ -10,7 +10,8 @@ import pytest
 
 from bpfexit.model.losses import NOT_COUNTED
 from tests.counting import BPFEXIT, started
-from tests.integration.exporting import ENOUGH_S, eventually, exporter, scraped, total
+from tests.integration.exporting import exporter, scraped, total
+from tests.waiting import ENOUGH_S, eventually
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.bench.memory import walked
-from tests.integration.exporting import eventually, exporter, scraped, total
+from tests.integration.exporting import exporter, scraped, total
 from tests.integration.test_privileges import exporters
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 

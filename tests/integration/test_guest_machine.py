@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from bpfexit.testguest.mix import CONTROL_PORT
 from bpfexit.testguest.program import APIC_EOI, APIC_TIMER_START
+from tests.integration.interrupting import until_ran
 
 pytestmark = pytest.mark.kvm
 
@@ -228,8 +228,7 @@ def test_a_signal_that_the_thread_of_a_vcpu_gets_ends_the_guest(needs_kvm: None)
     """The main thread's wait is not interrupted, as when a signal comes just before it."""
     with Guest("--mix", "pio-read-kernel") as guest:
         guest.go()
-        while int(Path(f"/proc/{guest.tids[0]}/schedstat").read_text().split()[0]) < SOME_NS:
-            time.sleep(0.01)
+        until_ran(guest.process.pid, SOME_NS)
         os.kill(guest.tids[0], signal.SIGTERM)
         assert counts(guest.read())["pio-read-kernel"]
         assert guest.end() == 0

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from bpfexit.host.preflight import Ready
-from tests.counting import BPFEXIT, next_line, write
-from tests.integration.exporting import eventually
+from tests.counting import intervals_so_far, next_line, write
 from tests.integration.interrupting import interrupted_when
 from tests.integration.printed import assert_harmless, run
 from tests.integration.recorded import ended
 from tests.integration.recorded import recording as recording_into
 from tests.terminal import Terminal
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 
@@ -83,9 +83,7 @@ def recording(hostile: set[int], tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def recorded_pids(path: Path) -> set[int]:
     """Return whose exits a recording has that is being written."""
-    command = [*BPFEXIT, "top", "-j", "--replay", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return {pid for line in done.stdout.splitlines() for pid in pids_in(line)}
+    return {pid for each in intervals_so_far(path) for pid in each.rows["pid"].tolist()}
 
 
 def pids_in(line: str) -> set[int]:

@@ -23,9 +23,9 @@ from bpfexit.model.guest import Identity
 from bpfexit.recording.reader import RecordingSource
 from tests.counting import BPFEXIT, next_line, started, until_counting, write
 from tests.integration import hotplug, qemu
-from tests.integration.exporting import eventually
 from tests.integration.printed import run
 from tests.requirements import lacking
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 

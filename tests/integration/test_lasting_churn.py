@@ -20,10 +20,11 @@ from bpfexit.events.registry import KINDS
 from bpfexit.model.losses import NOT_COUNTED
 from bpfexit.testguest.mix import Step
 from bpfexit.tracer.slots import vcpu_slots
-from tests.integration.exporting import eventually, exporter, scraped, total
+from tests.integration.exporting import exporter, scraped, total
 from tests.integration.prometheus_server import Prometheus, scraping
 from tests.integration.test_export import guest
 from tests.lasting_churn import MIX, name, place_of
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.fleet, pytest.mark.usefixtures("needs_bpf", "needs_kvm")]
 

@@ -18,10 +18,10 @@ from bpfexit.host.preflight import Ready
 from bpfexit.model.platform import PLATFORM, region_at
 from tests.counting import BPFEXIT
 from tests.integration import qemu
-from tests.integration.exporting import eventually
 from tests.integration.interrupting import interrupted_when
 from tests.integration.recorded import ended, recording
 from tests.requirements import lacking
+from tests.waiting import eventually
 
 NAMES = {
     qemu.PM_TIMER: "acpi-tmr",

@@ -17,8 +17,8 @@ from bpfexit.model.filter import Filter
 from bpfexit.tracer.source import KernelSource
 from tests.costing import MIX, expected_runs, measured, runs
 from tests.counting import BPFEXIT, Counted, running
-from tests.integration.exporting import eventually
 from tests.integration.interrupting import interrupted_after
+from tests.waiting import eventually
 
 ATTEMPTS = 5
 SOME_NS = 20_000_000

@@ -13,8 +13,9 @@ import pytest
 from bpfexit.exporting.package_data import package_data
 from bpfexit.host.capabilities import CAPABILITIES
 from tests.counting import next_line, started, write
-from tests.integration.exporting import eventually, exporter, scraped, total
+from tests.integration.exporting import exporter, scraped, total
 from tests.integration.interrupting import interrupted_when
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_root", "needs_kvm")
 

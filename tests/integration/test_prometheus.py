@@ -20,11 +20,12 @@ from bpfexit.model.guest import Guest
 from bpfexit.model.snapshot import Snapshot, merged
 from tests.counting import CONTROL_PORT, Place, count
 from tests.dashboard import queries
-from tests.integration.exporting import eventually, exporter
+from tests.integration.exporting import exporter
 from tests.integration.prometheus_server import Prometheus, scraping
 from tests.integration.test_export import MIX, NAME, READS, WRITES
 from tests.unit.builders import pio, snapshot, with_parts
 from tests.unit.exporting.crowd import crowd
+from tests.waiting import eventually
 
 TESTS = Path(__file__).resolve().parents[1]
 

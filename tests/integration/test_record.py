@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from bpfexit.model.filter import Filter
 from bpfexit.recording.reader import RecordingSource
 from bpfexit.recording.total import total
 from tests.counting import BPFEXIT, Counted, next_line, recorded, write
-from tests.integration.recorded import ENOUGH_S, MIX, ended, guest, intervals, recording, run, until
+from tests.integration.recorded import MIX, ended, guest, intervals, recording, run
+from tests.waiting import ENOUGH_S, eventually
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 
@@ -52,10 +54,10 @@ def test_after_a_hangup_two_files_have_it_all(tmp_path: Path) -> None:
         recording(path, "-i", "0.1", "-p", str(ready["pid"])) as tracer,
     ):
         write(machine, "\n")
-        until(lambda: counted_in(path))
+        eventually(lambda: counted_in(path))
         path.rename(old)
         tracer.send_signal(signal.SIGHUP)
-        until(lambda: counted_in(path))
+        eventually(lambda: counted_in(path))
         machine.send_signal(signal.SIGINT)
         done = json.loads(next_line(machine))
         ended(tracer)
@@ -92,7 +94,7 @@ def test_kill_9_never_leaves_an_unreadable_file(tmp_path: Path) -> None:
         write(machine, "\n")
         for _ in range(KILLS):
             with recording(path, "-i", "0.1", "--append") as tracer:
-                until(lambda least=before: counted_intervals(path) > least)
+                eventually(partial(has_intervals, path, before + 1))
                 time.sleep(chosen.uniform(0, 0.3))
                 tracer.kill()
                 tracer.communicate()
@@ -154,7 +156,7 @@ def test_an_existing_file_is_only_appended_to(tmp_path: Path) -> None:
 def test_a_file_that_is_recorded_to_is_not_appended_to(tmp_path: Path) -> None:
     path = tmp_path / "exits.jsonl"
     with recording(path, "-i", "0.1", "--append") as tracer:
-        until(lambda: path.exists() and path.stat().st_size)
+        eventually(lambda: path.exists() and path.stat().st_size)
         refused = run("record", "-o", str(path), "-d", "0.1", "--append")
         assert refused.returncode == 1
         why = f"cannot write {path}: process {tracer.pid} records to it; stop it, or give"
@@ -168,9 +170,9 @@ def test_a_file_that_is_emptied_is_gone_on_with_and_one_that_is_removed_is_not(
 ) -> None:
     path = tmp_path / "exits.jsonl"
     with recording(path, "-i", "0.1") as tracer:
-        until(lambda: path.exists() and path.stat().st_size > 2000)
+        eventually(lambda: path.exists() and path.stat().st_size > 2000)
         os.truncate(path, 0)
-        until(lambda: counted_intervals(path) > 1)
+        eventually(lambda: counted_intervals(path) > 1)
         path.unlink()
         _, said = tracer.communicate(timeout=ENOUGH_S)
         assert tracer.returncode == 1
@@ -187,6 +189,14 @@ def counted_intervals(path: Path) -> int:
         return 0
 
 
+def has_intervals(path: Path, number: int) -> bool:
+    return counted_intervals(path) >= number
+
+
+def has_bytes(path: Path, number: int) -> bool:
+    return path.exists() and path.stat().st_size >= number
+
+
 def test_memory_does_not_grow(tmp_path: Path) -> None:
     path = tmp_path / "exits.jsonl.gz"
     sizes: Counter[int] = Counter()
@@ -194,7 +204,7 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
         write(machine, "\n")
         with recording(path, "-i", "0.1") as tracer:
             for at in (10_000, 40_000):
-                until(lambda least=at: path.exists() and path.stat().st_size > least)
+                eventually(partial(has_bytes, path, at + 1))
                 sizes[at] = resident_kib(tracer.pid)
             ended(tracer)
         machine.kill()

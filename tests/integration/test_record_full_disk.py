@@ -10,8 +10,9 @@ import pytest
 from bpfexit.model.filter import Filter
 from bpfexit.recording.total import total
 from tests.counting import write
-from tests.integration.recorded import ENOUGH_S, guest, recording, run
+from tests.integration.recorded import guest, recording, run
 from tests.requirements import lacking
+from tests.waiting import ENOUGH_S
 
 pytestmark = pytest.mark.usefixtures("needs_bpf", "needs_kvm")
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from bpfexit.host.capabilities import CAPABILITIES
-from tests.integration.exporting import eventually, total
+from tests.integration.exporting import total
 from tests.package.roots import ENOUGH_S, Root
+from tests.waiting import eventually
 
 UNIT = "bpfexit-export.service"
 URL = "http://127.0.0.1:25863/metrics"

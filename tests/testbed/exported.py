@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.counting import count
-from tests.integration.exporting import eventually, exporter
+from tests.integration.exporting import exporter
 from tests.integration.prometheus_server import Prometheus, scraping
 from tests.testbed.exits import FEW, PRIMES
+from tests.waiting import eventually
 
 NEAR_WRAP = (sys.executable, "-m", "tests.near_wrap")
 GUESTS = (("once", PRIMES), ("again", FEW), ("again", FEW))

@@ -16,9 +16,9 @@ from tests.ending import (
     ended,
     ignoring,
     small_pipe,
-    until,
     waits_for_a_reader,
 )
+from tests.waiting import eventually
 
 DEMO = str(Path(__file__).parents[2] / "bpfexit" / "data" / "svm-demo.jsonl.gz")
 COMMANDS = [
@@ -134,7 +134,7 @@ def test_a_signal_ends_a_write_to_a_stopped_terminal() -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    until(lambda: waits_for_a_reader(process.pid))
+    eventually(lambda: waits_for_a_reader(process.pid), ENOUGH_S)
     process.send_signal(signal.SIGTERM)
     code, said = ended(process)
     os.close(master)
@@ -154,7 +154,7 @@ def test_a_closed_terminal_ends_the_screen(prefix: list[str]) -> None:
 def test_a_closed_terminal_ends_tables() -> None:
     shown = OnTerminal(*BPFEXIT, "top", "-b", "--replay", DEMO)
     os.write(shown.master, b"\x13")  # Ctrl-S: nothing is printed before it is closed
-    until(lambda: catches(shown.process.pid, signal.SIGHUP))
+    eventually(lambda: catches(shown.process.pid, signal.SIGHUP), ENOUGH_S)
     shown.hang_up()
     assert ended(shown.process) == (0, "")
 

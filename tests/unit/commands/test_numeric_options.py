@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from bpfexit.cli import COMMANDS, LazyGroup, cli
 from bpfexit.commands.values import Seconds
 from bpfexit.errors import UsageError
-from bpfexit.model.durations import parse_duration
 from bpfexit.run.loop import Run
 from bpfexit.testguest.mix import parse_mix, total, work_of
 from bpfexit.testguest.session import Pace, assemble_all
@@ -60,7 +59,7 @@ def test_a_strange_number_is_within_bounds_or_refused(parameter: click.Parameter
 def limits(kind: Any) -> tuple[float | None, float | None]:
     if not isinstance(kind, Seconds):
         return kind.min, kind.max
-    least, most = (parse_duration(limit) / 1e9 for limit in kind.limits)
+    least, most = map(kind.limits.seconds, kind.limits)
     return least, most
 
 

@@ -6,14 +6,13 @@ import signal
 import threading
 import time
 from math import inf
-from pathlib import Path
 
 import pytest
 
 from bpfexit.run import signals as interrupts_module
 from bpfexit.run.signals import Interrupts, ending_at_once, has_terminal
 from bpfexit.streams import Data
-from tests.ending import PSELECT6
+from tests.ending import descriptors_waited_for
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -33,7 +32,7 @@ def test_a_signal_that_does_not_interrupt_the_wait_itself_ends_it_too() -> None:
     reader, writer = os.pipe()
 
     def signal_then_watch() -> None:
-        while not waits_in_select(os.getpid()):
+        while not descriptors_waited_for(os.getpid()):
             time.sleep(0.01)
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         if not waits_no_more.wait(60):
@@ -48,11 +47,6 @@ def test_a_signal_that_does_not_interrupt_the_wait_itself_ends_it_too() -> None:
         thread.join()
     os.close(reader)
     os.close(writer)
-
-
-def waits_in_select(pid: int) -> bool:
-    """Return whether the main thread of a process is in select()."""
-    return Path(f"/proc/{pid}/task/{pid}/syscall").read_text().split()[0] == PSELECT6
 
 
 def test_signals_of_other_kinds_do_not_end_the_wait() -> None:
